@@ -1,0 +1,1 @@
+//! Kernel formats, command line, boot parameters and the initramfs writer.

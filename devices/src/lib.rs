@@ -1,0 +1,1 @@
+//! Device models as state machines: no threads, no KVM, no event loop.

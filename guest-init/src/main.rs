@@ -1,0 +1,3 @@
+//! PID 1 of the guest: mounts, modules and the container's process.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! `bulkhead-vmm`: one process, one VM.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The messages between the host and the guest's init.

@@ -1,0 +1,3 @@
+//! `bulkhead`: containers, each in its own VM.
+
+fn main() {}

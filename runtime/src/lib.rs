@@ -1,0 +1,1 @@
+//! Images, containers and the bulkhead command.

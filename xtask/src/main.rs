@@ -1,0 +1,3 @@
+//! Build, fetch, run, test and bench: the only entry point a person needs.
+
+fn main() {}
