@@ -1,0 +1,86 @@
+//! The first frame of every connection.
+
+use serde::{Deserialize, Serialize};
+
+use crate::VERSION;
+use crate::frame::{FrameError, decode};
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// Frames of [`crate::ToHost`] and [`crate::ToGuest`].
+    Control,
+    /// Raw bytes, host to guest.
+    Stdin,
+    /// Raw bytes, guest to host.
+    Stdout,
+    /// Raw bytes, guest to host.
+    Stderr,
+}
+
+/// Who speaks, and about what. `version` is the one field that every version of the protocol has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// The sender's [`VERSION`].
+    pub version: u32,
+    /// What the connection carries.
+    pub stream: Stream,
+}
+
+/// Why a `Hello` was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum HelloError {
+    /// The other end speaks another version.
+    #[error(
+        "the other end speaks version {0} of the protocol, this end version {VERSION}: host and guest-init must be of one build"
+    )]
+    Version(u32),
+    /// Not a `Hello` at all.
+    #[error("hello: {0}")]
+    Malformed(#[from] FrameError),
+}
+
+impl Hello {
+    /// This end's greeting.
+    pub fn new(stream: Stream) -> Self {
+        Self { version: VERSION, stream }
+    }
+
+    /// Reads the other end's greeting: the version first, and the rest only when it is ours.
+    pub fn check(frame: &[u8]) -> Result<Stream, HelloError> {
+        #[derive(Deserialize)]
+        struct AnyVersion {
+            version: u32,
+        }
+        let AnyVersion { version } = decode(frame)?;
+        if version != VERSION {
+            return Err(HelloError::Version(version));
+        }
+        Ok(decode::<Hello>(frame)?.stream)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_version_is_named_whatever_else_it_says() {
+        let error = Hello::check(br#"{"version":9,"stream":"display","key":[1]}"#).unwrap_err();
+        assert!(matches!(error, HelloError::Version(9)), "{error}");
+    }
+
+    #[test]
+    fn our_version_is_read_strictly() {
+        assert_eq!(Hello::check(br#"{"version":1,"stream":"stdin"}"#).unwrap(), Stream::Stdin);
+        let error =
+            Hello::check(br#"{"version":1,"stream":"stdin","extra":0}"#).unwrap_err().to_string();
+        assert!(error.contains("extra"), "{error}");
+        let error = Hello::check(br#"{"version":1,"stream":"display"}"#).unwrap_err().to_string();
+        assert!(error.contains("display"), "{error}");
+        let error = Hello::check(br#"{"stream":"stdin"}"#).unwrap_err().to_string();
+        assert!(error.contains("version"), "{error}");
+    }
+}

@@ -1,0 +1,128 @@
+//! The process that a container is.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ByteString;
+
+/// What to run inside the image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    /// The command, looked up in the image's PATH unless it has a slash, and its arguments. At least one.
+    pub args: Vec<ByteString>,
+    /// `NAME=value`; the later of two wins. The guest adds PATH, HOME and HOSTNAME where they are missing.
+    pub env: Vec<ByteString>,
+    /// Working directory, absolute; created when the image lacks it.
+    pub cwd: ByteString,
+    /// `user`, `user:group`, `uid`, `uid:gid`; empty is root. Names are those of the image's own files.
+    pub user: ByteString,
+    /// The guest's host name.
+    pub hostname: ByteString,
+    /// Whether the root file system refuses writes.
+    pub read_only: bool,
+}
+
+/// What is wrong with a [`Process`].
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProcessError {
+    /// Nothing to run.
+    #[error("args: empty; the image or the command line must name a command")]
+    NoCommand,
+    /// An empty command name.
+    #[error("args: the command is an empty string")]
+    EmptyCommand,
+    /// execve(2) takes strings that end at the first NUL.
+    #[error("{field}: \"{value}\" holds a NUL byte")]
+    Nul {
+        /// Which field.
+        field: &'static str,
+        /// Its value.
+        value: ByteString,
+    },
+    /// Not `NAME=value`.
+    #[error("env: \"{0}\" is not of the form NAME=value")]
+    NotAssignment(ByteString),
+    /// A path that depends on where one stands.
+    #[error("cwd: \"{0}\" is not absolute (it must start with /)")]
+    RelativeCwd(ByteString),
+    /// sethostname(2) takes 1 to 64 bytes.
+    #[error("hostname: \"{0}\" must have 1 to {MAX_HOSTNAME} bytes")]
+    Hostname(ByteString),
+}
+
+/// HOST_NAME_MAX, gethostname(2).
+const MAX_HOSTNAME: usize = 64;
+
+impl Process {
+    /// Looks at every field. The host checks what it sends; the guest checks what it got.
+    pub fn check(&self) -> Result<(), ProcessError> {
+        match self.args.first() {
+            None => return Err(ProcessError::NoCommand),
+            Some(command) if command.as_bytes().is_empty() => {
+                return Err(ProcessError::EmptyCommand);
+            }
+            Some(_) => {}
+        }
+        let strings = (self.args.iter().map(|arg| ("args", arg)))
+            .chain(self.env.iter().map(|variable| ("env", variable)))
+            .chain([("cwd", &self.cwd), ("user", &self.user), ("hostname", &self.hostname)]);
+        for (field, value) in strings {
+            if value.as_bytes().contains(&0) {
+                return Err(ProcessError::Nul { field, value: value.clone() });
+            }
+        }
+        for variable in &self.env {
+            if !variable.as_bytes().iter().skip(1).any(|&b| b == b'=')
+                || variable.as_bytes()[0] == b'='
+            {
+                return Err(ProcessError::NotAssignment(variable.clone()));
+            }
+        }
+        if !self.cwd.as_bytes().starts_with(b"/") {
+            return Err(ProcessError::RelativeCwd(self.cwd.clone()));
+        }
+        if !(1..=MAX_HOSTNAME).contains(&self.hostname.as_bytes().len()) {
+            return Err(ProcessError::Hostname(self.hostname.clone()));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell() -> Process {
+        Process {
+            args: vec!["sh".into()],
+            env: vec!["A=".into(), "B=c=d".into()],
+            cwd: "/".into(),
+            user: "".into(),
+            hostname: "bulkhead".into(),
+            read_only: false,
+        }
+    }
+
+    #[test]
+    fn each_field_is_looked_at() {
+        assert_eq!(shell().check(), Ok(()));
+        let refused = |change: fn(&mut Process)| {
+            let mut process = shell();
+            change(&mut process);
+            process.check().unwrap_err().to_string()
+        };
+        assert!(refused(|p| p.args.clear()).starts_with("args: empty"));
+        assert!(refused(|p| p.args[0] = "".into()).starts_with("args:"));
+        assert_eq!(refused(|p| p.args.push("a\0b".into())), "args: \"a\\u{0}b\" holds a NUL byte");
+        assert!(refused(|p| p.user = "\0".into()).starts_with("user:"));
+        for variable in ["", "A", "=b", "="] {
+            let mut process = shell();
+            process.env.push(variable.into());
+            assert_eq!(process.check(), Err(ProcessError::NotAssignment(variable.into())));
+        }
+        assert!(refused(|p| p.cwd = "srv".into()).starts_with("cwd:"));
+        assert!(refused(|p| p.cwd = "".into()).starts_with("cwd:"));
+        assert!(refused(|p| p.hostname = "".into()).starts_with("hostname:"));
+        assert!(refused(|p| p.hostname = "a".repeat(65).into()).starts_with("hostname:"));
+    }
+}
