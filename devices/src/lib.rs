@@ -1,1 +1,22 @@
 //! Device models as state machines: no threads, no KVM, no event loop.
+//!
+//! A model holds the registers that a guest sees and a back end behind a trait. Time, randomness, files, sockets
+//! and interrupts come in from outside, so a property test drives the very model that a virtual machine uses.
+//! Whatever the guest writes is hostile: it is copied once, checked, and can cause neither a panic, an endless
+//! loop, an unbounded allocation, nor a log line per event.
+//!
+//! | module | what it models |
+//! |---|---|
+//! | [`legacy`] | the fixed devices of a PC: serial port, clock, keyboard controller, ACPI power registers |
+//! | [`virtio`] | the virtqueue, the memory-mapped transport, and the devices behind it |
+
+pub mod virtio;
+
+mod device;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use device::{Device, Interrupt, Outcome, Registers, RestoreError};
+
+/// The guest's physical memory, mapped into this process. Dirty pages are tracked by KVM, not here.
+pub type GuestMemory = vm_memory::GuestMemoryMmap<()>;

@@ -1,0 +1,216 @@
+//! A descriptor chain: what one request is made of (virtio 1.2 §2.7.5).
+
+use vm_memory::{Address, Bytes, GuestAddress, GuestMemoryBackend, VolatileSlice};
+
+use super::QueueError;
+use crate::GuestMemory;
+
+/// VIRTQ_DESC_F_NEXT (virtio 1.2 §2.7.5): the chain goes on at `next`.
+const F_NEXT: u16 = 1;
+/// VIRTQ_DESC_F_WRITE (virtio 1.2 §2.7.5): the device writes this buffer.
+const F_WRITE: u16 = 2;
+/// VIRTQ_DESC_F_INDIRECT (virtio 1.2 §2.7.5.3): the buffer is a table of descriptors.
+const F_INDIRECT: u16 = 4;
+/// Size of a descriptor (virtio 1.2 §2.7.5).
+const DESCRIPTOR: usize = 16;
+
+/// A piece of guest memory, inside guest memory and not empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buffer {
+    /// Where it starts.
+    pub addr: GuestAddress,
+    /// How long it is.
+    pub len: u32,
+}
+
+/// One request: the buffers that the device reads, then those that it writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// The first descriptor's number, by which the chain is given back.
+    pub head: u16,
+    /// What the driver wrote for the device.
+    pub readable: Vec<Buffer>,
+    /// What the device is to write for the driver.
+    pub writable: Vec<Buffer>,
+}
+
+impl Chain {
+    /// Copies and checks the chain that starts at `head` of the descriptor table at `table`.
+    pub(super) fn read(
+        mem: &GuestMemory,
+        table: GuestAddress,
+        size: u16,
+        head: u16,
+    ) -> Result<Self, QueueError> {
+        if head >= size {
+            return Err(QueueError::Head { head, size });
+        }
+        let mut chain = Self { head, readable: Vec::new(), writable: Vec::new() };
+        let mut total = 0;
+        // Where the walk is: it enters an indirect table at most once, at the end of the direct descriptors.
+        let (mut table, mut len, mut index, mut indirect) = (table, u32::from(size), head, false);
+        let mut count = 0;
+        loop {
+            let descriptor = Descriptor::read(mem, table, index)?;
+            if descriptor.flags & F_INDIRECT != 0 {
+                if indirect || descriptor.flags & F_NEXT != 0 {
+                    return Err(QueueError::Indirect { head });
+                }
+                (table, len, index, indirect) = (descriptor.addr, descriptor.table_len()?, 0, true);
+                continue;
+            }
+            // A loop ends here too. This is also what bounds the two vectors.
+            if count == size {
+                return Err(QueueError::TooManyDescriptors { head, size });
+            }
+            count += 1;
+            total += u64::from(descriptor.len);
+            if total > 1 << 32 {
+                return Err(QueueError::TooManyBytes { head });
+            }
+            chain.add(mem, &descriptor)?;
+            if descriptor.flags & F_NEXT == 0 {
+                return Ok(chain);
+            }
+            index = descriptor.next;
+            if u32::from(index) >= len {
+                return Err(QueueError::Next { next: index, len });
+            }
+        }
+    }
+
+    fn add(&mut self, mem: &GuestMemory, descriptor: &Descriptor) -> Result<(), QueueError> {
+        let Descriptor { addr, len, flags, .. } = *descriptor;
+        let writable = flags & F_WRITE != 0;
+        if !writable && !self.writable.is_empty() {
+            return Err(QueueError::Order { head: self.head });
+        }
+        if len == 0 {
+            return Ok(());
+        }
+        if !mem.check_range(addr, len as usize) {
+            return Err(QueueError::Outside { address: addr.0, len: len.into() });
+        }
+        if writable { &mut self.writable } else { &mut self.readable }.push(Buffer { addr, len });
+        Ok(())
+    }
+
+    /// How many bytes the device may read.
+    pub fn readable_len(&self) -> u64 {
+        sum(&self.readable)
+    }
+
+    /// How many bytes the device may write.
+    pub fn writable_len(&self) -> u64 {
+        sum(&self.writable)
+    }
+
+    /// Copies bytes out of the readable part.
+    pub fn read_at(
+        &self,
+        mem: &GuestMemory,
+        offset: u64,
+        data: &mut [u8],
+    ) -> Result<(), QueueError> {
+        let mut done = 0;
+        for slice in self.readable_slices(mem, offset, data.len() as u64)? {
+            done += slice.copy_to(&mut data[done..]);
+        }
+        Ok(())
+    }
+
+    /// Copies bytes into the writable part.
+    pub fn write_at(&self, mem: &GuestMemory, offset: u64, data: &[u8]) -> Result<(), QueueError> {
+        let mut done = 0;
+        for slice in self.writable_slices(mem, offset, data.len() as u64)? {
+            slice.copy_from(&data[done..]);
+            done += slice.len();
+        }
+        Ok(())
+    }
+
+    /// The guest memory behind `len` bytes of the readable part, for scatter-gather I/O.
+    pub fn readable_slices<'a>(
+        &self,
+        mem: &'a GuestMemory,
+        offset: u64,
+        len: u64,
+    ) -> Result<Vec<VolatileSlice<'a>>, QueueError> {
+        slices(&self.readable, mem, offset, len)
+    }
+
+    /// The guest memory behind `len` bytes of the writable part, for scatter-gather I/O.
+    pub fn writable_slices<'a>(
+        &self,
+        mem: &'a GuestMemory,
+        offset: u64,
+        len: u64,
+    ) -> Result<Vec<VolatileSlice<'a>>, QueueError> {
+        slices(&self.writable, mem, offset, len)
+    }
+}
+
+/// A descriptor, copied out of guest memory.
+struct Descriptor {
+    addr: GuestAddress,
+    len: u32,
+    flags: u16,
+    next: u16,
+}
+
+impl Descriptor {
+    fn read(mem: &GuestMemory, table: GuestAddress, index: u16) -> Result<Self, QueueError> {
+        let address = table
+            .checked_add(u64::from(index) * DESCRIPTOR as u64)
+            .ok_or(QueueError::Wraps { address: table.0 })?;
+        let mut raw = [0; DESCRIPTOR];
+        mem.read_slice(&mut raw, address)?;
+        let [a0, a1, a2, a3, a4, a5, a6, a7, l0, l1, l2, l3, f0, f1, n0, n1] = raw;
+        Ok(Self {
+            addr: GuestAddress(u64::from_le_bytes([a0, a1, a2, a3, a4, a5, a6, a7])),
+            len: u32::from_le_bytes([l0, l1, l2, l3]),
+            flags: u16::from_le_bytes([f0, f1]),
+            next: u16::from_le_bytes([n0, n1]),
+        })
+    }
+
+    /// How many descriptors the table has that this one refers to.
+    fn table_len(&self) -> Result<u32, QueueError> {
+        let descriptors = self.len / DESCRIPTOR as u32;
+        if descriptors == 0 || !self.len.is_multiple_of(DESCRIPTOR as u32) {
+            return Err(QueueError::IndirectLength { len: self.len });
+        }
+        Ok(descriptors)
+    }
+}
+
+fn sum(buffers: &[Buffer]) -> u64 {
+    buffers.iter().map(|buffer| u64::from(buffer.len)).sum()
+}
+
+/// The guest memory behind bytes `offset..offset + len` of `buffers` laid end to end.
+fn slices<'a>(
+    buffers: &[Buffer],
+    mem: &'a GuestMemory,
+    offset: u64,
+    len: u64,
+) -> Result<Vec<VolatileSlice<'a>>, QueueError> {
+    let available = sum(buffers);
+    if offset.checked_add(len).is_none_or(|end| end > available) {
+        return Err(QueueError::PastEnd { offset, len, available });
+    }
+    let (mut skip, mut rest) = (offset, len);
+    let mut slices = Vec::with_capacity(buffers.len());
+    for buffer in buffers {
+        let inside = u64::from(buffer.len).saturating_sub(skip).min(rest);
+        if inside != 0 {
+            // A buffer may reach across two adjacent memory regions.
+            for slice in mem.get_slices(buffer.addr.unchecked_add(skip), inside as usize) {
+                slices.push(slice?);
+            }
+        }
+        skip = skip.saturating_sub(buffer.len.into());
+        rest -= inside;
+    }
+    Ok(slices)
+}
