@@ -1,1 +1,8 @@
 //! Kernel formats, command line, boot parameters and the initramfs writer.
+//!
+//! This room parses and plans. It never touches guest memory: what goes there is given back as
+//! addresses with bytes, or with places in a file.
+
+pub mod cmdline;
+pub mod elf;
+pub mod x86_64;
