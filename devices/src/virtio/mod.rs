@@ -3,6 +3,7 @@
 //! A device model implements [`VirtioDevice`] and sees only queues of checked descriptor chains; registers, feature
 //! negotiation, notifications and interrupts are the transport's ([`mmio::Mmio`]).
 
+pub mod mmio;
 pub mod queue;
 
 use crate::{Device, GuestMemory};

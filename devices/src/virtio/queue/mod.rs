@@ -53,9 +53,9 @@ impl Queue {
         Self { state: QueueState::new(max_size), budget: None }
     }
 
-    /// A queue with a saved state.
-    pub fn from_state(state: QueueState) -> Result<Self, QueueError> {
-        state.check()?;
+    /// A queue with a saved state, which is checked as if the driver had just set it up.
+    pub fn from_state(state: QueueState, mem: &GuestMemory) -> Result<Self, QueueError> {
+        state.check(mem)?;
         Ok(Self { state, budget: None })
     }
 
@@ -77,6 +77,11 @@ impl Queue {
     /// Sets the address of one of the three areas, of a queue that is not ready.
     pub fn set_address(&mut self, area: Area, address: u64) {
         self.state.set_address(area, address);
+    }
+
+    /// The address of one of the three areas.
+    pub fn address(&self, area: Area) -> u64 {
+        self.state.address(area)
     }
 
     /// Puts the queue into use if its three areas are aligned and inside guest memory, or out of use.

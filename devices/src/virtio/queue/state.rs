@@ -62,19 +62,24 @@ impl QueueState {
     }
 
     /// Refuses what no queue can have become.
-    pub(super) fn check(&self) -> Result<(), QueueError> {
+    pub(super) fn check(&self, mem: &GuestMemory) -> Result<(), QueueError> {
         check_size(self.max_size, MAX_SIZE)?;
         check_size(self.size, self.max_size)?;
-        if self.ready {
-            self.check_alignment()?;
-        }
-        Ok(())
+        if self.ready { self.check_areas(mem) } else { Ok(()) }
     }
 
     pub(super) fn set_size(&mut self, size: u16) -> Result<(), QueueError> {
         check_size(size, self.max_size)?;
         self.size = size;
         Ok(())
+    }
+
+    pub(super) fn address(&self, area: Area) -> u64 {
+        match area {
+            Area::Descriptors => self.descriptors,
+            Area::Driver => self.driver,
+            Area::Device => self.device,
+        }
     }
 
     pub(super) fn set_address(&mut self, area: Area, address: u64) {
@@ -87,24 +92,24 @@ impl QueueState {
 
     pub(super) fn set_ready(&mut self, ready: bool, mem: &GuestMemory) -> Result<(), QueueError> {
         if ready {
-            self.check_alignment()?;
-            for (address, _, len) in self.areas() {
-                let inside = usize::try_from(len)
-                    .is_ok_and(|len| mem.check_range(GuestAddress(address), len));
-                if !inside {
-                    return Err(QueueError::Outside { address, len });
-                }
-            }
+            self.check_areas(mem)?;
         }
         self.ready = ready;
         Ok(())
     }
 
-    fn check_alignment(&self) -> Result<(), QueueError> {
-        match self.areas().into_iter().find(|&(address, alignment, _)| address % alignment != 0) {
-            Some((address, alignment, _)) => Err(QueueError::Alignment { address, alignment }),
-            None => Ok(()),
+    fn check_areas(&self, mem: &GuestMemory) -> Result<(), QueueError> {
+        for (address, alignment, len) in self.areas() {
+            if !address.is_multiple_of(alignment) {
+                return Err(QueueError::Alignment { address, alignment });
+            }
+            let inside =
+                usize::try_from(len).is_ok_and(|len| mem.check_range(GuestAddress(address), len));
+            if !inside {
+                return Err(QueueError::Outside { address, len });
+            }
         }
+        Ok(())
     }
 
     /// Address, alignment and length of the three areas (virtio 1.2 §2.7, the table of alignments).

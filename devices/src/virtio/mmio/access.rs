@@ -1,0 +1,166 @@
+//! Reads and writes of the registers.
+
+use super::{Mmio, registers::*, status};
+use crate::virtio::queue::{Area, Queue, QueueError};
+use crate::virtio::{F_EVENT_IDX, VirtioDevice};
+use crate::{Device, GuestMemory, Outcome, Registers};
+
+impl<D: VirtioDevice> Registers for Mmio<D> {
+    fn read(&mut self, offset: u64, data: &mut [u8]) {
+        if offset >= CONFIG {
+            return self.device.read_config(offset - CONFIG, data);
+        }
+        data.fill(0);
+        // Drivers must use aligned 32-bit accesses (virtio 1.2 §4.2.2.2); others read as zero.
+        if let Ok(data) = <&mut [u8; 4]>::try_from(data) {
+            *data = self.read_register(offset).to_le_bytes();
+        }
+    }
+
+    fn write(&mut self, offset: u64, data: &[u8]) -> Outcome {
+        if offset >= CONFIG {
+            let bits = status::DRIVER | status::FAILED | status::NEEDS_RESET;
+            if self.negotiation.status & bits == status::DRIVER {
+                self.device.write_config(offset - CONFIG, data);
+            }
+        } else if let Ok(data) = <[u8; 4]>::try_from(data) {
+            self.write_register(offset, u32::from_le_bytes(data));
+        }
+        Outcome::Continue
+    }
+}
+
+impl<D: VirtioDevice> Mmio<D> {
+    fn read_register(&self, offset: u64) -> u32 {
+        let negotiation = &self.negotiation;
+        let queue = self.queues.get(negotiation.queue_select as usize);
+        match offset {
+            MAGIC_VALUE => MAGIC,
+            VERSION => VERSION_2,
+            DEVICE_ID => self.device.device_id(),
+            VENDOR_ID => VENDOR,
+            DEVICE_FEATURES => match negotiation.device_features_select {
+                0 => self.offered_features() as u32,
+                1 => (self.offered_features() >> 32) as u32,
+                _ => 0,
+            },
+            QUEUE_NUM_MAX => queue.map_or(0, |queue| queue.state().max_size.into()),
+            QUEUE_READY => queue.is_some_and(Queue::is_ready).into(),
+            INTERRUPT_STATUS => negotiation.interrupt_status,
+            STATUS => negotiation.status,
+            SHM_LEN_LOW..=SHM_BASE_HIGH => u32::MAX,
+            CONFIG_GENERATION => negotiation.config_generation,
+            _ => 0,
+        }
+    }
+
+    fn write_register(&mut self, offset: u64, value: u32) {
+        match offset {
+            DEVICE_FEATURES_SEL => self.negotiation.device_features_select = value,
+            DRIVER_FEATURES => self.write_features(value),
+            DRIVER_FEATURES_SEL => self.negotiation.driver_features_select = value,
+            QUEUE_SEL => self.negotiation.queue_select = value,
+            QUEUE_NOTIFY => {
+                self.mark(value as usize);
+                self.serve();
+            }
+            INTERRUPT_ACK => self.negotiation.interrupt_status &= !value,
+            STATUS => self.write_status(value),
+            QUEUE_READY if value == 0 => {
+                self.set_up_queue(status::FEATURES_OK, |queue, mem| queue.set_ready(false, mem));
+            }
+            QUEUE_READY => self.set_up_idle_queue(|queue, mem| queue.set_ready(true, mem)),
+            QUEUE_NUM => self.set_up_idle_queue(|queue, _| {
+                // A size that does not fit into 16 bits is above every maximum.
+                queue.set_size(u16::try_from(value).unwrap_or(u16::MAX))
+            }),
+            QUEUE_DESC_LOW => self.write_address(Area::Descriptors, 0, value),
+            QUEUE_DESC_HIGH => self.write_address(Area::Descriptors, 32, value),
+            QUEUE_DRIVER_LOW => self.write_address(Area::Driver, 0, value),
+            QUEUE_DRIVER_HIGH => self.write_address(Area::Driver, 32, value),
+            QUEUE_DEVICE_LOW => self.write_address(Area::Device, 0, value),
+            QUEUE_DEVICE_HIGH => self.write_address(Area::Device, 32, value),
+            _ => {}
+        }
+    }
+
+    /// Features can be written after DRIVER and until FEATURES_OK (virtio 1.2 §3.1.1).
+    fn write_features(&mut self, value: u32) {
+        let negotiation = &mut self.negotiation;
+        let bits = status::DRIVER | status::FEATURES_OK | status::NEEDS_RESET | status::FAILED;
+        if negotiation.status & bits != status::DRIVER {
+            return;
+        }
+        match negotiation.driver_features_select {
+            0 => set_half(&mut negotiation.driver_features, 0, value),
+            1 => set_half(&mut negotiation.driver_features, 32, value),
+            _ => negotiation.unknown_features |= value != 0,
+        }
+    }
+
+    fn write_status(&mut self, value: u32) {
+        let offered = self.offered_features();
+        let negotiation = &mut self.negotiation;
+        match status::request(negotiation.status, value) {
+            status::Request::Reset => self.reset(),
+            status::Request::Fail => negotiation.status |= status::FAILED,
+            status::Request::Ignore => {}
+            status::Request::Step(status::FEATURES_OK) => {
+                // A driver finds its choice refused when it reads the status back.
+                if negotiation.features_acceptable(offered) {
+                    negotiation.status |= status::FEATURES_OK;
+                    let event_index = negotiation.driver_features & F_EVENT_IDX != 0;
+                    self.queues.iter_mut().for_each(|queue| queue.set_event_index(event_index));
+                }
+            }
+            status::Request::Step(step) => {
+                negotiation.status |= step;
+                if step == status::DRIVER_OK {
+                    self.device.activate(negotiation.driver_features);
+                }
+            }
+        }
+    }
+
+    fn write_address(&mut self, area: Area, shift: u32, value: u32) {
+        self.set_up_idle_queue(|queue, _| {
+            let mut address = queue.address(area);
+            set_half(&mut address, shift, value);
+            queue.set_address(area, address);
+            Ok(())
+        });
+    }
+
+    /// Changes the selected queue, which is not in use: between FEATURES_OK and DRIVER_OK (virtio 1.2 §4.2.3.2).
+    fn set_up_idle_queue(
+        &mut self,
+        change: impl FnOnce(&mut Queue, &GuestMemory) -> Result<(), QueueError>,
+    ) {
+        self.set_up_queue(status::FEATURES_OK | status::DRIVER_OK, |queue, mem| {
+            if queue.is_ready() { Ok(()) } else { change(queue, mem) }
+        });
+    }
+
+    /// Changes the selected queue if, of the status bits `bits`, just FEATURES_OK is set.
+    fn set_up_queue(
+        &mut self,
+        bits: u32,
+        change: impl FnOnce(&mut Queue, &GuestMemory) -> Result<(), QueueError>,
+    ) {
+        let bits = bits | status::NEEDS_RESET | status::FAILED;
+        if self.negotiation.status & bits != status::FEATURES_OK {
+            return;
+        }
+        let Some(queue) = self.queues.get_mut(self.negotiation.queue_select as usize) else {
+            return;
+        };
+        if let Err(error) = change(queue, &self.mem) {
+            self.fail(&error);
+        }
+    }
+}
+
+/// Replaces the half of `whole` that starts at bit `shift`.
+fn set_half(whole: &mut u64, shift: u32, half: u32) {
+    *whole = *whole & !(u64::from(u32::MAX) << shift) | u64::from(half) << shift;
+}

@@ -1,0 +1,194 @@
+//! The memory-mapped transport, version 2 (virtio 1.2 §4.2): one page of registers in front of a device.
+//!
+//! It carries what is the same for every virtio device: status, features, queue set-up, notifications, interrupts.
+
+mod access;
+mod registers;
+mod state;
+mod status;
+
+use crate::virtio::queue::{Queue, QueueError};
+use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, F_VERSION_1, VirtioDevice};
+use crate::{Device, GuestMemory, Interrupt, RestoreError};
+use registers::{INTERRUPT_CONFIG, INTERRUPT_USED};
+pub use registers::{LEN, QUEUE_NOTIFY};
+pub use state::{MmioState, Negotiation};
+
+/// A virtio device and its registers.
+pub struct Mmio<D: VirtioDevice> {
+    device: D,
+    mem: GuestMemory,
+    irq: Box<dyn Interrupt>,
+    queues: Vec<Queue>,
+    negotiation: Negotiation,
+    /// Queues that were notified and not yet looked at, or not to the end; one bit each.
+    pending: u64,
+    paused: bool,
+}
+
+impl<D: VirtioDevice> Mmio<D> {
+    /// Puts `device` behind the transport. `irq` is an edge-triggered line.
+    pub fn new(device: D, mem: GuestMemory, irq: Box<dyn Interrupt>) -> Self {
+        let queues: Vec<_> = device.queue_max_sizes().iter().map(|&max| Queue::new(max)).collect();
+        debug_assert!(queues.len() <= u64::BITS as usize, "a bit of `pending` each");
+        let negotiation = Negotiation::default();
+        Self { device, mem, irq, queues, negotiation, pending: 0, paused: false }
+    }
+
+    /// The device, to look at.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
+    /// The device, to change what its back end says; call [`config_changed`](Self::config_changed) if that shows in
+    /// the configuration space.
+    pub fn device_mut(&mut self) -> &mut D {
+        &mut self.device
+    }
+
+    /// The driver notified a queue (an ioeventfd was signalled). True: there was more than one call may do, so that no
+    /// guest can hold the event loop; call again, after other events had their turn.
+    #[must_use = "true: the driver's remaining chains wait for another call"]
+    pub fn notify(&mut self, queue: usize) -> bool {
+        self.mark(queue);
+        self.serve();
+        self.has_backlog()
+    }
+
+    /// Whether a queue needs another [`notify`](Self::notify), whichever call left the work over.
+    pub fn has_backlog(&self) -> bool {
+        self.pending != 0 && !self.paused
+    }
+
+    /// Lets the device handle an event of its back end, and interrupts afterwards as needed. `None`: the device is not
+    /// running, or the driver broke the rules and it needs a reset.
+    pub fn with_device<R>(
+        &mut self,
+        f: impl FnOnce(&mut D, &mut [Queue], &GuestMemory) -> Result<R, QueueError>,
+    ) -> Option<R> {
+        if !self.is_running() {
+            return None;
+        }
+        self.queues.iter_mut().for_each(Queue::refill_budget);
+        let result = f(&mut self.device, &mut self.queues, &self.mem);
+        self.finish(result)
+    }
+
+    /// The device's configuration space changed: tells the driver.
+    pub fn config_changed(&mut self) {
+        self.negotiation.config_generation = self.negotiation.config_generation.wrapping_add(1);
+        if status::is_running(self.negotiation.status) {
+            self.interrupt(INTERRUPT_CONFIG);
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        status::is_running(self.negotiation.status) && !self.paused
+    }
+
+    /// The feature bits that the driver can choose from.
+    fn offered_features(&self) -> u64 {
+        self.device.features() | F_VERSION_1 | F_INDIRECT_DESC | F_EVENT_IDX
+    }
+
+    fn mark(&mut self, queue: usize) {
+        if queue < self.queues.len() && status::is_running(self.negotiation.status) {
+            self.pending |= 1 << queue;
+        }
+    }
+
+    /// Has the device look at each pending queue once.
+    fn serve(&mut self) {
+        for index in 0..self.queues.len() {
+            if !self.is_running() {
+                return;
+            }
+            if self.pending & (1 << index) != 0 {
+                self.pending &= !(1 << index);
+                self.queues.iter_mut().for_each(Queue::refill_budget);
+                let result = self.device.notify(index, &mut self.queues, &self.mem);
+                self.finish(result);
+            }
+        }
+    }
+
+    /// After the device had the queues: interrupts for what it used, notes what it left over.
+    fn finish<R>(&mut self, result: Result<R, QueueError>) -> Option<R> {
+        let mut used = false;
+        let result = result.and_then(|value| {
+            for (index, queue) in self.queues.iter_mut().enumerate() {
+                used |= queue.needs_interrupt(&self.mem)?;
+                self.pending |= u64::from(queue.is_exhausted()) << index;
+            }
+            Ok(value)
+        });
+        if used {
+            self.interrupt(INTERRUPT_USED);
+        }
+        result.map_err(|error| self.fail(&error)).ok()
+    }
+
+    /// The driver broke the rules: nothing more happens until it resets the device (virtio 1.2 §2.1.2).
+    fn fail(&mut self, error: &QueueError) {
+        log::debug!("virtio device {}: {error}; it needs a reset", self.device.device_id());
+        let running = status::is_running(self.negotiation.status);
+        self.negotiation.status |= status::NEEDS_RESET;
+        self.pending = 0;
+        if running {
+            self.interrupt(INTERRUPT_CONFIG);
+        }
+    }
+
+    fn interrupt(&mut self, reason: u32) {
+        self.negotiation.interrupt_status |= reason;
+        self.irq.raise();
+    }
+}
+
+impl<D: VirtioDevice> Device for Mmio<D> {
+    type State = MmioState<D::State>;
+
+    /// Notifications are kept until `resume`.
+    fn pause(&mut self) {
+        self.paused = true;
+        self.device.pause();
+    }
+
+    /// Looks at every queue: a notification may have come, or been lost with a snapshot, while the device stood still.
+    fn resume(&mut self) {
+        self.paused = false;
+        self.device.resume();
+        if self.negotiation.interrupt_status != 0 {
+            self.irq.raise();
+        }
+        (0..self.queues.len()).for_each(|queue| self.mark(queue));
+        self.serve();
+    }
+
+    fn reset(&mut self) {
+        self.device.reset();
+        self.queues.iter_mut().for_each(Queue::reset);
+        self.pending = 0;
+        // The generation goes on counting: a driver must not take the new contents for the old.
+        let config_generation = self.negotiation.config_generation;
+        self.negotiation = Negotiation { config_generation, ..Negotiation::default() };
+    }
+
+    fn save(&self) -> Self::State {
+        MmioState {
+            negotiation: self.negotiation.clone(),
+            queues: self.queues.iter().map(|queue| queue.state().clone()).collect(),
+            device: self.device.save(),
+        }
+    }
+
+    fn restore(&mut self, state: &Self::State) -> Result<(), RestoreError> {
+        state.negotiation.check(self.offered_features())?;
+        let queues = state.check_queues(&self.queues, &self.mem)?;
+        self.device.restore(&state.device)?;
+        self.queues = queues;
+        self.negotiation = state.negotiation.clone();
+        self.pending = 0;
+        Ok(())
+    }
+}
