@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn counters_wrap() {
-        let mut credit = Credit { sent: u32::MAX - 9, guest_forwarded: u32::MAX - 9, ..Credit::default() };
+        let mut credit =
+            Credit { sent: u32::MAX - 9, guest_forwarded: u32::MAX - 9, ..Credit::default() };
         credit.guest_alloc = 100;
         credit.count_sent(50);
         assert_eq!(credit.available(), 50);
