@@ -3,8 +3,11 @@
 //! A device model implements [`VirtioDevice`] and sees only queues of checked descriptor chains; registers, feature
 //! negotiation, notifications and interrupts are the transport's ([`mmio::Mmio`]).
 
+pub mod block;
 pub mod mmio;
 pub mod queue;
+pub mod rng;
+pub mod vsock;
 
 use crate::{Device, GuestMemory};
 use queue::{Queue, QueueError};
