@@ -187,6 +187,23 @@ impl Queue {
         Ok(more)
     }
 
+    /// Takes each available chain, has it served, and gives it back with the number of bytes that were written.
+    pub fn serve(
+        &mut self,
+        mem: &GuestMemory,
+        mut serve: impl FnMut(&Chain) -> Result<u32, QueueError>,
+    ) -> Result<(), QueueError> {
+        loop {
+            while let Some(chain) = self.pop(mem)? {
+                let written = serve(&chain)?;
+                self.push(mem, chain.head, written)?;
+            }
+            if !self.enable_notification(mem)? {
+                return Ok(());
+            }
+        }
+    }
+
     /// How many chains are available.
     fn pending(&self, mem: &GuestMemory) -> Result<u16, QueueError> {
         // Acquire: what the driver wrote before it moved the index is seen.
