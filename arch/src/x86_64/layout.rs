@@ -128,11 +128,11 @@ pub fn virtio_slot(n: usize) -> Option<VirtioSlot> {
 /// below the MMIO gap.
 pub fn ram_ranges(bytes: u64) -> Vec<Range<u64>> {
     let low = bytes.min(LOW_RAM_END);
-    let mut ranges = vec![0..low];
-    if bytes > low {
-        ranges.push(HIGH_RAM_START..HIGH_RAM_START.saturating_add(bytes - low));
-    }
-    ranges
+    let high = bytes - low;
+    [0..low, HIGH_RAM_START..HIGH_RAM_START.saturating_add(high)]
+        .into_iter()
+        .filter(|range| !range.is_empty())
+        .collect()
 }
 
 #[cfg(test)]

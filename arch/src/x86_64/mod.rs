@@ -4,6 +4,8 @@
 //! that can only reset, three ACPI power registers and a row of virtio-mmio slots. No PCI, no PIC,
 //! no PIT, no firmware: the VMM puts the vCPU where the firmware would have left it.
 
+pub mod acpi;
+pub mod cpuid;
 pub mod gdt;
 pub mod lapic;
 pub mod layout;
