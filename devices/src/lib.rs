@@ -10,6 +10,7 @@
 //! | [`legacy`] | the fixed devices of a PC: serial port, clock, keyboard controller, ACPI power registers |
 //! | [`virtio`] | the virtqueue, the memory-mapped transport, and the devices behind it |
 
+pub mod legacy;
 pub mod virtio;
 
 mod device;

@@ -89,7 +89,7 @@ impl Format {
     /// Spells a number from 0 to 99.
     pub(super) fn encode(self, number: i64) -> u8 {
         let number = number.rem_euclid(100) as u8;
-        if self.binary { number } else { number / 10 << 4 | number % 10 }
+        if self.binary { number } else { ((number / 10) << 4) | (number % 10) }
     }
 
     /// Reads any byte: a BCD digit above 9 counts as what its bits say.
