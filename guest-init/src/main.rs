@@ -1,3 +1,18 @@
-//! PID 1 of the guest: mounts, modules and the container's process.
+//! PID 1 of the guest.
 
-fn main() {}
+use guest_init::link::Vsock;
+use guest_init::log;
+use guest_init::machine::Machine;
+use guest_init::session;
+
+fn main() {
+    if !rustix::process::getpid().is_init() {
+        log("this is the init of a Bulkhead guest; it runs as PID 1 of a virtual machine only");
+        std::process::exit(2);
+    }
+    let mut machine = Machine::boot();
+    if let Err(error) = session::run(&Vsock, &mut machine) {
+        log(error);
+    }
+    machine.power_off();
+}

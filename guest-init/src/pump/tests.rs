@@ -1,0 +1,89 @@
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Duration;
+
+use rustix::net::Shutdown;
+use rustix::pipe::pipe;
+
+use super::*;
+
+/// The stream's byte at each place: it has no period that a lost or doubled buffer could hide in.
+fn pattern(block: u64, bytes: &mut [u8]) {
+    for (index, word) in bytes.chunks_exact_mut(8).enumerate() {
+        let place = block * BLOCK as u64 + index as u64;
+        word.copy_from_slice(&place.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+    }
+}
+
+/// Not a divisor of the pump's buffer, so that reads and writes fall on different places.
+const BLOCK: usize = 24_000;
+
+/// Resident memory of this process, in KiB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_long_stream_arrives_whole_and_memory_stays() {
+    const BLOCKS: u64 = (256 << 20) / BLOCK as u64;
+    let (process, mut pipe_end) = {
+        let (read, write) = pipe().unwrap();
+        (read, std::fs::File::from(write))
+    };
+    let (guest, mut host) = UnixStream::pair().unwrap();
+    let before = resident();
+    let writer = thread::spawn(move || {
+        let mut block = vec![0; BLOCK];
+        for number in 0..BLOCKS {
+            pattern(number, &mut block);
+            pipe_end.write_all(&block).unwrap();
+        }
+    });
+    let pump = thread::spawn(move || {
+        let end = pump(&process, &guest);
+        rustix::net::shutdown(&guest, Shutdown::Write).unwrap();
+        end
+    });
+    let (mut block, mut expected) = (vec![0; BLOCK], vec![0; BLOCK]);
+    for number in 0..BLOCKS {
+        host.read_exact(&mut block).unwrap();
+        pattern(number, &mut expected);
+        assert!(block == expected, "block {number} is not what was sent");
+    }
+    assert_eq!(host.read(&mut block).unwrap(), 0);
+    writer.join().unwrap();
+    assert_eq!(pump.join().unwrap(), End::Source);
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 16 << 10, "memory grew by {grown} KiB");
+}
+
+#[test]
+fn a_reader_that_waits_stops_the_writer() {
+    let (source, mut far_source) = UnixStream::pair().unwrap();
+    let (sink, mut far_sink) = UnixStream::pair().unwrap();
+    let pump = thread::spawn(move || pump(&source, &sink));
+    far_source.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    let mut sent = 0usize;
+    // A socket's buffers, twice, and the pump's own.
+    while let Ok(count) = far_source.write(&[7; 4096]) {
+        sent += count;
+        assert!(sent < 8 << 20, "the writer was never stopped");
+    }
+    drop(far_source);
+    let mut received = Vec::new();
+    far_sink.read_to_end(&mut received).unwrap();
+    assert_eq!(received.len(), sent);
+    assert_eq!(pump.join().unwrap(), End::Source);
+}
+
+#[test]
+fn a_sink_that_closed_ends_it() {
+    let (source, mut far_source) = UnixStream::pair().unwrap();
+    let (read, write) = pipe().unwrap();
+    drop(read);
+    far_source.write_all(b"nobody reads this").unwrap();
+    assert_eq!(pump(&source, &write), End::Sink);
+}
