@@ -65,6 +65,8 @@ pub const COM1_GSI: u32 = 4;
 pub const RTC: u16 = 0x70;
 /// Ports of the clock.
 pub const RTC_LEN: u16 = 2;
+/// The clock's register that holds the century, where PCs have it by custom.
+pub const RTC_CENTURY: u8 = 0x32;
 /// Interrupt of the clock.
 pub const RTC_GSI: u32 = 8;
 /// Data port of the i8042 keyboard controller; its command port is four on.

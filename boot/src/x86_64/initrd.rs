@@ -41,6 +41,7 @@ pub fn place_initrd(ram: &[Range<u64>], kernel_end: u64, len: u64) -> Result<Ini
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arch::x86_64::layout;
 
     #[test]
     fn it_ends_in_the_last_page_of_low_ram() {
@@ -48,12 +49,12 @@ mod tests {
         assert_eq!(place_initrd(&ram, 0x300_0000, 1), Ok(Initrd { gpa: 0xFFF_F000, len: 1 }));
         let len = 0x1234_5678 >> 4;
         let initrd = place_initrd(&ram, 0x300_0000, len).unwrap();
-        assert!(initrd.gpa % PAGE == 0 && initrd.gpa + len <= 0x1000_0000);
+        assert!(initrd.gpa.is_multiple_of(PAGE) && initrd.gpa + len <= 0x1000_0000);
     }
 
     #[test]
     fn it_never_overlaps_the_kernel() {
-        let ram = [0..0x1000_0000];
+        let ram = layout::ram_ranges(0x1000_0000);
         assert!(place_initrd(&ram, 0xFFF_F000, PAGE).is_ok());
         for (kernel_end, len) in [(0xFFF_F001, PAGE), (0x10_0000, 0x1000_0000), (0, u64::MAX)] {
             let error = place_initrd(&ram, kernel_end, len).unwrap_err();

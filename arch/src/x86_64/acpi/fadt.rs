@@ -1,6 +1,8 @@
 //! The fixed ACPI description table (ACPI 6.5 §5.2.9): how to reset and how to power off.
 
-use super::super::layout::{ACPI_RESET, ACPI_RESET_VALUE, ACPI_SLEEP_CONTROL, ACPI_SLEEP_STATUS};
+use super::super::layout::{
+    ACPI_RESET, ACPI_RESET_VALUE, ACPI_SLEEP_CONTROL, ACPI_SLEEP_STATUS, RTC_CENTURY,
+};
 use acpi_tables::fadt::{FADT, FADTBuilder, Flags};
 use acpi_tables::gas::{AccessSize, AddressSpace, GAS};
 
@@ -24,6 +26,8 @@ pub fn fadt(dsdt: u64) -> FADT {
         .flag(Flags::ResetRegSup)
         .flag(Flags::Headless)
         .flag(Flags::HwReducedAcpi);
+    // Void in a hardware-reduced FADT by the letter, but Linux's rtc-mc146818-lib takes it from here.
+    fadt.century = RTC_CENTURY;
     fadt.iapc_boot_arch = BOOT_ARCH_NO_VGA.into();
     fadt.reset_reg = byte_port(ACPI_RESET);
     fadt.reset_value = ACPI_RESET_VALUE;
