@@ -3,6 +3,10 @@
 //! This room parses and plans. It never touches guest memory: what goes there is given back as
 //! addresses with bytes, or with places in a file.
 
+pub mod bzimage;
 pub mod cmdline;
+pub mod cpio;
+#[cfg(feature = "decompress")]
+pub mod decompress;
 pub mod elf;
 pub mod x86_64;
