@@ -13,8 +13,14 @@
 //! and the copy is used; the device's own positions are kept here and never read back from memory.
 
 mod chain;
+#[cfg(test)]
+pub(crate) mod driver;
 mod error;
+#[cfg(test)]
+mod oracle_tests;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::num::Wrapping;
 use std::sync::atomic::{Ordering, fence};
@@ -148,22 +154,22 @@ impl Queue {
 
     /// Whether the driver wants an interrupt for what was pushed since this was last asked (virtio 1.2 §2.7.7).
     pub fn needs_interrupt(&mut self, mem: &GuestMemory) -> Result<bool, QueueError> {
-        let new = self.state.next_used;
-        if !self.state.ready || self.state.signalled_used.unwrap_or(0) == new {
+        let (old, new) = (self.state.signalled_used, self.state.next_used);
+        if !self.state.ready || old == new {
             return Ok(false);
         }
+        self.state.signalled_used = new;
         // The new used index must be visible before the driver's wish is read: the driver writes its wish and then
         // looks at the index, so one of the two sees the other. Only a full barrier orders a store before a load.
         fence(Ordering::SeqCst);
-        if !self.state.event_index {
-            self.state.signalled_used = Some(new);
-            let flags: u16 = self.load(mem, self.state.driver, 0)?;
-            return Ok(flags & AVAIL_F_NO_INTERRUPT == 0);
+        if self.state.event_index {
+            let offset = RING + u64::from(self.state.size) * AVAIL_ELEMENT;
+            let used_event = self.load(mem, self.state.driver, offset)?;
+            Ok(crossed(used_event, old, new))
+        } else {
+            let flags = self.load(mem, self.state.driver, 0)?;
+            Ok(flags & AVAIL_F_NO_INTERRUPT == 0)
         }
-        let used_event =
-            self.load(mem, self.state.driver, RING + u64::from(self.state.size) * AVAIL_ELEMENT)?;
-        // The first buffers of a queue always interrupt: there is no earlier position to measure from.
-        Ok(self.state.signalled_used.replace(new).is_none_or(|old| crossed(used_event, old, new)))
     }
 
     /// Asks for a notification of the next available chain. True: chains are there already, for which none will come,

@@ -40,7 +40,7 @@ pub struct QueueState {
     /// The ring position of the next chain to push; wraps at 65536.
     pub next_used: u16,
     /// `next_used` when it was last decided about an interrupt.
-    pub signalled_used: Option<u16>,
+    pub signalled_used: u16,
     /// Whether VIRTIO_F_EVENT_IDX was negotiated.
     pub event_index: bool,
 }
@@ -56,7 +56,7 @@ impl QueueState {
             device: 0,
             next_avail: 0,
             next_used: 0,
-            signalled_used: None,
+            signalled_used: 0,
             event_index: false,
         }
     }
