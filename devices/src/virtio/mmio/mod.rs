@@ -6,6 +6,8 @@ mod access;
 mod registers;
 mod state;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use crate::virtio::queue::{Queue, QueueError};
 use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, F_VERSION_1, VirtioDevice};

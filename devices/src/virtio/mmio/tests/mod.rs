@@ -1,0 +1,384 @@
+//! The handshake, step by step, and what breaks it.
+
+mod properties;
+
+use serde::{Deserialize, Serialize};
+
+use super::registers::*;
+use super::status::*;
+use super::*;
+use crate::testing::{Counter, memory};
+use crate::virtio::queue::driver::Driver;
+use crate::virtio::read_config_bytes;
+use crate::{Outcome, Registers};
+
+const FEATURE: u64 = 1 << 3;
+const AGREED: u32 = ACKNOWLEDGE | DRIVER | FEATURES_OK;
+const RUNNING: u32 = AGREED | DRIVER_OK;
+
+/// A device that fills each chain's first writable byte with how many chains it has seen.
+#[derive(Default)]
+struct Tally {
+    state: TallyState,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct TallyState {
+    seen: u8,
+    features: u64,
+    config: [u8; 8],
+}
+
+impl Device for Tally {
+    type State = TallyState;
+
+    fn reset(&mut self) {
+        self.state = TallyState::default();
+    }
+
+    fn save(&self) -> TallyState {
+        self.state.clone()
+    }
+
+    fn restore(&mut self, state: &TallyState) -> Result<(), RestoreError> {
+        self.state = state.clone();
+        Ok(())
+    }
+}
+
+impl VirtioDevice for Tally {
+    fn device_id(&self) -> u32 {
+        42
+    }
+
+    fn queue_max_sizes(&self) -> &[u16] {
+        &[8, 4]
+    }
+
+    fn features(&self) -> u64 {
+        FEATURE
+    }
+
+    fn read_config(&self, offset: u64, data: &mut [u8]) {
+        read_config_bytes(&self.state.config, offset, data);
+    }
+
+    fn write_config(&mut self, offset: u64, data: &[u8]) {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        self.state.config.iter_mut().skip(offset).zip(data).for_each(|(to, from)| *to = *from);
+    }
+
+    fn activate(&mut self, features: u64) {
+        self.state.features = features;
+    }
+
+    fn notify(
+        &mut self,
+        index: usize,
+        queues: &mut [Queue],
+        mem: &GuestMemory,
+    ) -> Result<(), QueueError> {
+        queues[index].serve(mem, |chain| {
+            self.state.seen = self.state.seen.wrapping_add(1);
+            chain.write_at(mem, 0, &[self.state.seen])?;
+            Ok(1)
+        })
+    }
+}
+
+/// A transport with 64 KiB of guest memory; queue 0 at 0, queue 1 at 0x4000.
+struct Machine {
+    mmio: Mmio<Tally>,
+    mem: GuestMemory,
+    irq: Counter,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let (mem, irq) = (memory(0x10000), Counter::default());
+        let mmio = Mmio::new(Tally::default(), mem.clone(), Box::new(irq.clone()));
+        Self { mmio, mem, irq }
+    }
+
+    /// A machine whose driver took the whole handshake, with one queue of 4.
+    fn running(features: u64) -> (Self, Driver) {
+        let mut machine = Self::new();
+        machine.negotiate(features);
+        let driver = machine.set_up_queue(0);
+        machine.write(STATUS, RUNNING);
+        assert_eq!(machine.read(STATUS), RUNNING);
+        (machine, driver)
+    }
+
+    fn read(&mut self, offset: u64) -> u32 {
+        let mut data = [0xaa; 4];
+        self.mmio.read(offset, &mut data);
+        u32::from_le_bytes(data)
+    }
+
+    fn write(&mut self, offset: u64, value: u32) {
+        assert_eq!(self.mmio.write(offset, &value.to_le_bytes()), Outcome::Continue);
+    }
+
+    fn negotiate(&mut self, features: u64) {
+        self.write(STATUS, ACKNOWLEDGE);
+        self.write(STATUS, ACKNOWLEDGE | DRIVER);
+        for half in 0..2 {
+            self.write(DRIVER_FEATURES_SEL, half);
+            self.write(DRIVER_FEATURES, (features >> (32 * half)) as u32);
+        }
+        self.write(STATUS, AGREED);
+    }
+
+    fn set_up_queue(&mut self, index: u32) -> Driver {
+        let driver = Driver::new(&self.mem, u64::from(index) * 0x4000, 4);
+        self.write(QUEUE_SEL, index);
+        self.write(QUEUE_NUM, 4);
+        self.write(QUEUE_DESC_LOW, driver.table as u32);
+        self.write(QUEUE_DRIVER_LOW, driver.avail as u32);
+        self.write(QUEUE_DEVICE_LOW, driver.used as u32);
+        self.write(QUEUE_READY, 1);
+        driver
+    }
+}
+
+#[test]
+fn the_driver_finds_the_device() {
+    let mut machine = Machine::new();
+    let identity = [MAGIC_VALUE, VERSION, DEVICE_ID].map(|offset| machine.read(offset));
+    assert_eq!(identity, [0x7472_6976, 2, 42]);
+    assert_eq!(machine.read(DEVICE_FEATURES), (FEATURE | F_INDIRECT_DESC | F_EVENT_IDX) as u32);
+    machine.write(DEVICE_FEATURES_SEL, 1);
+    assert_eq!(machine.read(DEVICE_FEATURES), 1);
+    machine.write(DEVICE_FEATURES_SEL, 2);
+    assert_eq!(machine.read(DEVICE_FEATURES), 0);
+    let mut sizes = [0, 1, 2, u32::MAX].map(|index| {
+        machine.write(QUEUE_SEL, index);
+        machine.read(QUEUE_NUM_MAX)
+    });
+    sizes.sort_unstable();
+    assert_eq!(sizes, [0, 0, 4, 8]);
+    assert_eq!(machine.read(SHM_LEN_LOW), u32::MAX);
+}
+
+#[test]
+fn chains_are_served_and_interrupt() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1 | FEATURE);
+    assert_eq!(machine.mmio.device().state.features, F_VERSION_1 | FEATURE);
+    driver.offer_chain(&[(0x8000, 1, true)]);
+    assert!(!machine.mmio.notify(0));
+    assert_eq!(driver.take_used(), Some((0, 1)));
+    assert_eq!((machine.irq.count(), machine.read(INTERRUPT_STATUS)), (1, INTERRUPT_USED));
+    machine.write(INTERRUPT_ACK, INTERRUPT_USED);
+    assert_eq!(machine.read(INTERRUPT_STATUS), 0);
+    // Through the register, too.
+    driver.offer_chain(&[(0x8000, 1, true)]);
+    machine.write(QUEUE_NOTIFY, 0);
+    assert_eq!(driver.take_used(), Some((0, 1)));
+    // A queue that is not ready, or not there.
+    assert!(!machine.mmio.notify(1));
+    assert!(!machine.mmio.notify(usize::MAX));
+    machine.write(QUEUE_NOTIFY, u32::MAX);
+    assert_eq!(machine.irq.count(), 2);
+}
+
+#[test]
+fn steps_come_in_order_and_one_at_a_time() {
+    let mut machine = Machine::new();
+    for wrong in [DRIVER, FEATURES_OK, DRIVER_OK, ACKNOWLEDGE | DRIVER, RUNNING, NEEDS_RESET, 0x100]
+    {
+        machine.write(STATUS, wrong);
+        assert_eq!(machine.read(STATUS), 0, "{wrong:#x}");
+    }
+    machine.write(STATUS, ACKNOWLEDGE);
+    machine.write(STATUS, DRIVER);
+    assert_eq!(machine.read(STATUS), ACKNOWLEDGE, "a bit was cleared");
+    machine.write(STATUS, ACKNOWLEDGE | FAILED);
+    machine.write(STATUS, ACKNOWLEDGE | FAILED | DRIVER);
+    assert_eq!(machine.read(STATUS), ACKNOWLEDGE | FAILED, "only a reset helps");
+    machine.write(STATUS, 0);
+    assert_eq!(machine.read(STATUS), 0);
+}
+
+#[test]
+fn features_that_are_not_offered_are_refused() {
+    for features in [0, FEATURE, F_VERSION_1 | 1, F_VERSION_1 | 1 << 63] {
+        let mut machine = Machine::new();
+        machine.negotiate(features);
+        assert_eq!(machine.read(STATUS), ACKNOWLEDGE | DRIVER, "{features:#x}");
+        // The driver may think again.
+        machine.negotiate(F_VERSION_1);
+        assert_eq!(machine.read(STATUS), AGREED);
+        // But no more once it was agreed.
+        machine.write(DRIVER_FEATURES, 0);
+        assert_eq!(machine.mmio.save().negotiation.driver_features, F_VERSION_1);
+    }
+    let mut machine = Machine::new();
+    machine.write(STATUS, ACKNOWLEDGE);
+    machine.write(STATUS, ACKNOWLEDGE | DRIVER);
+    machine.write(DRIVER_FEATURES_SEL, 2);
+    machine.write(DRIVER_FEATURES, 1);
+    machine.negotiate(F_VERSION_1);
+    assert_eq!(machine.read(STATUS), ACKNOWLEDGE | DRIVER, "bit 64");
+}
+
+#[test]
+fn queues_are_set_up_between_features_ok_and_driver_ok() {
+    let mut machine = Machine::new();
+    let untouched = machine.mmio.save().queues;
+    machine.set_up_queue(0);
+    assert_eq!(machine.mmio.save().queues, untouched);
+    machine.negotiate(F_VERSION_1);
+    machine.set_up_queue(0);
+    let set_up = machine.mmio.save().queues;
+    assert_eq!(machine.read(QUEUE_READY), 1);
+    // In use, it keeps its place.
+    machine.write(QUEUE_DESC_LOW, 0x1230);
+    machine.write(QUEUE_NUM, 8);
+    assert_eq!(machine.mmio.save().queues, set_up);
+    machine.write(STATUS, RUNNING);
+    machine.set_up_queue(1);
+    assert_eq!(machine.mmio.save().queues, set_up);
+    machine.write(QUEUE_SEL, 0);
+    machine.write(QUEUE_READY, 0);
+    assert_eq!(machine.read(QUEUE_READY), 0);
+    machine.write(STATUS, 0);
+    assert_eq!(machine.mmio.save().queues, untouched);
+}
+
+#[test]
+fn a_broken_rule_stops_the_device_until_reset() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1);
+    driver.offer_chain(&[(u64::MAX - 8, 1, true)]);
+    assert!(!machine.mmio.notify(0));
+    assert_eq!(machine.read(STATUS), RUNNING | NEEDS_RESET);
+    assert_eq!((machine.irq.count(), machine.read(INTERRUPT_STATUS)), (1, INTERRUPT_CONFIG));
+    driver.offer_chain(&[(0x8000, 1, true)]);
+    assert!(!machine.mmio.notify(0));
+    assert_eq!(machine.mmio.with_device(|_, _, _| Ok(())), None);
+    assert_eq!((driver.take_used(), machine.irq.count()), (None, 1));
+    machine.write(STATUS, 0);
+    machine.negotiate(F_VERSION_1);
+    assert_eq!((machine.read(STATUS), machine.read(INTERRUPT_STATUS)), (AGREED, 0));
+}
+
+#[test]
+fn a_bad_queue_address_or_size_needs_a_reset() {
+    for (register, value) in
+        [(QUEUE_DESC_LOW, 8), (QUEUE_DESC_HIGH, 1), (QUEUE_NUM, 3), (QUEUE_NUM, 0x10004)]
+    {
+        let mut machine = Machine::new();
+        machine.negotiate(F_VERSION_1);
+        machine.write(register, value);
+        machine.write(QUEUE_READY, 1);
+        assert_eq!(machine.read(STATUS), AGREED | NEEDS_RESET);
+        assert_eq!(machine.irq.count(), 0, "no interrupt before DRIVER_OK");
+        machine.write(STATUS, RUNNING | NEEDS_RESET);
+        assert_eq!(machine.read(STATUS), AGREED | NEEDS_RESET);
+    }
+}
+
+#[test]
+fn only_aligned_words_reach_the_registers() {
+    let mut machine = Machine::new();
+    for len in [1, 2, 8] {
+        let mut data = vec![0xaa; len];
+        machine.mmio.read(MAGIC_VALUE, &mut data);
+        assert_eq!(data, vec![0; len]);
+        machine.mmio.write(STATUS, &vec![1; len]);
+        assert_eq!(machine.read(STATUS), 0);
+    }
+    assert_eq!(machine.read(MAGIC_VALUE + 2), 0);
+}
+
+#[test]
+fn the_configuration_space_takes_any_width() {
+    let (mut machine, _driver) = Machine::running(F_VERSION_1);
+    machine.mmio.write(CONFIG, &[1, 2, 3, 4, 5, 6, 7, 8]);
+    machine.mmio.write(CONFIG + 2, &[9]);
+    let mut data = [0xaa; 8];
+    machine.mmio.read(CONFIG + 1, &mut data);
+    assert_eq!(data, [2, 9, 4, 5, 6, 7, 8, 0]);
+    machine.write(STATUS, 0);
+    machine.mmio.write(CONFIG, &[1]);
+    assert_eq!(machine.read(CONFIG), 0, "no driver, no writes");
+}
+
+#[test]
+fn a_changed_configuration_is_told() {
+    let (mut machine, _driver) = Machine::running(F_VERSION_1);
+    machine.mmio.config_changed();
+    assert_eq!((machine.irq.count(), machine.read(INTERRUPT_STATUS)), (1, INTERRUPT_CONFIG));
+    assert_eq!(machine.read(CONFIG_GENERATION), 1);
+    machine.write(STATUS, 0);
+    machine.mmio.config_changed();
+    assert_eq!((machine.irq.count(), machine.read(CONFIG_GENERATION)), (1, 2));
+}
+
+#[test]
+fn a_paused_device_keeps_notifications_for_later() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1);
+    machine.mmio.pause();
+    driver.offer_chain(&[(0x8000, 1, true)]);
+    assert!(!machine.mmio.notify(0));
+    assert_eq!(machine.mmio.with_device(|_, _, _| Ok(())), None);
+    assert_eq!((driver.take_used(), machine.irq.count()), (None, 0));
+    machine.mmio.resume();
+    assert_eq!((driver.take_used(), machine.irq.count()), (Some((0, 1)), 1));
+}
+
+#[test]
+fn event_index_holds_interrupts_back() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1 | F_EVENT_IDX);
+    driver.set_used_event(1);
+    for (round, interrupts) in [(0, 0), (1, 1), (2, 1)] {
+        driver.offer_chain(&[(0x8000, 1, true)]);
+        assert!(!machine.mmio.notify(0));
+        assert_eq!((driver.avail_event(), machine.irq.count()), (round + 1, interrupts));
+    }
+}
+
+#[test]
+fn a_full_share_of_work_is_reported() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1);
+    for _ in 0..4 {
+        driver.offer_chain(&[(0x8000, 1, true)]);
+    }
+    assert!(machine.mmio.notify(0), "there may be more");
+    assert!(!machine.mmio.notify(0));
+    let exhaust = machine.mmio.with_device(|device, queues, mem| {
+        (0..4).for_each(|_| driver.offer_chain(&[(0x8000, 1, true)]));
+        device.notify(0, queues, mem)
+    });
+    assert_eq!((exhaust, machine.mmio.has_backlog()), (Some(()), true));
+}
+
+#[test]
+fn forged_states_are_refused() {
+    let (mut machine, _driver) = Machine::running(F_VERSION_1 | F_EVENT_IDX);
+    let good = machine.mmio.save();
+    let forge = |change: fn(&mut MmioState<TallyState>)| {
+        let mut state = good.clone();
+        change(&mut state);
+        state
+    };
+    for bad in [
+        forge(|state| state.negotiation.status = DRIVER_OK),
+        forge(|state| state.negotiation.driver_features = 1 << 32 | 1),
+        forge(|state| state.negotiation.unknown_features = true),
+        forge(|state| state.negotiation.interrupt_status = 4),
+        forge(|state| state.queues.truncate(1)),
+        forge(|state| state.queues[0].max_size = 16),
+        forge(|state| state.queues[0].size = 3),
+        forge(|state| state.queues[0].device = 1 << 40),
+        forge(|state| state.queues[0].event_index = false),
+        forge(|state| state.negotiation = Negotiation::default()),
+    ] {
+        assert!(machine.mmio.restore(&bad).is_err(), "{bad:?}");
+        assert_eq!(machine.mmio.save(), good);
+    }
+    let error = machine.mmio.restore(&forge(|state| state.queues[0].size = 3)).unwrap_err();
+    let message =
+        "saved state of virtio-mmio: queue is queue size 3: must be a power of two up to 8";
+    assert!(error.to_string().starts_with(message), "{error}");
+}
