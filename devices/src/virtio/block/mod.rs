@@ -6,6 +6,8 @@ mod file;
 mod request;
 mod scatter;
 mod stitched;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 

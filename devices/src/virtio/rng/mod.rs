@@ -1,5 +1,8 @@
 //! An entropy device (virtio 1.2 §5.4): random bytes for the guest.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use serde::{Deserialize, Serialize};
