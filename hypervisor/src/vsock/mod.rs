@@ -1,0 +1,201 @@
+//! The host's side of the vsock device: Unix sockets, as in Firecracker's hybrid vsock.
+//!
+//! - A program on the host connects to `uds_path` and writes `CONNECT port\n`; when the guest
+//!   accepts, it reads `OK host_port\n`, and then the two talk.
+//! - A program in the guest connects to port P of context identifier 2, and reaches whoever listens
+//!   at `<uds_path>_P`.
+//!
+//! All sockets stand in an epoll set of their own, which is one member of the event loop's: so a
+//! thousand streams don't crowd out a disk.
+
+mod backend;
+#[cfg(test)]
+mod tests;
+mod waiting;
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use devices::virtio::mmio::Mmio;
+use devices::virtio::vsock::{ConnectionId, Interest, MAX_CONNECTIONS, Vsock};
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+pub use backend::{Socket, UnixBackend};
+use waiting::WaitingRoom;
+
+/// No connection has this host port: Linux's `VMADDR_PORT_ANY`. As the upper half of an event's 64
+/// bits it marks the events that belong to no connection.
+const NO_PORT: u32 = u32::MAX;
+/// The lower half of the listener's; smaller numbers are those of the waiting room.
+const LISTENER: u32 = u32::MAX;
+
+/// Most events that one call handles; what is left comes with the next.
+const BATCH: usize = 64;
+
+/// Descriptors that one VM may need: its connections, and plenty for all else.
+const DESCRIPTORS: u64 = MAX_CONNECTIONS as u64 + 512;
+
+/// The socket could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Another VM, or one that was killed.
+    #[error("vsock.uds_path {}: exists; remove it unless another VM uses it", path.display())]
+    Exists {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// Anything else.
+    #[error("vsock.uds_path {}: {error}; must be the path of a socket that can be made", path.display())]
+    System {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// The listening socket, those that wait, and the epoll set. Its descriptor is readable when
+/// [`Sockets::serve`] has something to do.
+pub struct Sockets {
+    epoll: Arc<OwnedFd>,
+    events: Vec<epoll::Event>,
+    listener: UnixListener,
+    path: PathBuf,
+    waiting: WaitingRoom,
+    /// Given up for a moment when there are no descriptors left, to take a connection and close it:
+    /// else the listener would be readable for ever.
+    spare: Option<OwnedFd>,
+}
+
+impl Sockets {
+    /// Listens at `uds_path`, and gives the back end of the device too.
+    pub fn listen(uds_path: &Path) -> Result<(Sockets, UnixBackend), ListenError> {
+        raise_descriptor_limit();
+        let path = uds_path.to_owned();
+        Sockets::try_listen(uds_path).map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => ListenError::Exists { path },
+            _ => ListenError::System { path, error },
+        })
+    }
+
+    fn try_listen(uds_path: &Path) -> io::Result<(Sockets, UnixBackend)> {
+        let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
+        let spare = Some(epoll.try_clone()?);
+        let listener = UnixListener::bind(uds_path)?;
+        let sockets = Sockets {
+            epoll: Arc::clone(&epoll),
+            events: Vec::with_capacity(BATCH),
+            listener,
+            path: uds_path.to_owned(),
+            waiting: WaitingRoom::default(),
+            spare,
+        };
+        sockets.listener.set_nonblocking(true)?;
+        watch(&epoll, &sockets.listener, LISTENER)?;
+        Ok((sockets, UnixBackend::new(epoll, uds_path)))
+    }
+
+    /// Handles what has happened at the sockets. Afterwards the transport may have a backlog.
+    pub fn serve(&mut self, mmio: &mut Mmio<Vsock<UnixBackend>>) -> io::Result<()> {
+        self.handle(mmio.device_mut())?;
+        mmio.with_device(|vsock, queues, mem| vsock.work(queues, mem));
+        Ok(())
+    }
+
+    /// Tells the device what has happened at the sockets.
+    fn handle(&mut self, vsock: &mut Vsock<UnixBackend>) -> io::Result<()> {
+        let mut events = std::mem::take(&mut self.events);
+        events.clear();
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        match epoll::wait(&*self.epoll, spare_capacity(&mut events), Some(&at_once)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        for event in &events {
+            let id = ConnectionId::from_u64({ event.data }.u64());
+            match (id.host_port, id.guest_port) {
+                (NO_PORT, LISTENER) => self.accept(),
+                (NO_PORT, number) => {
+                    if let Some((stream, port)) = self.waiting.hear(number) {
+                        // It is in the set: that is how we came here.
+                        let _ = epoll::delete(&*self.epoll, &stream);
+                        // A stream that the device has no place for is closed.
+                        vsock.host_connected(Socket::new(stream), port);
+                    }
+                }
+                _ => vsock.stream_ready(id, ready(event.flags)),
+            }
+        }
+        self.events = events;
+        Ok(())
+    }
+
+    /// Lets one program in; the poll says if there are more.
+    fn accept(&mut self) {
+        match self.listener.accept() {
+            Ok((stream, _)) => {
+                if stream.set_nonblocking(true).is_ok() {
+                    let (number, stream) = self.waiting.enter(stream, LISTENER);
+                    if watch(&self.epoll, stream, number).is_err() {
+                        self.waiting.leave(number);
+                    }
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => {
+                log::debug!("vsock: a host connection is refused: {error}");
+                self.spare = None;
+                drop(self.listener.accept());
+                self.spare = self.epoll.try_clone().ok();
+            }
+        }
+    }
+}
+
+impl AsFd for Sockets {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        // Fails only if someone else has removed it.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Waits for something to read that belongs to no connection.
+fn watch(epoll: &OwnedFd, fd: impl AsFd, number: u32) -> io::Result<()> {
+    let id = ConnectionId { host_port: NO_PORT, guest_port: number };
+    let data = epoll::EventData::new_u64(id.to_u64());
+    Ok(epoll::add(epoll, fd, data, epoll::EventFlags::IN)?)
+}
+
+/// What an event means for a stream. The next read or write finds out what went wrong, or what is
+/// left to read.
+fn ready(flags: epoll::EventFlags) -> Interest {
+    let gone = flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR);
+    Interest {
+        readable: gone || flags.contains(epoll::EventFlags::IN),
+        writable: gone || flags.contains(epoll::EventFlags::OUT),
+    }
+}
+
+/// The usual limit of 1,024 descriptors is less than a thousand streams need. As much as is
+/// allowed will have to do.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = DESCRIPTORS.min(limit.maximum.unwrap_or(u64::MAX));
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = Some(wanted);
+        // Allowed: it is not above the maximum.
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
