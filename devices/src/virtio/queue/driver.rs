@@ -1,5 +1,7 @@
 //! The driver's side of a queue, for tests.
 
+use std::sync::atomic::Ordering;
+
 use vm_memory::{Bytes, GuestAddress};
 
 use super::{Area, Queue};
@@ -57,11 +59,11 @@ impl Driver {
     }
 
     pub(crate) fn load(&self, addr: u64) -> u16 {
-        self.mem.read_obj(GuestAddress(addr)).unwrap()
+        self.mem.load(GuestAddress(addr), Ordering::SeqCst).unwrap()
     }
 
     pub(crate) fn store(&self, addr: u64, value: u16) {
-        self.mem.write_obj(value, GuestAddress(addr)).unwrap();
+        self.mem.store(value, GuestAddress(addr), Ordering::SeqCst).unwrap();
     }
 
     pub(crate) fn set_used_event(&self, event: u16) {

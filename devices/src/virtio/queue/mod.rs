@@ -14,6 +14,8 @@
 
 mod chain;
 #[cfg(test)]
+mod concurrency_tests;
+#[cfg(test)]
 pub(crate) mod driver;
 mod error;
 #[cfg(test)]

@@ -1,0 +1,102 @@
+//! Notifications, interrupts and errors, once the driver is ready.
+
+use super::*;
+
+#[test]
+fn chains_are_served_and_interrupt() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1 | FEATURE);
+    assert_eq!(machine.mmio.device().state.features, F_VERSION_1 | FEATURE);
+    driver.offer_chain(&[(0x8000, 1, true)]);
+    assert!(!machine.mmio.notify(0));
+    assert_eq!(driver.take_used(), Some((0, 1)));
+    assert_eq!((machine.irq.count(), machine.read(INTERRUPT_STATUS)), (1, INTERRUPT_USED));
+    machine.write(INTERRUPT_ACK, INTERRUPT_USED);
+    assert_eq!(machine.read(INTERRUPT_STATUS), 0);
+    // Through the register, too.
+    driver.offer_chain(&[(0x8000, 1, true)]);
+    machine.write(QUEUE_NOTIFY, 0);
+    assert_eq!(driver.take_used(), Some((0, 1)));
+    // A queue that is not ready, or not there.
+    assert!(!machine.mmio.notify(1));
+    assert!(!machine.mmio.notify(usize::MAX));
+    machine.write(QUEUE_NOTIFY, u32::MAX);
+    assert_eq!(machine.irq.count(), 2);
+}
+
+#[test]
+fn a_broken_rule_stops_the_device_until_reset() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1);
+    driver.offer_chain(&[(u64::MAX - 8, 1, true)]);
+    assert!(!machine.mmio.notify(0));
+    assert_eq!(machine.read(STATUS), RUNNING | NEEDS_RESET);
+    assert_eq!((machine.irq.count(), machine.read(INTERRUPT_STATUS)), (1, INTERRUPT_CONFIG));
+    driver.offer_chain(&[(0x8000, 1, true)]);
+    assert!(!machine.mmio.notify(0));
+    assert_eq!(machine.mmio.with_device(|_, _, _| Ok(())), None);
+    assert_eq!((driver.take_used(), machine.irq.count()), (None, 1));
+    machine.write(STATUS, 0);
+    machine.negotiate(F_VERSION_1);
+    assert_eq!((machine.read(STATUS), machine.read(INTERRUPT_STATUS)), (AGREED, 0));
+}
+
+#[test]
+fn a_changed_configuration_is_told() {
+    let (mut machine, _driver) = Machine::running(F_VERSION_1);
+    machine.mmio.config_changed();
+    assert_eq!((machine.irq.count(), machine.read(INTERRUPT_STATUS)), (1, INTERRUPT_CONFIG));
+    assert_eq!(machine.read(CONFIG_GENERATION), 1);
+    machine.write(STATUS, 0);
+    machine.mmio.config_changed();
+    assert_eq!((machine.irq.count(), machine.read(CONFIG_GENERATION)), (1, 2));
+}
+
+#[test]
+fn a_paused_device_keeps_notifications_for_later() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1);
+    machine.mmio.pause();
+    driver.offer_chain(&[(0x8000, 1, true)]);
+    assert!(!machine.mmio.notify(0));
+    assert_eq!(machine.mmio.with_device(|_, _, _| Ok(())), None);
+    assert_eq!((driver.take_used(), machine.irq.count()), (None, 0));
+    machine.mmio.resume();
+    assert_eq!((driver.take_used(), machine.irq.count()), (Some((0, 1)), 1));
+}
+
+#[test]
+fn event_index_holds_interrupts_back() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1 | F_EVENT_IDX);
+    driver.set_used_event(1);
+    for (round, interrupts) in [(0, 0), (1, 1), (2, 1)] {
+        driver.offer_chain(&[(0x8000, 1, true)]);
+        assert!(!machine.mmio.notify(0));
+        assert_eq!((driver.avail_event(), machine.irq.count()), (round + 1, interrupts));
+    }
+}
+
+#[test]
+fn a_full_share_of_work_is_reported() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1);
+    for _ in 0..4 {
+        driver.offer_chain(&[(0x8000, 1, true)]);
+    }
+    assert!(machine.mmio.notify(0), "there may be more");
+    assert!(!machine.mmio.notify(0));
+    let exhaust = machine.mmio.with_device(|device, queues, mem| {
+        (0..4).for_each(|_| driver.offer_chain(&[(0x8000, 1, true)]));
+        device.notify(0, queues, mem)
+    });
+    assert_eq!((exhaust, machine.mmio.has_backlog()), (Some(()), true));
+}
+
+#[test]
+fn the_configuration_space_takes_any_width() {
+    let (mut machine, _driver) = Machine::running(F_VERSION_1);
+    machine.mmio.write(CONFIG, &[1, 2, 3, 4, 5, 6, 7, 8]);
+    machine.mmio.write(CONFIG + 2, &[9]);
+    let mut data = [0xaa; 8];
+    machine.mmio.read(CONFIG + 1, &mut data);
+    assert_eq!(data, [2, 9, 4, 5, 6, 7, 8, 0]);
+    machine.write(STATUS, 0);
+    machine.mmio.write(CONFIG, &[1]);
+    assert_eq!(machine.read(CONFIG), 0, "no driver, no writes");
+}
