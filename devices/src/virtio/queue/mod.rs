@@ -12,6 +12,7 @@
 //! All three are the driver's to scribble on while the device works. So each value is copied out once, then checked,
 //! and the copy is used; the device's own positions are kept here and never read back from memory.
 
+mod budget;
 mod chain;
 #[cfg(test)]
 mod concurrency_tests;
@@ -30,6 +31,7 @@ use std::sync::atomic::{Ordering, fence};
 use vm_memory::{Address, Bytes, GuestAddress};
 
 use crate::GuestMemory;
+use budget::Budget;
 pub use chain::{Buffer, Chain};
 pub use error::QueueError;
 pub use state::{Area, QueueState};
@@ -49,9 +51,8 @@ const USED_ELEMENT: u64 = 8;
 #[derive(Debug)]
 pub struct Queue {
     state: QueueState,
-    /// How many more chains one notification may take; `None`: no limit. Without it a driver that adds chains as fast
-    /// as the device takes them would hold the event loop for ever.
-    budget: Option<u16>,
+    /// What one notification may still take; `None`: no limit.
+    budget: Option<Budget>,
 }
 
 impl Queue {
@@ -107,14 +108,14 @@ impl Queue {
         *self = Self::new(self.state.max_size);
     }
 
-    /// Lets the device take up to one queue's size of chains until the next refill.
+    /// Begins a notification's share of work.
     pub(crate) fn refill_budget(&mut self) {
-        self.budget = Some(self.state.size);
+        self.budget = Some(Budget::new(self.state.size));
     }
 
-    /// Whether the device stopped only because the budget was used up.
+    /// Whether the share of work is used up, so that chains may be left.
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.budget == Some(0)
+        self.budget.as_ref().is_some_and(Budget::is_used_up)
     }
 
     /// The next chain that the driver made available; each descriptor is read once, checked and copied. `None`: the
@@ -127,7 +128,7 @@ impl Queue {
         let head: u16 = self.load(mem, self.state.driver, RING + slot * AVAIL_ELEMENT)?;
         let chain = Chain::read(mem, GuestAddress(self.state.descriptors), self.state.size, head)?;
         self.state.next_avail = self.state.next_avail.wrapping_add(1);
-        self.spend();
+        self.spend(chain.readable_len() + chain.writable_len());
         Ok(Some(chain))
     }
 
@@ -190,7 +191,7 @@ impl Queue {
         let more = self.pending(mem)? != 0;
         if more {
             // A driver that moves its index to and fro must not keep the device asking.
-            self.spend();
+            self.spend(0);
         }
         Ok(more)
     }
@@ -232,9 +233,9 @@ impl Queue {
         Ok(u16::from_le(mem.load(at(area, offset)?, Ordering::Relaxed)?))
     }
 
-    fn spend(&mut self) {
+    fn spend(&mut self, bytes: u64) {
         if let Some(budget) = &mut self.budget {
-            *budget = budget.saturating_sub(1);
+            budget.spend(bytes);
         }
     }
 }

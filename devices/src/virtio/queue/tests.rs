@@ -200,6 +200,18 @@ fn a_driver_that_never_stops_does_not_hold_the_device() {
 }
 
 #[test]
+fn large_chains_end_a_share_of_work_early() {
+    let mem = memory(0x10000);
+    let mut driver = Driver::new(&mem, 0, 256);
+    let mut queue = driver.device();
+    (0..256).for_each(|_| driver.offer_chain(&[(0, 0x10000, true); 100]));
+    queue.refill_budget();
+    let mut served = 0;
+    queue.serve(&mem, |_| Ok(served += 1).map(|()| 0)).unwrap();
+    assert_eq!(served, 3, "16 MiB in chains of 6.25 MiB");
+}
+
+#[test]
 fn bytes_go_across_buffers_and_regions() {
     let ranges = [(GuestAddress(0), 0x10000), (GuestAddress(0x10000), 0x1000)];
     let mem = GuestMemory::from_ranges(&ranges).unwrap();

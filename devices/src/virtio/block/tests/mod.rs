@@ -159,6 +159,19 @@ fn ranges_are_zeroed_and_discarded() {
 }
 
 #[test]
+fn zeroes_are_written_where_the_file_system_knows_no_way() {
+    // A tmpfs: it has holes, but no zero ranges.
+    let file = tempfile::tempfile_in("/dev/shm").unwrap();
+    file.set_len(512 * 512).unwrap();
+    let mut machine = Machine::new(FileDisk::new(file).unwrap(), false);
+    machine.set_data(&[7; 300 * 512]);
+    assert_eq!(machine.send(OUT, 0, &[300 * 512], false), (OK, 1));
+    assert_eq!(machine.send_ranges(WRITE_ZEROES, &[(1, 298, 0)]), OK);
+    assert_eq!(machine.send(IN, 0, &[300 * 512], true), (OK, 300 * 512 + 1));
+    assert_eq!(machine.data(300 * 512), [&[7; 512][..], &[0; 298 * 512], &[7; 512]].concat());
+}
+
+#[test]
 fn a_read_only_disk_is_not_written() {
     let mut machine = Machine::new(FileDisk::new(file(&[7; 1024])).unwrap(), true);
     assert_eq!(machine.block.features() & (config::F_RO | config::F_DISCARD), config::F_RO);
