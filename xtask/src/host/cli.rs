@@ -1,0 +1,85 @@
+//! `cargo xtask host`.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Host, Options, Process, Stdio, terminal};
+use crate::error::{Doing, Error};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask host -- ls -l /dev/kvm      run one command in a machine with KVM
+  echo hello | cargo xtask host -- cat    its input, output and exit status are the command's
+  cargo xtask host                        a shell, when there is a terminal
+
+The host's root is this machine's own file system, so all paths are the same inside.
+Only /dev, /proc, /sys and /run are its own.";
+
+/// Run a command in an emulated machine with KVM
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct HostArgs {
+    /// Stop the host after this many seconds; 0 is no limit [default: 300, for a shell 0]
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// Make the host's clock count instructions instead of time (one each nanosecond)
+    #[arg(long)]
+    icount: bool,
+    /// The host's memory in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(512..))]
+    memory: u32,
+    /// Show the host kernel's console on stderr
+    #[arg(long, short)]
+    verbose: bool,
+    /// The command and its arguments; a shell when none is given
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+impl HostArgs {
+    /// Runs the command; its exit status.
+    pub fn run(self) -> Result<u8, Error> {
+        let shell = self.command.is_empty();
+        if shell && !std::io::stdin().is_terminal() {
+            let message = "name a command after `--`: without a terminal there is no shell to use";
+            return Err(Error::Usage(message.into()));
+        }
+        let seconds = self.timeout.unwrap_or(if shell { 0 } else { 300 });
+        let options = Options {
+            timeout: (seconds > 0).then(|| Duration::from_secs(seconds)),
+            icount: self.icount,
+            memory_mib: self.memory,
+            verbose: self.verbose,
+        };
+        let command = if shell { vec!["/bin/sh".into()] } else { self.command };
+        run_in_foreground(&options, process(command)?)
+    }
+}
+
+/// A command with this process's environment and working directory.
+pub fn process(arguments: Vec<OsString>) -> Result<Process, Error> {
+    let directory = std::env::current_dir().doing(|| "find the working directory".into())?;
+    Ok(Process {
+        arguments,
+        environment: std::env::vars_os().collect(),
+        directory: directory.into(),
+        terminal: None,
+    })
+}
+
+/// Runs `process` in a fresh host as if it were this process: with its terminal if there is one,
+/// with its streams and with the signals that it gets.
+pub fn run_in_foreground(options: &Options, mut process: Process) -> Result<u8, Error> {
+    process.terminal = terminal::size();
+    terminal::hold_signals();
+    let mut host = Host::start(options)?;
+    let stdio = Stdio::inherit().doing(|| "duplicate the standard streams".into())?;
+    terminal::forward(host.control());
+    let raw = process.terminal.map(|_| terminal::Raw::enter()).transpose()?;
+    let result = host.run(process, stdio);
+    drop(raw);
+    result
+}

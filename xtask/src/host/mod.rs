@@ -1,0 +1,213 @@
+//! The emulated host: a whole machine with KVM in it, on any machine.
+//!
+//! QEMU emulates a PC whose CPU has SVM. In it runs the distribution's kernel with KVM, and its root is this
+//! machine's own `/`, so that every path means the same inside. The first program there is xtask
+//! again, as an [`agent`]: it starts commands and passes their streams through virtio-serial ports.
+
+pub mod agent;
+mod child;
+pub mod cli;
+mod console;
+mod initramfs;
+mod qemu;
+mod share;
+mod streams;
+mod terminal;
+mod watchdog;
+mod wire;
+
+use std::fs::File;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Stdio as ProcessStdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::MemfdFlags;
+
+pub use streams::Stdio;
+pub use wire::{AGENT_COMMAND, Process, Size};
+
+use crate::error::{Doing, Error};
+use crate::kernel::Kernel;
+use crate::needs::{self, Program};
+use console::Console;
+use watchdog::Watchdog;
+use wire::{PORTS, Reply, Request};
+
+/// What kind of host to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The host is stopped after this time, whatever it does.
+    pub timeout: Option<Duration>,
+    /// Its clock counts instructions instead of time.
+    pub icount: bool,
+    /// Its memory.
+    pub memory_mib: u32,
+    /// Show its kernel's console on stderr.
+    pub verbose: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            timeout: Some(Duration::from_secs(300)),
+            icount: false,
+            memory_mib: 2048,
+            verbose: false,
+        }
+    }
+}
+
+/// A running emulated host. It ends when this is dropped, and when the thread that started it ends.
+pub struct Host {
+    emulator: Child,
+    file_server: Child,
+    console: Console,
+    control: Control,
+    replies: UnixStream,
+    streams: [UnixStream; 3],
+    watchdog: Watchdog,
+}
+
+/// Sends requests to the agent, from any thread.
+#[derive(Clone)]
+pub struct Control(Arc<Mutex<UnixStream>>);
+
+impl Control {
+    /// Requests are lost once the host is gone; whoever waits for the answer learns that.
+    fn send(&self, request: &Request) {
+        let mut stream = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _ = wire::send(&mut *stream, request);
+    }
+
+    /// Sends `signal` to the command.
+    pub fn signal(&self, signal: i32) {
+        self.send(&Request::Signal(signal));
+    }
+
+    /// Gives the command's terminal another size.
+    pub fn resize(&self, size: Size) {
+        self.send(&Request::Resize(size));
+    }
+}
+
+impl Host {
+    /// Installs what is missing, starts a host and waits until it takes commands.
+    pub fn start(options: &Options) -> Result<Host, Error> {
+        needs::provide(&Program::HOST)?;
+        let kernel = Kernel::provide()?;
+        let agent = std::env::current_exe().doing(|| "find the path of xtask".into())?;
+        let doing = || "connect the emulated host".to_owned();
+        let initramfs = rustix::fs::memfd_create("initramfs", MemfdFlags::CLOEXEC)
+            .map(File::from)
+            .doing(doing)?;
+        initramfs::write(
+            &initramfs,
+            &Program::Busybox.require()?,
+            &kernel.host_modules()?,
+            &agent,
+        )?;
+
+        let (file_server, root) = share::serve(&Program::Virtiofsd.require()?)?;
+        let mut ours = Vec::new();
+        let mut theirs = Vec::new();
+        for _ in PORTS {
+            let (our, their) = UnixStream::pair().doing(doing)?;
+            ours.push(our);
+            theirs.push(their);
+        }
+        let wiring = qemu::Wiring {
+            root: root.as_fd(),
+            ports: std::array::from_fn(|port| theirs[port].as_fd()),
+            initramfs: initramfs.as_fd(),
+        };
+        let qemu = Program::Qemu.require()?;
+        let mut command = qemu::command(&qemu, &kernel.image(), options, &wiring);
+        command.stdin(ProcessStdio::null());
+        command.stdout(ProcessStdio::piped()).stderr(ProcessStdio::piped());
+        let mut emulator = child::spawn_bound(&mut command, &wiring.descriptors())
+            .doing(|| format!("start {}", qemu.display()))?;
+        // With these ends open here the end of the emulator would go unnoticed.
+        drop((theirs, root));
+        let console = match (emulator.stdout.take(), emulator.stderr.take()) {
+            (Some(stdout), Some(stderr)) => Console::follow(stdout, stderr, options.verbose),
+            _ => Console::default(),
+        };
+        let watchdog = Watchdog::start(&emulator, options.timeout)?;
+        let mut ours = ours.into_iter();
+        let mut next = || ours.next().ok_or_else(|| Error::Host("a port is missing".into()));
+        let control = next()?;
+        let replies = control.try_clone().doing(doing)?;
+        let control = Control(Arc::new(Mutex::new(control)));
+        let streams = [next()?, next()?, next()?];
+        let mut host = Host { emulator, file_server, console, control, replies, streams, watchdog };
+        let bar = crate::tool::spinner("starting the emulated host");
+        match host.reply()? {
+            Reply::Ready => bar.finish_and_clear(),
+            other => return Err(Error::Host(format!("its agent began with {other:?}"))),
+        }
+        Ok(host)
+    }
+
+    /// For signals and window sizes while [`run`](Host::run) runs.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Runs a command to its end and returns its exit status, 128 + n for signal n.
+    pub fn run(&mut self, process: Process, stdio: Stdio) -> Result<u8, Error> {
+        let doing = || "pass streams to the emulated host".to_owned();
+        let [input, output, errors] = &self.streams;
+        let (input, output, errors) = (
+            input.try_clone().doing(doing)?,
+            output.try_clone().doing(doing)?,
+            errors.try_clone().doing(doing)?,
+        );
+        self.control.send(&Request::Start(process));
+        let (stop, stopped) = rustix::pipe::pipe().doing(doing)?;
+        let sender = thread::spawn(move || streams::send_input(stdio.stdin, input, stop));
+        let receive = |port, fd| {
+            let control = self.control.clone();
+            thread::spawn(move || {
+                streams::receive_output(port, fd, || control.signal(libc::SIGPIPE))
+            })
+        };
+        let receivers = [receive(output, stdio.stdout), receive(errors, stdio.stderr)];
+        let reply = self.reply()?;
+        for receiver in receivers {
+            receiver
+                .join()
+                .map_err(|_| Error::Host("an output thread panicked".into()))?
+                .doing(doing)?;
+        }
+        drop(stopped);
+        sender.join().map_err(|_| Error::Host("the input thread panicked".into()))?.doing(doing)?;
+        match reply {
+            Reply::Exited(status) => Ok(status),
+            Reply::Ready => Err(Error::Host("its agent started twice".into())),
+        }
+    }
+
+    fn reply(&mut self) -> Result<Reply, Error> {
+        wire::receive(&mut self.replies).map_err(|error| match self.watchdog.expired() {
+            Some(limit) => Error::TimeLimit(limit.as_secs()),
+            None => {
+                Error::Host(format!("ended early ({error}); its console: {}", self.console.tail()))
+            }
+        })
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // The agent powers the machine off at the end of the control port. There is nothing to lose in it, so it is not waited for.
+        let _ = self.replies.shutdown(Shutdown::Both);
+        for child in [&mut self.emulator, &mut self.file_server] {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The emulator: a PC whose CPU has SVM, so that KVM works in it, without any hardware's help.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::path::Path;
+use std::process::Command;
+
+use super::Options;
+use super::initramfs::ROOT_TAG;
+use super::wire::PORTS;
+
+/// What the emulator is connected to.
+pub struct Wiring<'a> {
+    /// The file server of the root.
+    pub root: BorrowedFd<'a>,
+    /// The ports, in the order of [`PORTS`].
+    pub ports: [BorrowedFd<'a>; PORTS.len()],
+    /// The initramfs.
+    pub initramfs: BorrowedFd<'a>,
+}
+
+impl<'a> Wiring<'a> {
+    /// All file descriptors to inherit.
+    pub fn descriptors(&self) -> Vec<BorrowedFd<'a>> {
+        let mut all = vec![self.root, self.initramfs];
+        all.extend(self.ports);
+        all
+    }
+}
+
+/// The emulator's command line.
+pub fn command(program: &Path, kernel: &Path, options: &Options, wiring: &Wiring<'_>) -> Command {
+    let mut command = Command::new(program);
+    let memory = options.memory_mib;
+    command
+        .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-M", "q35"])
+        // No la57: the guests' five-level page tables would cost an emulated level more.
+        .args(["-cpu", "max,-la57", "-smp", "1", "-m", &memory.to_string(), "-serial", "stdio"])
+        .args(acceleration(options))
+        .arg("-kernel")
+        .arg(kernel)
+        .arg("-initrd")
+        .arg(format!("/proc/self/fd/{}", wiring.initramfs.as_raw_fd()))
+        .arg("-append")
+        .arg(kernel_command_line(options))
+        // vhost-user shares the guest's memory with the file server.
+        .args(["-object", &format!("memory-backend-memfd,id=ram,size={memory}M,share=on")])
+        .args(["-numa", "node,memdev=ram"])
+        .args(["-chardev", &format!("socket,id=root,fd={}", wiring.root.as_raw_fd())])
+        .args(["-device", &format!("vhost-user-fs-pci,chardev=root,tag={ROOT_TAG}")])
+        .args(["-device", "virtio-serial-pci"]);
+    for (name, fd) in PORTS.iter().zip(wiring.ports) {
+        command
+            .args(["-chardev", &format!("socket,id={name},fd={}", fd.as_raw_fd())])
+            .args(["-device", &format!("virtserialport,chardev={name},name={name}")]);
+    }
+    command
+}
+
+fn acceleration(options: &Options) -> &'static [&'static str] {
+    if options.icount {
+        // The clock counts instructions, 1 ns each: two runs of the same set-up agree to the nanosecond.
+        #[rustfmt::skip]
+        const COUNTED: &[&str] = &[
+            "-accel", "tcg,thread=single",
+            "-icount", "shift=0,sleep=off",
+            "-seed", "1",
+            "-rtc", "base=2026-01-01,clock=vm",
+        ];
+        COUNTED
+    } else {
+        &["-accel", "tcg,thread=multi"]
+    }
+}
+
+/// The serial line is the slowest thing there is, so the kernel stays quiet unless asked.
+fn kernel_command_line(options: &Options) -> String {
+    let mut line = String::from("console=ttyS0 panic=-1 nokaslr mitigations=off");
+    if !options.verbose {
+        line.push_str(" quiet");
+    }
+    if options.icount {
+        line.push_str(" norandmaps");
+    }
+    line
+}

@@ -1,0 +1,37 @@
+//! This machine's `/` as a file system of the emulated host, served by virtiofsd.
+
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::child::spawn_bound;
+use crate::error::{Doing, Error};
+
+/// Starts a server; the returned socket is the emulator's end. The server ends when it is closed.
+pub fn serve(program: &Path) -> Result<(Child, UnixStream), Error> {
+    let (listener, client) = connected()?;
+    let mut command = Command::new(program);
+    command.arg(format!("--fd={}", listener.as_raw_fd()));
+    if program.starts_with("/usr/libexec") {
+        // The Rust implementation, since Debian 13.
+        command.args(["--shared-dir=/", "--cache=auto", "--sandbox=none"]);
+    } else {
+        command.args(["-f", "-o", "source=/,cache=auto,sandbox=chroot,log_level=err"]);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = spawn_bound(&mut command, &[listener.as_fd()])
+        .doing(|| format!("start {}", program.display()))?;
+    Ok((child, client))
+}
+
+/// A listening socket with one connection waiting, whose name is gone again: the server insists on
+/// accepting its connection, and a name would be left behind by a SIGKILL.
+fn connected() -> Result<(UnixListener, UnixStream), Error> {
+    let doing = || "make a socket for the emulated host's root".to_owned();
+    let dir = tempfile::tempdir().doing(doing)?;
+    let path = dir.path().join("socket");
+    let listener = UnixListener::bind(&path).doing(doing)?;
+    let client = UnixStream::connect(&path).doing(doing)?;
+    Ok((listener, client))
+}

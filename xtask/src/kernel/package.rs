@@ -1,0 +1,67 @@
+//! The distribution's cloud kernel package: which one it is, and its content.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::error::{Doing, Error};
+use crate::{needs, tool};
+
+/// The names under which Debian's releases offer the newest 6.12 cloud kernel. Each depends on the real package.
+const META_PACKAGES: [&str; 2] = ["linux-image-6.12-cloud-amd64", "linux-image-cloud-amd64"];
+
+/// Real packages are called this plus the kernel's release.
+const PREFIX: &str = "linux-image-";
+
+/// The name of the newest package.
+pub fn newest() -> Result<String, Error> {
+    let meta = needs::first_offered(&META_PACKAGES);
+    let mut command = Command::new("apt-cache");
+    let output = tool::run("looking for the kernel package", command.args(["depends", meta]));
+    output.ok().and_then(|text| dependency(&text)).ok_or_else(|| {
+        Error::Missing(format!(
+            "no kernel: the package lists don't offer {meta}; refresh them with `apt-get update`, \
+             or name a kernel with --kernel PATH"
+        ))
+    })
+}
+
+/// The first kernel image that `apt-cache depends` lists.
+fn dependency(listing: &str) -> Option<String> {
+    let names = listing.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+    names.into_iter().find(|name| name.starts_with(PREFIX)).map(str::to_owned)
+}
+
+/// The kernel's release, as in its files' names, from the name of its package.
+pub fn release(package: &str) -> Result<&str, Error> {
+    let release = package.strip_prefix(PREFIX).filter(|release| !release.contains('/'));
+    release.ok_or_else(|| Error::Content(format!("{package}: not the name of a kernel package")))
+}
+
+/// Downloads `package` and unpacks it into the folder `tree`.
+pub fn fetch(package: &str, tree: &Path) -> Result<(), Error> {
+    let dir = tempfile::tempdir().doing(|| "create a temporary folder".into())?;
+    needs::download(package, dir.path())?;
+    let mut entries = std::fs::read_dir(dir.path()).doing(|| "read a temporary folder".into())?;
+    let archive = entries
+        .find_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .ok_or_else(|| Error::Content(format!("{package}: the download left no .deb file")))?;
+    tool::run("unpacking the kernel", Command::new("dpkg-deb").arg("-x").arg(archive).arg(tree))
+        .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_meta_package_names_the_real_one() {
+        let listing = "linux-image-6.12-cloud-amd64\n  Depends: <x>\n  \
+                       Depends: linux-image-6.12.117+deb12-cloud-amd64\n";
+        let package = dependency(listing).unwrap();
+        assert_eq!(release(&package).unwrap(), "6.12.117+deb12-cloud-amd64");
+        assert_eq!(dependency("W: nothing\n"), None);
+        assert!(release("linux-headers-6.12").is_err());
+        assert!(release("linux-image-../../etc").is_err());
+    }
+}
