@@ -106,3 +106,67 @@ fn attempt(write: &mut impl FnMut(&[u8]) -> io::Result<usize>, data: &[u8]) -> i
 pub(super) fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A stream that takes `room` bytes.
+    fn take(room: &mut usize, out: &mut Vec<u8>, data: &[u8]) -> io::Result<usize> {
+        let taken = data.len().min(*room);
+        *room -= taken;
+        out.extend(&data[..taken]);
+        if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+    }
+
+    fn sent(flow: Flow) -> usize {
+        match flow {
+            Flow::Sent(bytes) => bytes as usize,
+            Flow::Broken(_) => panic!("{flow:?}"),
+        }
+    }
+
+    fn pattern(range: std::ops::Range<usize>) -> Vec<u8> {
+        range.map(|at| (at % 251) as u8).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_leave_in_order_and_memory_with_them(
+            steps in prop::collection::vec((0..3000usize, 0..3000usize), 0..60),
+            greeting in 0..GREETING_MAX,
+        ) {
+            let (mut buffer, mut out, mut total) = (Buffer::default(), vec![], 0);
+            let line = vec![0xff; greeting];
+            let (mut little, mut plenty) = (3, usize::MAX);
+            let mut counted = sent(buffer.greet(&line, |data| take(&mut little, &mut out, data)));
+            for (len, mut room) in steps {
+                counted += if buffer.len() + len <= BUF_ALLOC as usize {
+                    let data = pattern(total..total + len);
+                    total += len;
+                    sent(buffer.send(&data, |data| take(&mut room, &mut out, data)))
+                } else {
+                    sent(buffer.flush(|data| take(&mut room, &mut out, data)))
+                };
+                prop_assert!(buffer.bytes.capacity() <= 2 * CAPACITY);
+            }
+            counted += sent(buffer.flush(|data| take(&mut plenty, &mut out, data)));
+            prop_assert_eq!((buffer.bytes.capacity(), counted), (0, total));
+            prop_assert!(out == [line, pattern(0..total)].concat());
+        }
+    }
+
+    #[test]
+    fn a_stream_that_breaks_empties_the_buffer() {
+        let block = |_: &[u8]| Err(io::ErrorKind::WouldBlock.into());
+        let breaks = |_: &[u8]| Err(io::ErrorKind::BrokenPipe.into());
+        let mut buffer = Buffer::default();
+        assert_eq!(buffer.greet(b"OK\n", block), Flow::Sent(0));
+        assert_eq!(buffer.send(b"12345", block), Flow::Sent(0));
+        assert_eq!(buffer.flush(breaks), Flow::Broken(5));
+        assert!(buffer.is_empty());
+        assert_eq!(buffer.send(b"123", breaks), Flow::Broken(3));
+    }
+}

@@ -43,8 +43,7 @@ mod traffic;
 pub use backend::{Backend, ConnectionId, Interest};
 pub use credit::BUF_ALLOC;
 pub use handshake::{CONNECT_LINE_MAX, ConnectLine, ConnectLineError, ConnectProgress};
-pub use packet::HOST_CID;
-pub use table::{END_HOST_PORT, FIRST_HOST_PORT, MAX_CONNECTIONS};
+pub use table::MAX_CONNECTIONS;
 
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +51,7 @@ use super::queue::{Queue, QueueError};
 use super::{VirtioDevice, read_config_bytes};
 use crate::{Device, GuestMemory, RestoreError};
 use connection::Connection;
-use table::Table;
+use table::{END_HOST_PORT, FIRST_HOST_PORT, Table};
 
 /// Device ID of a socket device (virtio 1.2 §5.10).
 const DEVICE_ID: u32 = 19;
@@ -101,11 +100,6 @@ impl<B: Backend> Vsock<B> {
             touched: Vec::new(),
             data: vec![0; BUF_ALLOC as usize].into_boxed_slice(),
         }
-    }
-
-    /// The back end.
-    pub fn backend(&mut self) -> &mut B {
-        &mut self.backend
     }
 
     /// Bytes that the guest has sent and the host's streams have not taken yet. A machine that

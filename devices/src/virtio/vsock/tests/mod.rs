@@ -5,6 +5,7 @@ mod host;
 mod hostile;
 mod rings;
 mod rules;
+mod snapshot;
 mod streams;
 
 use super::packet::HEADER_LEN;

@@ -288,26 +288,3 @@ fn few_buffers_are_shared_fairly() {
         assert!(most - least <= 100, "round {round}: {least} to {most} bytes");
     }
 }
-
-#[test]
-fn open_connections_end_with_a_snapshot_and_the_driver_is_told() {
-    let mut bench = Bench::ordinary();
-    assert!(!bench.vsock.save().transport_reset);
-    bench.connected(1);
-    let state = bench.vsock.save();
-    assert!(state.transport_reset);
-    let mut restored = Vsock::new(CID, bench.host.clone());
-    restored.restore(&state).unwrap();
-    assert_eq!(restored.save(), state);
-    bench.vsock = restored;
-    bench.settle();
-    assert!(bench.vsock.save().transport_reset, "no event buffer yet");
-    bench.guest.event.offer(&bench.guest.mem, &[0xff; 8]);
-    bench.settle();
-    assert_eq!(bench.guest.event.take(&bench.guest.mem).unwrap(), [0; 4]);
-    assert!(!bench.vsock.save().transport_reset);
-    bench.connected(2);
-
-    let forged = crate::virtio::vsock::VsockState { next_host_port: 80, ..state };
-    assert!(bench.vsock.restore(&forged).is_err());
-}
