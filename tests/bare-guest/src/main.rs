@@ -11,6 +11,8 @@ mod kernel;
 
 #[cfg(not(target_os = "none"))]
 fn main() {
-    eprintln!("a kernel: cargo build --release -p bulkhead-bare-guest --target x86_64-unknown-none");
+    eprintln!(
+        "a kernel: cargo build --release -p bulkhead-bare-guest --target x86_64-unknown-none"
+    );
     std::process::exit(2);
 }

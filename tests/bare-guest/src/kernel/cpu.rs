@@ -65,7 +65,9 @@ pub unsafe fn load_interrupt_table(address: u64, bytes: u16) {
     pointer[..2].copy_from_slice(&bytes.to_le_bytes());
     pointer[2..].copy_from_slice(&address.to_le_bytes());
     // SAFETY: the caller vouches for the table; the pointer to it is only needed during the instruction.
-    unsafe { asm!("lidt [{}]", in(reg) pointer.as_ptr(), options(readonly, nostack, preserves_flags)) }
+    unsafe {
+        asm!("lidt [{}]", in(reg) pointer.as_ptr(), options(readonly, nostack, preserves_flags))
+    }
 }
 
 /// Address of the last page fault.

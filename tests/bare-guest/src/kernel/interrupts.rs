@@ -38,6 +38,9 @@ const IOAPIC_REDIRECTION: u32 = 0x10;
 /// A second of the timer, which counts nanoseconds on KVM.
 const SECOND: u32 = 1_000_000_000;
 
+/// The number of interrupts by each pin.
+pub type Counts = [u32; PINS];
+
 /// How often each vector was served; boot.s counts.
 #[unsafe(export_name = "interrupt_counts")]
 static COUNTS: [AtomicU32; VECTORS] = [const { AtomicU32::new(0) }; VECTORS];
@@ -104,12 +107,12 @@ pub fn count(pin: usize) -> u32 {
 }
 
 /// The pin above COM1's by which more interrupts came in than `before` says.
-pub fn pin_since(before: &[u32; PINS]) -> Option<usize> {
+pub fn pin_since(before: &Counts) -> Option<usize> {
     (COM1_PIN + 1..PINS).find(|pin| count(*pin) != before[*pin])
 }
 
 /// All counts.
-pub fn counts() -> [u32; PINS] {
+pub fn counts() -> Counts {
     core::array::from_fn(count)
 }
 

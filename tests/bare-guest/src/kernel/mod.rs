@@ -2,6 +2,7 @@
 
 mod acpi;
 mod cpu;
+mod dma;
 mod interrupts;
 mod physical;
 mod power;
@@ -10,6 +11,7 @@ mod report;
 mod rtc;
 mod serial;
 mod start_info;
+mod virtio;
 
 use core::panic::PanicInfo;
 
@@ -30,6 +32,7 @@ extern "C" fn kernel_main(start_info: u64) -> ! {
     report.check("timer", interrupts::check_timer);
     report.check("serial", serial::check);
     report.check("rtc", rtc::check);
+    virtio::check_all(&mut report);
     report.end();
     power::off()
 }
