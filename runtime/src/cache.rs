@@ -1,0 +1,222 @@
+//! The cache: files that can be made again, named by what they hold.
+//!
+//! `$XDG_CACHE_HOME/bulkhead`, else `~/.cache/bulkhead`:
+//!
+//! | folder | holds | named by |
+//! |---|---|---|
+//! | `blobs/` | one layer's file data, each file at a page boundary | the layer |
+//! | `indexes/` | one layer's entries; it is there when the layer is complete | the layer |
+//! | `images/` | one image's EROFS metadata | its layers |
+//! | `kernels/` | a guest kernel, decompressed | the compressed file |
+//! | `initramfs/` | guest-init and modules | their contents |
+//!
+//! A file is written aside under `NAME.partial`, made durable and renamed: under its own name it is whole. The
+//! writer holds a lock on the partial file, so a second writer of the same file waits and then finds it done.
+//! A partial file without a lock is left over from a process that died; the next start removes it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use thiserror::Error;
+
+/// The end of the name of a file that is being written.
+const PARTIAL: &str = ".partial";
+
+/// What goes wrong with the cache, and where.
+#[derive(Debug, Error)]
+#[allow(missing_docs)]
+pub enum CacheError {
+    #[error("no place for the cache: set XDG_CACHE_HOME or HOME to an absolute path")]
+    NoHome,
+    #[error("cannot {action} {path} in the cache")]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+}
+
+/// The folders of the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Folder {
+    Blobs,
+    Indexes,
+    Images,
+    Kernels,
+    Initramfs,
+}
+
+impl Folder {
+    const ALL: [Self; 5] =
+        [Self::Blobs, Self::Indexes, Self::Images, Self::Kernels, Self::Initramfs];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Blobs => "blobs",
+            Self::Indexes => "indexes",
+            Self::Images => "images",
+            Self::Kernels => "kernels",
+            Self::Initramfs => "initramfs",
+        }
+    }
+}
+
+/// An open cache.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+/// A file of the cache: there, or to be made by the caller.
+pub enum Entry {
+    /// It is there.
+    Ready(PathBuf),
+    /// It is not, and nobody else is making it.
+    Missing(Pending),
+}
+
+/// A file that is being written aside. Dropped before [`Pending::commit`], it leaves nothing behind.
+pub struct Pending {
+    /// The file to write.
+    pub file: File,
+    partial: PathBuf,
+    path: PathBuf,
+    committed: bool,
+}
+
+impl Cache {
+    /// The cache of this user.
+    pub fn open_default() -> Result<Self, CacheError> {
+        let variable =
+            |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let base =
+            variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+        Self::open(base.ok_or(CacheError::NoHome)?.join("bulkhead"))
+    }
+
+    /// The cache at `root`, made if it is not there. Layers may hold other people's secrets: only its owner
+    /// can look into it.
+    pub fn open(root: PathBuf) -> Result<Self, CacheError> {
+        let cache = Self { root };
+        for folder in Folder::ALL {
+            let path = cache.root.join(folder.name());
+            let mut builder = fs::DirBuilder::new();
+            builder.recursive(true).mode(0o700).create(&path).map_err(failed("make", &path))?;
+        }
+        cache.sweep();
+        Ok(cache)
+    }
+
+    /// The file called `key`, or the right to make it. Waits for another process that is making it.
+    pub fn entry(&self, folder: Folder, key: &str) -> Result<Entry, CacheError> {
+        let path = self.path(folder, key);
+        loop {
+            if path.is_file() {
+                return Ok(Entry::Ready(path));
+            }
+            if let Some(pending) = self.begin(&path)? {
+                // Another process may have finished it between the look and the lock.
+                if !path.is_file() {
+                    return Ok(Entry::Missing(pending));
+                }
+            }
+        }
+    }
+
+    /// Make the file called `key` whether or not it is there.
+    pub fn replace(&self, folder: Folder, key: &str) -> Result<Pending, CacheError> {
+        let path = self.path(folder, key);
+        loop {
+            if let Some(pending) = self.begin(&path)? {
+                return Ok(pending);
+            }
+        }
+    }
+
+    /// Where the file called `key` is or would be.
+    pub fn path(&self, folder: Folder, key: &str) -> PathBuf {
+        self.root.join(folder.name()).join(key)
+    }
+
+    /// An unnamed file in the cache's file system, gone when it is closed.
+    pub fn scratch_file(&self) -> Result<File, CacheError> {
+        tempfile::tempfile_in(&self.root).map_err(failed("make a temporary file in", &self.root))
+    }
+
+    /// Open and lock the partial file; `None` when it changed hands meanwhile.
+    fn begin(&self, path: &Path) -> Result<Option<Pending>, CacheError> {
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(PARTIAL);
+        let partial = PathBuf::from(partial);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&partial);
+        let file = file.map_err(failed("make", &partial))?;
+        flock(&file, FlockOperation::LockExclusive)
+            .map_err(|error| failed("lock", &partial)(error.into()))?;
+        if !is_at(&file, &partial) {
+            return Ok(None);
+        }
+        let pending = Pending { file, partial, path: path.to_owned(), committed: false };
+        pending.file.set_len(0).map_err(failed("empty", &pending.partial))?;
+        Ok(Some(pending))
+    }
+
+    /// Remove what dead processes left half written. A failure here costs disk space, not correctness.
+    fn sweep(&self) {
+        for folder in Folder::ALL {
+            let Ok(entries) = fs::read_dir(self.root.join(folder.name())) else { continue };
+            for path in entries.flatten().map(|entry| entry.path()) {
+                if path.to_string_lossy().ends_with(PARTIAL) {
+                    remove_if_abandoned(&path);
+                }
+            }
+        }
+    }
+}
+
+impl Pending {
+    /// Make the file durable and give it its name.
+    pub fn commit(mut self) -> Result<PathBuf, CacheError> {
+        self.file.sync_all().map_err(failed("write", &self.path))?;
+        fs::rename(&self.partial, &self.path).map_err(failed("name", &self.path))?;
+        self.committed = true;
+        if let Some(folder) = self.path.parent() {
+            let sync = File::open(folder).and_then(|folder| folder.sync_all());
+            sync.map_err(failed("write", folder))?;
+        }
+        Ok(self.path.clone())
+    }
+
+    /// An error of writing this file.
+    pub fn failed(&self, source: io::Error) -> CacheError {
+        CacheError::Io { action: "write", path: self.path.clone(), source }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Still locked, so this is our own; whoever waits for it notices and starts anew.
+            let _ = fs::remove_file(&self.partial);
+        }
+    }
+}
+
+fn remove_if_abandoned(path: &Path) {
+    let Ok(file) = File::open(path) else { return };
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() && is_at(&file, path) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// Whether the open file is still the one with this name.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> CacheError + 'a {
+    move |source| CacheError::Io { action, path: path.to_owned(), source }
+}

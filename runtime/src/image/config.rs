@@ -1,0 +1,32 @@
+//! What an image says about the process to run.
+
+use oci_spec::image::ImageConfiguration;
+use serde::{Deserialize, Serialize};
+
+/// The part of the image configuration that counts at run time (OCI image specification, "config").
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageConfig {
+    /// The start of the command line.
+    pub entrypoint: Vec<String>,
+    /// What follows it unless the person gives something else.
+    pub cmd: Vec<String>,
+    /// `NAME=VALUE`.
+    pub env: Vec<String>,
+    /// `USER[:GROUP]`, names or numbers; empty for root.
+    pub user: String,
+    /// Where the process starts; empty for `/`.
+    pub working_dir: String,
+}
+
+impl From<&ImageConfiguration> for ImageConfig {
+    fn from(configuration: &ImageConfiguration) -> Self {
+        let Some(config) = configuration.config() else { return Self::default() };
+        Self {
+            entrypoint: config.entrypoint().clone().unwrap_or_default(),
+            cmd: config.cmd().clone().unwrap_or_default(),
+            env: config.env().clone().unwrap_or_default(),
+            user: config.user().clone().unwrap_or_default(),
+            working_dir: config.working_dir().clone().unwrap_or_default(),
+        }
+    }
+}

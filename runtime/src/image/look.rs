@@ -1,0 +1,130 @@
+//! What kind of image is it? By its contents.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::archive::Archive;
+use super::compression::{Compression, Decompressor};
+use super::files::Files;
+use super::{Image, ImageConfig, ImageError, LayerData, LayerSource, Reference, docker, oci};
+use crate::cache::{Cache, Folder};
+use crate::digest::Digest;
+use crate::layer::{Limits, index_name};
+
+/// The file that makes a directory an OCI layout (OCI image specification, "oci-layout file").
+const LAYOUT: &str = "oci-layout";
+
+/// The file that makes a tar a docker archive.
+const MANIFEST: &str = "manifest.json";
+
+/// Find and understand the image.
+pub fn open(cache: &Cache, reference: &Reference, limits: Limits) -> Result<Image, ImageError> {
+    let path = &reference.path;
+    let open = |source| ImageError::Open { path: path.clone(), source };
+    let metadata = fs::metadata(path).map_err(open)?;
+    if metadata.is_dir() {
+        let files = Files::Directory(path.clone());
+        if files.has(LAYOUT) && files.has("index.json") {
+            return oci::open(&files, reference);
+        }
+        if fs::read_dir(path).map_err(open)?.next().is_none() {
+            return Err(ImageError::Empty { path: path.clone() });
+        }
+        let data = LayerData::Directory(path.clone());
+        return root_file_system(reference, String::new(), data);
+    }
+    if !metadata.is_file() {
+        return Err(ImageError::NotAFile { path: path.clone() });
+    }
+    let file = File::open(path).map_err(open)?;
+    if metadata.len() == 0 {
+        return Err(ImageError::Empty { path: path.clone() });
+    }
+    open_archive(cache, reference, file, limits)
+}
+
+fn open_archive(
+    cache: &Cache,
+    reference: &Reference,
+    file: File,
+    limits: Limits,
+) -> Result<Image, ImageError> {
+    let path = &reference.path;
+    let open = |source| ImageError::Open { path: path.clone(), source };
+    let mut start = [0; 4];
+    let len = file.read_at(&mut start, 0).map_err(open)?;
+    let compressed = Compression::of(&start[..len]) != Compression::None;
+    let mut digest = None;
+    let tar = if compressed {
+        // A root file system that was unpacked before needs no second decompression.
+        let found = Digest::of_reader(&file).map_err(open)?;
+        if reference.name.is_none()
+            && cache.path(Folder::Indexes, &index_name(&found.hex())).is_file()
+        {
+            return tar_image(reference, found);
+        }
+        digest = Some(found);
+        decompress(cache, path, &file, limits)?
+    } else {
+        file
+    };
+    let root_file_system = || {
+        let digest = match digest {
+            Some(digest) => digest,
+            None => Digest::of_reader(File::open(path).map_err(open)?).map_err(open)?,
+        };
+        tar_image(reference, digest)
+    };
+    let Some(archive) = Archive::list(path, tar)? else {
+        return root_file_system();
+    };
+    let files = Files::Archive(Arc::new(archive));
+    if files.has(LAYOUT) && files.has("index.json") {
+        oci::open(&files, reference)
+    } else if docker::is_docker(&files, MANIFEST) {
+        docker::open(&files, reference, MANIFEST)
+    } else {
+        root_file_system()
+    }
+}
+
+/// A tar that is the root file system itself, known by the digest of its file.
+fn tar_image(reference: &Reference, digest: Digest) -> Result<Image, ImageError> {
+    let data = LayerData::Tar { path: reference.path.clone(), digest };
+    root_file_system(reference, digest.hex(), data)
+}
+
+fn root_file_system(
+    reference: &Reference,
+    key: String,
+    data: LayerData,
+) -> Result<Image, ImageError> {
+    if let Some(name) = &reference.name {
+        return Err(ImageError::NoNames { path: reference.path.clone(), name: name.clone() });
+    }
+    let name = reference.path.display().to_string();
+    let layer = LayerSource { name: "root file system".to_owned(), key, data };
+    Ok(Image { name, config: ImageConfig::default(), layers: vec![layer] })
+}
+
+/// Decompress a whole archive into an unnamed file of the cache: its members are read out of order.
+fn decompress(
+    cache: &Cache,
+    path: &Path,
+    mut file: &File,
+    limits: Limits,
+) -> Result<File, ImageError> {
+    use std::io::Seek;
+    let failed = |source| ImageError::Decompress { path: path.to_owned(), source };
+    file.rewind().map_err(failed)?;
+    let mut out = cache.scratch_file()?;
+    let input = Decompressor::new(file).map_err(failed)?;
+    let len = io::copy(&mut input.take(limits.size.saturating_add(1)), &mut out).map_err(failed)?;
+    if len > limits.size {
+        return Err(ImageError::ArchiveTooLarge { path: path.to_owned(), limit: limits.size });
+    }
+    Ok(out)
+}

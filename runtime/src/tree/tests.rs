@@ -1,0 +1,112 @@
+use super::*;
+
+fn file(offset: u64) -> Node {
+    Node { meta: Meta::default(), kind: Kind::File(Extent { layer: 0, offset, size: 1 }) }
+}
+
+fn symlink(target: &str) -> Node {
+    Node { meta: Meta::default(), kind: Kind::Symlink(target.as_bytes().to_vec()) }
+}
+
+fn put(tree: &mut Tree, path: &str, node: Node) -> Result<NodeId, TreeError> {
+    tree.insert(&components(path.as_bytes()).unwrap(), node)
+}
+
+fn offset_at(tree: &Tree, path: &str) -> Option<(u32, u64)> {
+    let id = tree.find(&relative(path.as_bytes())).unwrap()?;
+    match tree.node(id).kind {
+        Kind::File(extent) => Some((extent.layer, extent.offset)),
+        _ => None,
+    }
+}
+
+#[test]
+fn names_that_leave_the_root_are_refused() {
+    assert_eq!(components(b"./a//b/."), Ok(vec![&b"a"[..], b"b"]));
+    assert_eq!(components(b"/"), Ok(vec![]));
+    assert_eq!(components(b"/a"), Err(NameError::Absolute));
+    assert_eq!(components(b"a/../b"), Err(NameError::ParentDirectory));
+    assert_eq!(components(&[b'a'; 256]), Err(NameError::LongComponent(256)));
+    assert_eq!(components(&b"a/".repeat(2048)), Err(NameError::LongPath(4096)));
+    assert_eq!(components(b"a\0"), Err(NameError::Nul));
+}
+
+#[test]
+fn links_on_the_way_stay_inside() {
+    let mut tree = Tree::default();
+    put(&mut tree, "bin", symlink("/../usr/bin")).unwrap();
+    put(&mut tree, "bin/sh", file(1)).unwrap();
+    assert_eq!(offset_at(&tree, "usr/bin/sh"), Some((0, 1)));
+    put(&mut tree, "loop", symlink("loop")).unwrap();
+    assert_eq!(put(&mut tree, "loop/x", file(2)), Err(TreeError::TooManySymlinks));
+    assert_eq!(
+        put(&mut tree, "usr/bin/sh/x", file(3)),
+        Err(TreeError::NotADirectory(b"sh".to_vec()))
+    );
+}
+
+#[test]
+fn an_overwritten_file_lives_on_under_its_other_name() {
+    let mut tree = Tree::default();
+    put(&mut tree, "a", file(1)).unwrap();
+    tree.hard_link(&[b"b"], &[b"a"]).unwrap();
+    put(&mut tree, "a", file(2)).unwrap();
+    assert_eq!((offset_at(&tree, "a"), offset_at(&tree, "b")), (Some((0, 2)), Some((0, 1))));
+}
+
+#[test]
+fn whiteouts_hide_only_what_is_below() {
+    let mut base = Tree::default();
+    for (number, path) in
+        ["gone", "kept", "dir/old", "opaque/old", "back/old"].into_iter().enumerate()
+    {
+        put(&mut base, path, file(number as u64)).unwrap();
+    }
+    let mut layer = Tree::default();
+    layer.white_out(&[b"gone"]).unwrap();
+    layer.white_out(&[b"nothing"]).unwrap();
+    put(&mut layer, "opaque/new", file(10)).unwrap();
+    layer.hide_below(&[b"opaque"]).unwrap();
+    layer.white_out(&[b"back"]).unwrap();
+    put(&mut layer, "back/new", file(11)).unwrap();
+    put(&mut layer, "dir/new", file(12)).unwrap();
+    base.lay_over(&layer, 1).unwrap();
+    let there = |path| offset_at(&base, path);
+    assert_eq!((there("gone"), there("kept")), (None, Some((0, 1))));
+    assert_eq!((there("dir/old"), there("dir/new")), (Some((0, 2)), Some((1, 12))));
+    assert_eq!((there("opaque/old"), there("opaque/new")), (None, Some((1, 10))));
+    assert_eq!((there("back/old"), there("back/new")), (None, Some((1, 11))));
+}
+
+#[test]
+fn a_hard_link_reaches_into_the_layer_below() {
+    let mut base = Tree::default();
+    put(&mut base, "old", file(1)).unwrap();
+    let mut first = Tree::default();
+    first.lay_over(&base, 0).unwrap();
+    let mut layer = Tree::default();
+    // A rename, as a layer says it: the new name is a link, the old one is gone.
+    layer.hard_link(&[b"new"], &[b"old"]).unwrap();
+    layer.white_out(&[b"old"]).unwrap();
+    first.lay_over(&layer, 1).unwrap();
+    assert_eq!((offset_at(&first, "old"), offset_at(&first, "new")), (None, Some((0, 1))));
+    let mut layer = Tree::default();
+    layer.hard_link(&[b"x"], &[b"nowhere"]).unwrap();
+    assert_eq!(first.lay_over(&layer, 2), Err(TreeError::NoLinkTarget(b"nowhere".to_vec())));
+}
+
+#[test]
+fn an_implied_directory_keeps_what_the_lower_one_says() {
+    let mut base = Tree::default();
+    let meta = Meta { mode: 0o1777, uid: 5, ..Meta::default() };
+    put(&mut base, "tmp", Node::directory(meta.clone())).unwrap();
+    let mut layer = Tree::default();
+    put(&mut layer, "tmp/x", file(1)).unwrap();
+    base.lay_over(&layer, 1).unwrap();
+    let tmp = base.find(&[b"tmp"]).unwrap().unwrap();
+    assert_eq!(base.node(tmp).meta, meta);
+    let mut layer = Tree::default();
+    put(&mut layer, "tmp", symlink("var/tmp")).unwrap();
+    base.lay_over(&layer, 2).unwrap();
+    assert_eq!(offset_at(&base, "tmp/x"), None, "a link replaces the directory");
+}
