@@ -1,1 +1,36 @@
 //! One VM in one process: KVM, vCPU threads, guest memory, the event loop, configuration.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`cli`] | the command line of `bulkhead-vmm` |
+//! | [`config`] | the configuration file |
+//! | [`memory`] | guest memory, and how kernel and initramfs get into it without a copy |
+//! | [`kvm`] | the thin layer that hands our tables to KVM |
+//! | [`vcpu`] | the threads that run the guest |
+//! | [`bus`] | which device answers at which address |
+//! | [`event`] | what the main thread waits for |
+//! | [`console`] | stdin, stdout and the terminal |
+//! | [`disk`] | the files behind disks |
+//! | [`vsock`] | the Unix sockets behind the socket device |
+//! | [`machine`] | all of it put together |
+//! | [`probe`] | whether KVM can run Linux here |
+//!
+//! The main thread does all device work that is not a plain register access; each vCPU thread
+//! does nothing but run the guest and answer its exits. `unsafe` stands in `memory::overlay`,
+//! `kvm::run_page`, `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals` and `probe::guest`.
+
+pub mod bus;
+pub mod cli;
+pub mod config;
+pub mod console;
+pub mod disk;
+pub mod error;
+pub mod event;
+pub mod kvm;
+pub mod logging;
+pub mod machine;
+pub mod memory;
+pub mod probe;
+pub mod stop;
+pub mod vcpu;
+pub mod vsock;

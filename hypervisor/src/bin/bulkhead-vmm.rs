@@ -1,3 +1,87 @@
 //! `bulkhead-vmm`: one process, one VM.
 
-fn main() {}
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use bulkhead_hypervisor::cli::{self, Command, Options};
+use bulkhead_hypervisor::config::Config;
+use bulkhead_hypervisor::error::VmmError;
+use bulkhead_hypervisor::logging;
+use bulkhead_hypervisor::machine::{End, Machine};
+use bulkhead_hypervisor::stop::Stop;
+
+fn main() -> ExitCode {
+    match cli::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Run(options)) => run(options),
+        Ok(Command::Probe) => {
+            println!("kvm: {}", bulkhead_hypervisor::probe::probe());
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Help) => {
+            print!("{}", cli::HELP);
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Version) => {
+            println!("bulkhead-vmm {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("bulkhead-vmm: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(options: Options) -> ExitCode {
+    let result = start(&options).and_then(Machine::run);
+    if let Some(folder) = &options.runtime_dir {
+        remove(folder);
+    }
+    match result {
+        Ok(end) => {
+            report(&end, options.stats);
+            match end.stop {
+                Stop::Failure(reason) => {
+                    eprintln!("bulkhead-vmm: {reason}");
+                    ExitCode::FAILURE
+                }
+                _ => ExitCode::SUCCESS,
+            }
+        }
+        Err(error) => {
+            eprintln!("bulkhead-vmm: {error}");
+            ExitCode::from(error.exit_status())
+        }
+    }
+}
+
+fn start(options: &Options) -> Result<Machine, VmmError> {
+    let config = Config::load(&options.config_file)?;
+    logging::start(&config.logger, options.id.clone())?;
+    Machine::build(&config)
+}
+
+/// The figures that a benchmark reads.
+fn report(end: &End, print: bool) {
+    let (exits, loaded) = (&end.exits, &end.loaded);
+    let figures = format!("{exits} bytes_mapped={} bytes_copied={}", loaded.mapped, loaded.copied);
+    log::info!("{}; {figures}", end.stop);
+    if print {
+        eprintln!("bulkhead-vmm: stats: {figures}");
+    }
+}
+
+/// Removes the VM's private folder. Whoever started us may have done so already.
+fn remove(folder: &Path) {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            eprintln!(
+                "bulkhead-vmm: {}: cannot remove the runtime folder: {error}",
+                folder.display()
+            );
+        }
+        _ => {}
+    }
+}

@@ -208,6 +208,37 @@ fn a_slow_reader_holds_the_guest_back_and_loses_nothing() {
 }
 
 #[test]
+fn a_thousand_streams_at_once() {
+    const STREAMS: u32 = 1000;
+    let mut bench = Bench::new();
+    let listener = UnixListener::bind(bench.path("_7")).unwrap();
+    let mut programs: Vec<_> = (0..STREAMS)
+        .map(|guest_port| {
+            bench.send((7, guest_port, REQUEST, vec![]));
+            assert_eq!(bench.receive(), (7, guest_port, RESPONSE, vec![]));
+            listener.accept().unwrap().0
+        })
+        .collect();
+    for (guest_port, program) in programs.iter_mut().enumerate() {
+        program.write_all(&guest_port.to_le_bytes()).unwrap();
+    }
+    let mut seen: Vec<_> = (0..STREAMS)
+        .map(|_| {
+            let (_, guest_port, op, data) = bench.receive();
+            assert_eq!((op, &data[..]), (RW, &u64::from(guest_port).to_le_bytes()[..]));
+            bench.send((7, guest_port, RW, data));
+            guest_port
+        })
+        .collect();
+    bench.work();
+    seen.sort();
+    assert!(seen.into_iter().eq(0..STREAMS));
+    for (guest_port, program) in programs.iter_mut().enumerate() {
+        assert_eq!(read(program, 8), guest_port.to_le_bytes());
+    }
+}
+
+#[test]
 fn programs_that_say_nothing_or_nonsense_are_shown_out() {
     let mut bench = Bench::new();
     let mut rude = UnixStream::connect(bench.path("")).unwrap();

@@ -1,0 +1,151 @@
+//! One VM, put together from its configuration and run to its end.
+
+mod boot;
+mod clock;
+mod drive;
+mod platform;
+mod virtio;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arch::x86_64::layout;
+use kvm_ioctls::VcpuFd;
+
+use crate::bus::Bus;
+use crate::config::Config;
+use crate::console::{Input, RawMode};
+use crate::error::VmmError;
+use crate::event::{Poll, Signals, Source, Wake};
+use crate::kvm::Vm;
+use crate::memory::{self, Loaded};
+use crate::stop::{Stop, StopRequest};
+use crate::vcpu::{Counters, Shared, Vcpus};
+use platform::Platform;
+use virtio::VirtioDevices;
+
+/// A VM that is ready to run.
+pub struct Machine {
+    /// Keeps the VM, its memory and its interrupt lines alive.
+    _vm: Vm,
+    vcpus: Vec<VcpuFd>,
+    shared: Arc<Shared>,
+    poll: Poll,
+    wake: Wake,
+    input: Input,
+    platform: Platform,
+    virtio: VirtioDevices,
+    loaded: Loaded,
+    signals: Signals,
+}
+
+/// How a VM ended, and what it cost.
+pub struct End {
+    /// Why.
+    pub stop: Stop,
+    /// Exits of all its vCPUs.
+    pub exits: Counters,
+    /// Bytes put into its memory before it ran.
+    pub loaded: Loaded,
+}
+
+impl Machine {
+    /// Puts a VM together. The order matters: guest memory is filled before KVM watches it, and
+    /// see [`Vm::new`].
+    pub fn build(config: &Config) -> Result<Machine, VmmError> {
+        let signals = Signals::new().map_err(VmmError::system("signalfd"))?;
+        let poll = Poll::new().map_err(VmmError::system("epoll"))?;
+        let wake = Wake::new().map_err(VmmError::system("eventfd"))?;
+        poll.add(&signals, Source::Signal).map_err(VmmError::system("epoll"))?;
+        poll.add(&wake, Source::Wake).map_err(VmmError::system("epoll"))?;
+
+        let ram = layout::ram_ranges(config.machine.memory);
+        let slots = virtio::slots(config)?;
+        let memory = memory::create(&ram)?;
+        let (start, loaded) = boot::load(config, &memory, &ram, &slots)?;
+        let vm = Vm::new(memory)?;
+        let (mut ports, mut mmio) = (Bus::default(), Bus::default());
+        let platform = Platform::new(&vm, &mut ports, &poll, &wake)?;
+        let virtio = VirtioDevices::new(config, &slots, &vm, &mut mmio, &poll)?;
+        let vcpus = vm.vcpus(config.machine.vcpus, &start)?;
+        let input = Input::new(&poll).map_err(VmmError::system("stdin"))?;
+        let shared = Arc::new(Shared {
+            ports,
+            mmio,
+            memory: vm.memory().clone(),
+            stop: StopRequest::new(wake.clone()),
+            halt: AtomicBool::new(false),
+        });
+        Ok(Machine { _vm: vm, vcpus, shared, poll, wake, input, platform, virtio, loaded, signals })
+    }
+
+    /// Runs the VM until something ends it.
+    pub fn run(mut self) -> Result<End, VmmError> {
+        let raw_mode = RawMode::enter().map_err(VmmError::system("terminal"))?;
+        let running = Vcpus::start(std::mem::take(&mut self.vcpus), Arc::clone(&self.shared))?;
+        let stop = self.serve();
+        let exits = running.stop();
+        drop(raw_mode);
+        let stop = stop?;
+        if matches!(stop, Stop::PowerOff | Stop::Reset | Stop::TripleFault) {
+            self.drain()?;
+        }
+        Ok(End { stop, exits, loaded: self.loaded })
+    }
+
+    /// Hands on what the guest sent to programs on the host before it ended, however long they take
+    /// to read it: as with a pipe, only a signal cuts that short.
+    fn drain(&mut self) -> Result<(), VmmError> {
+        let mut poll = Poll::new().map_err(VmmError::system("epoll"))?;
+        poll.add(&self.signals, Source::Signal).map_err(VmmError::system("epoll"))?;
+        if let Some(sockets) = self.virtio.sockets() {
+            poll.add(sockets, Source::Vsock).map_err(VmmError::system("epoll"))?;
+        }
+        let mut ready = Vec::new();
+        while !self.virtio.vsock_drained() {
+            poll.wait(&mut ready).map_err(VmmError::system("epoll"))?;
+            if ready.contains(&Source::Signal) {
+                break;
+            }
+            self.virtio.vsock_ready().map_err(VmmError::system("vsock"))?;
+        }
+        Ok(())
+    }
+
+    /// The event loop.
+    fn serve(&mut self) -> Result<Stop, VmmError> {
+        // A plain file on stdin never announces itself.
+        self.input_room()?;
+        let mut ready = Vec::new();
+        loop {
+            self.poll.wait(&mut ready).map_err(VmmError::system("epoll"))?;
+            for source in &ready {
+                match *source {
+                    Source::Signal => return Ok(Stop::Signal),
+                    Source::Wake => {
+                        self.wake.clear();
+                        if let Some(stop) = self.shared.stop.reason() {
+                            return Ok(stop);
+                        }
+                        self.input_room()?;
+                    }
+                    Source::Input => self
+                        .input
+                        .readable(&self.poll, &self.platform.serial)
+                        .map_err(VmmError::system("stdin"))?,
+                    Source::Clock => self.platform.clock_due(),
+                    Source::Queue { device, queue } => self.virtio.notify(device, queue),
+                    Source::Vsock => {
+                        self.virtio.vsock_ready().map_err(VmmError::system("vsock"))?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Console input may have somewhere to go.
+    fn input_room(&mut self) -> Result<(), VmmError> {
+        let serial = &self.platform.serial;
+        self.input.room(&self.poll, serial).map_err(VmmError::system("stdin"))
+    }
+}

@@ -1,0 +1,124 @@
+//! Files into guest memory: mapped where whole pages line up, else copied, and counted.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::path::Path;
+
+use devices::GuestMemory;
+use vm_memory::{Bytes, GuestAddress};
+
+use super::{LoadProblem, MemoryError, PAGE, overlay};
+
+/// Fewer whole pages than these are copied: to map them costs a system call, a split of the
+/// guest's mapping and a page fault each, which is more than to copy them.
+const LEAST_MAPPED: u64 = 16 * PAGE;
+
+/// A stretch of a file and its place in guest memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Guest physical address.
+    pub gpa: u64,
+    /// Offset in the file.
+    pub offset: u64,
+    /// Length in bytes.
+    pub length: u64,
+}
+
+/// How many bytes got into guest memory, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Bytes of files that were mapped.
+    pub mapped: u64,
+    /// Bytes that were copied, boot tables included.
+    pub copied: u64,
+}
+
+/// Fills guest memory before the guest runs, and keeps count.
+///
+/// What lies between and after the pieces (a kernel's `.bss`) needs no work: fresh guest memory
+/// is zero.
+pub struct Loader<'a> {
+    memory: &'a GuestMemory,
+    loaded: Loaded,
+}
+
+impl<'a> Loader<'a> {
+    /// A loader into `memory`.
+    pub fn new(memory: &'a GuestMemory) -> Self {
+        Loader { memory, loaded: Loaded::default() }
+    }
+
+    /// What was loaded so far.
+    pub fn loaded(&self) -> Loaded {
+        self.loaded
+    }
+
+    /// Copies a table to guest memory.
+    pub fn write(&mut self, gpa: u64, bytes: &[u8]) -> Result<(), MemoryError> {
+        self.memory
+            .write_slice(bytes, GuestAddress(gpa))
+            .map_err(|_| MemoryError::Write { gpa, length: bytes.len() })?;
+        self.loaded.copied += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Puts a piece of `file` (whose name is `name`) into guest memory.
+    pub fn load(&mut self, file: &File, name: &Path, piece: Piece) -> Result<(), MemoryError> {
+        self.place(file, name, piece).map_err(|error| MemoryError::Load {
+            file: name.to_owned(),
+            offset: piece.offset,
+            length: piece.length,
+            error,
+        })
+    }
+
+    fn place(&mut self, file: &File, name: &Path, piece: Piece) -> Result<(), LoadProblem> {
+        let whole = piece.whole_pages();
+        if whole.length < LEAST_MAPPED {
+            if piece.length >= 2 * LEAST_MAPPED {
+                log::info!(
+                    "{}: {} bytes are copied, not mapped: file offset {:#x} and guest address \
+                     {:#x} differ in their place in a page",
+                    name.display(),
+                    piece.length,
+                    piece.offset,
+                    piece.gpa
+                );
+            }
+            return self.copy(file, piece);
+        }
+        let head = whole.gpa - piece.gpa;
+        self.copy(file, Piece { length: head, ..piece })?;
+        overlay::map(self.memory, whole.gpa, whole.length, file, whole.offset)?;
+        self.loaded.mapped += whole.length;
+        self.copy(file, piece.after(head + whole.length))
+    }
+
+    fn copy(&mut self, mut file: &File, piece: Piece) -> Result<(), LoadProblem> {
+        if piece.length == 0 {
+            return Ok(());
+        }
+        file.seek(SeekFrom::Start(piece.offset))?;
+        let address = GuestAddress(piece.gpa);
+        self.memory.read_exact_volatile_from(address, &mut file, piece.length as usize)?;
+        self.loaded.copied += piece.length;
+        Ok(())
+    }
+}
+
+impl Piece {
+    /// The part of it that fills pages of guest memory with pages of the file; its length is 0
+    /// where there is none.
+    fn whole_pages(self) -> Piece {
+        let start = self.gpa.checked_next_multiple_of(PAGE).unwrap_or(u64::MAX);
+        let end = self.gpa.saturating_add(self.length) / PAGE * PAGE;
+        let offset = self.offset.saturating_add(start - self.gpa);
+        let length = if offset % PAGE == 0 { end.saturating_sub(start) } else { 0 };
+        Piece { gpa: start, offset, length }
+    }
+
+    /// What follows its first `length` bytes.
+    fn after(self, length: u64) -> Piece {
+        Piece { gpa: self.gpa + length, offset: self.offset + length, length: self.length - length }
+    }
+}

@@ -1,0 +1,95 @@
+use std::io::Write;
+use std::path::Path;
+
+use proptest::prelude::*;
+use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryRegion};
+
+use super::*;
+
+const RAM: u64 = 1 << 20;
+
+fn file_of(bytes: &[u8]) -> File {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    file
+}
+
+/// Bytes none of which looks like its neighbours, whatever the distance.
+fn pattern(length: usize) -> Vec<u8> {
+    (0..length as u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8 | 1).collect()
+}
+
+#[test]
+fn ram_has_the_ranges_asked_for_and_takes_no_memory() {
+    let memory = create(&[0..2 << 30, 1 << 32..(1 << 32) + (1 << 30)]).unwrap();
+    let regions: Vec<_> = memory.iter().map(|r| (r.start_addr().0, r.len())).collect();
+    assert_eq!(regions, [(0, 2 << 30), (1 << 32, 1 << 30)]);
+    memory.write_obj(7u8, GuestAddress((1 << 32) + 5)).unwrap();
+    assert_eq!(memory.read_obj::<u8>(GuestAddress(5)).unwrap(), 0, "the ranges share no page");
+    assert!(memory.read_obj::<u8>(GuestAddress(2 << 30)).is_err(), "the gap holds no memory");
+}
+
+#[test]
+fn whole_pages_are_mapped_and_their_edges_copied() {
+    let bytes = pattern(40 * 4096);
+    let memory = create(&[0..RAM]).unwrap();
+    let mut loader = Loader::new(&memory);
+    let piece = Piece { gpa: 0x3010, offset: 0x1010, length: 30 * 4096 };
+    loader.load(&file_of(&bytes), Path::new("kernel"), piece).unwrap();
+    assert_eq!(loader.loaded(), Loaded { mapped: 29 * 4096, copied: 4096 });
+}
+
+#[test]
+fn what_the_guest_writes_does_not_reach_the_file() {
+    let bytes = pattern(32 * 4096);
+    let file = file_of(&bytes);
+    for _ in 0..2 {
+        let memory = create(&[0..RAM]).unwrap();
+        let piece = Piece { gpa: 0x2000, offset: 0, length: bytes.len() as u64 };
+        Loader::new(&memory).load(&file, Path::new("kernel"), piece).unwrap();
+        assert_eq!(memory.read_obj::<u8>(GuestAddress(0x2000)).unwrap(), bytes[0]);
+        memory.write_obj(0u8, GuestAddress(0x2000)).unwrap();
+    }
+}
+
+#[test]
+fn a_piece_outside_ram_or_past_the_end_of_the_file_is_refused_in_one_line() {
+    let memory = create(&[0..RAM]).unwrap();
+    let file = file_of(&pattern(64 * 4096));
+    for (gpa, offset, length) in
+        [(RAM - 4096, 0, 32 * 4096), (RAM, 0, 1), (0, 63 * 4096, 8192), (u64::MAX - 10, 0, 4096)]
+    {
+        let piece = Piece { gpa, offset, length };
+        let error = Loader::new(&memory).load(&file, Path::new("k"), piece).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("k: cannot put") && !text.contains('\n'), "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// However a piece lies, guest memory holds its bytes and zeroes around it.
+    #[test]
+    fn a_loaded_piece_is_the_piece(
+        gpa in 0x1000u64..0x20000,
+        offset in 0u64..0x4000,
+        aligned: bool,
+        length in 0u64..48 * 4096,
+    ) {
+        let offset = if aligned { offset / PAGE * PAGE + gpa % PAGE } else { offset };
+        let bytes = pattern(64 * 4096);
+        let memory = create(&[0..RAM]).unwrap();
+        let mut loader = Loader::new(&memory);
+        let piece = Piece { gpa, offset, length };
+        loader.load(&file_of(&bytes), Path::new("f"), piece).unwrap();
+
+        let mut seen = vec![0xAA; RAM as usize];
+        memory.read_slice(&mut seen, GuestAddress(0)).unwrap();
+        let mut expected = vec![0; RAM as usize];
+        expected[gpa as usize..(gpa + length) as usize]
+            .copy_from_slice(&bytes[offset as usize..(offset + length) as usize]);
+        prop_assert!(seen == expected);
+        prop_assert_eq!(loader.loaded().mapped + loader.loaded().copied, length);
+    }
+}

@@ -1,0 +1,112 @@
+//! vCPUs: one thread each, that does nothing but run the guest and answer its exits.
+
+mod counters;
+mod exits;
+mod kick;
+mod report;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use devices::GuestMemory;
+use kvm_ioctls::VcpuFd;
+
+use crate::bus::Bus;
+use crate::kvm::{KvmError, RunPage};
+use crate::stop::StopRequest;
+
+pub use counters::Counters;
+
+/// Enough for the deepest path of a device model several times over; a thread's default would be
+/// 2 MiB of address space.
+const STACK: usize = 256 << 10;
+/// How long a vCPU may take to come back after it was kicked. It is in a device model at most,
+/// and the longest thing that one does is to write to a console that nobody reads.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What all vCPUs of a VM have in common.
+pub struct Shared {
+    /// Port space.
+    pub ports: Bus,
+    /// Memory-mapped registers.
+    pub mmio: Bus,
+    /// Guest memory, for reports.
+    pub memory: GuestMemory,
+    /// Where a reason to stop goes.
+    pub stop: StopRequest,
+    /// Set once all threads are to end.
+    pub halt: AtomicBool,
+}
+
+/// The running vCPUs.
+pub struct Vcpus {
+    shared: Arc<Shared>,
+    threads: Vec<Thread>,
+    done: Receiver<Counters>,
+}
+
+struct Thread {
+    handle: JoinHandle<()>,
+    page: Arc<RunPage>,
+}
+
+impl Vcpus {
+    /// Starts a thread for each vCPU.
+    pub fn start(vcpus: Vec<VcpuFd>, shared: Arc<Shared>) -> Result<Vcpus, KvmError> {
+        kick::install_handler().map_err(KvmError::call("sigaction of the vCPU kick"))?;
+        let (sender, done) = channel();
+        let threads = vcpus
+            .into_iter()
+            .enumerate()
+            .map(|(index, fd)| start(index, fd, Arc::clone(&shared), sender.clone()))
+            .collect::<Result<_, _>>()?;
+        Ok(Vcpus { shared, threads, done })
+    }
+
+    /// Makes every vCPU leave the guest and end its thread. Returns their counters; a vCPU that
+    /// does not come back in time is left to the end of the process.
+    pub fn stop(self) -> Counters {
+        self.shared.halt.store(true, Ordering::SeqCst);
+        for thread in &self.threads {
+            thread.page.request_exit();
+            kick::kick(&thread.handle);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let mut total = Counters::default();
+        for _ in &self.threads {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.done.recv_timeout(left) {
+                Ok(counters) => total += counters,
+                Err(_) => {
+                    log::warn!("a vCPU did not stop in {} ms", PATIENCE.as_millis());
+                    return total;
+                }
+            }
+        }
+        total
+    }
+}
+
+fn start(
+    index: usize,
+    fd: VcpuFd,
+    shared: Arc<Shared>,
+    done: Sender<Counters>,
+) -> Result<Thread, KvmError> {
+    let page = Arc::new(RunPage::new(&fd)?);
+    let mut vcpu =
+        exits::Vcpu { index, fd, page: Arc::clone(&page), shared, counters: Counters::default() };
+    let handle = Builder::new()
+        .name(format!("vcpu{index}"))
+        .stack_size(STACK)
+        .spawn(move || {
+            vcpu.run();
+            // Fails only if nobody waits any more.
+            let _ = done.send(vcpu.counters);
+        })
+        .map_err(KvmError::call("thread of a vCPU"))?;
+    Ok(Thread { handle, page })
+}

@@ -1,0 +1,106 @@
+//! How a VM ends, and what its guest can say before.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use crate::guest::Code;
+use crate::process::{Vm, finish, kvm_is_there};
+
+#[test]
+fn a_guest_prints_and_switches_itself_off() {
+    if !kvm_is_there("a_guest_prints_and_switches_itself_off") {
+        return;
+    }
+    let outcome = Vm::new(&Code::new().print("hi\n").power_off().into_elf()).run(b"");
+    assert_eq!((outcome.status, &*outcome.stdout, &*outcome.stderr), (0, "hi\n", ""));
+}
+
+#[test]
+fn a_guest_resets_by_either_register() {
+    if !kvm_is_there("a_guest_resets_by_either_register") {
+        return;
+    }
+    for (port, value) in [(0x64, 0xFE), (0x602, 1)] {
+        let code = Code::new().print("r").out(port, value).forever();
+        let outcome = Vm::new(&code.into_elf()).run(b"");
+        assert_eq!((outcome.status, &*outcome.stdout, &*outcome.stderr), (0, "r", ""), "{port:#x}");
+    }
+}
+
+#[test]
+fn a_triple_fault_is_a_reset() {
+    if !kvm_is_there("a_triple_fault_is_a_reset") {
+        return;
+    }
+    // ud2, and no IDT.
+    let outcome = Vm::new(&Code::new().print("t").bytes(&[0x0F, 0x0B]).into_elf()).run(b"");
+    assert_eq!((outcome.status, &*outcome.stdout), (0, "t"), "{}", outcome.stderr);
+}
+
+#[test]
+fn stdin_reaches_the_guest_and_nothing_is_lost() {
+    if !kvm_is_there("stdin_reaches_the_guest_and_nothing_is_lost") {
+        return;
+    }
+    // More than the port's buffer holds.
+    let text: String = ('a'..='z').cycle().take(200).collect();
+    let code = (0..text.len()).fold(Code::new(), |code, _| code.echo()).power_off();
+    let outcome = Vm::new(&code.into_elf()).run(text.as_bytes());
+    assert_eq!((outcome.status, outcome.stdout), (0, text));
+}
+
+#[test]
+fn a_string_instruction_writes_every_byte() {
+    if !kvm_is_there("a_string_instruction_writes_every_byte") {
+        return;
+    }
+    // lea rsi, [rip + 18]; mov ecx, 6; mov dx, 0x3F8; rep outsb; power off; text
+    let code = Code::new()
+        .bytes(&[0x48, 0x8D, 0x35, 20, 0, 0, 0, 0xB9, 6, 0, 0, 0])
+        .bytes(&[0x66, 0xBA, 0xF8, 0x03, 0xF3, 0x6E])
+        .power_off()
+        .bytes(b"string");
+    let outcome = Vm::new(&code.into_elf()).run(b"");
+    assert_eq!((outcome.status, &*outcome.stdout), (0, "string"));
+}
+
+#[test]
+fn a_signal_stops_a_guest_that_never_comes_back() {
+    if !kvm_is_there("a_signal_stops_a_guest_that_never_comes_back") {
+        return;
+    }
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let runtime = tempfile::tempdir().unwrap();
+        std::fs::write(runtime.path().join("left-over"), "").unwrap();
+        let vm = Vm::new(&Code::new().print("go").forever().into_elf())
+            .argument("--runtime-dir")
+            .argument(runtime.path().to_str().unwrap())
+            .argument("--stats");
+        let mut child = vm.start();
+        let mut said = [0; 2];
+        child.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+        // SAFETY: the child has not been waited for, so its identifier is its own.
+        assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
+        let outcome = finish(child);
+        assert_eq!((outcome.status, said), (0, *b"go"));
+        let stats = "bulkhead-vmm: stats: port_reads=0 port_writes=2 mmio_reads=0 mmio_writes=0";
+        assert!(outcome.stderr.starts_with(stats), "{}", outcome.stderr);
+        assert!(!runtime.path().exists(), "the runtime folder is gone");
+    }
+}
+
+#[test]
+fn a_console_that_nobody_reads_does_not_keep_a_vm_from_ending() {
+    if !kvm_is_there("a_console_that_nobody_reads_does_not_keep_a_vm_from_ending") {
+        return;
+    }
+    // Prints for ever: mov dx, 0x3F8; out dx, al; jmp -3
+    let code = Code::new().bytes(&[0x66, 0xBA, 0xF8, 0x03, 0xEE, 0xEB, 0xFD]);
+    let vm = Vm::new(&code.into_elf());
+    let mut child = vm.start();
+    child.stdin.take().unwrap().write_all(b"x").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGTERM) }, 0);
+    assert_eq!(finish(child).status, 0);
+}

@@ -1,0 +1,79 @@
+//! Guests of a few bytes: ELF files made by hand, so that a test shows all that its guest does.
+
+/// Where the code runs: the lowest address that a kernel may have.
+const ADDRESS: u64 = 0x10_0000;
+/// Where it is in the file: a page on, so that it can be mapped.
+const OFFSET: u64 = 0x1000;
+
+/// x86 instructions, one after another.
+#[derive(Clone, Default)]
+pub struct Code(Vec<u8>);
+
+impl Code {
+    pub fn new() -> Code {
+        Code::default()
+    }
+
+    /// Any instruction.
+    pub fn bytes(mut self, bytes: &[u8]) -> Code {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    /// `mov dx, port; mov al, value; out dx, al`
+    pub fn out(self, port: u16, value: u8) -> Code {
+        let [low, high] = port.to_le_bytes();
+        self.bytes(&[0x66, 0xBA, low, high, 0xB0, value, 0xEE])
+    }
+
+    /// Text to the serial port.
+    pub fn print(self, text: &str) -> Code {
+        text.bytes().fold(self, |code, byte| code.out(0x3F8, byte))
+    }
+
+    /// Waits for the serial port's next byte, and sends it back.
+    pub fn echo(self) -> Code {
+        self.bytes(&[0x66, 0xBA, 0xFD, 0x03]) // mov dx, 0x3FD (line status)
+            .bytes(&[0xEC, 0xA8, 0x01, 0x74, 0xFB]) // in al, dx; test al, 1; jz -5
+            .bytes(&[0x66, 0xBA, 0xF8, 0x03, 0xEC, 0xEE]) // mov dx, 0x3F8; in al, dx; out dx, al
+    }
+
+    /// Soft off by the ACPI sleep control register.
+    pub fn power_off(self) -> Code {
+        self.out(0x600, 0x20 | 5 << 2).forever()
+    }
+
+    /// `jmp $`
+    pub fn forever(self) -> Code {
+        self.bytes(&[0xEB, 0xFE])
+    }
+
+    /// An ELF64 executable for x86_64 with one segment, entered at its start.
+    pub fn into_elf(self) -> Vec<u8> {
+        self.into_elf_of(62)
+    }
+
+    /// The same for another machine (`EM_*` in the ELF specification).
+    pub fn into_elf_of(self, machine: u16) -> Vec<u8> {
+        let mut file = vec![0x7F, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        file.extend(2u16.to_le_bytes()); // executable
+        file.extend(machine.to_le_bytes());
+        file.extend(1u32.to_le_bytes()); // version
+        file.extend(ADDRESS.to_le_bytes()); // entry
+        file.extend(64u64.to_le_bytes()); // program headers
+        file.extend(0u64.to_le_bytes()); // no section headers
+        file.extend(0u32.to_le_bytes()); // flags
+        for number in [64u16, 56, 1, 0, 0, 0] {
+            file.extend(number.to_le_bytes()); // sizes and counts of headers
+        }
+        file.extend(1u32.to_le_bytes()); // loadable
+        file.extend(7u32.to_le_bytes()); // read, write, execute
+        let length = self.0.len() as u64;
+        for number in [OFFSET, ADDRESS, ADDRESS, length, length, 0x1000] {
+            file.extend(number.to_le_bytes());
+        }
+        file.resize(OFFSET as usize, 0);
+        file.extend(self.0);
+        file
+    }
+}

@@ -1,0 +1,6 @@
+//! The real `bulkhead-vmm` on the real `/dev/kvm`, with guests of a few bytes.
+
+mod ends;
+mod guest;
+mod process;
+mod refused;

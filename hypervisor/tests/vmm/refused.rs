@@ -1,0 +1,103 @@
+//! Bad input: one line on stderr that says what is wrong, and no VM.
+
+use std::process::Command;
+
+use crate::guest::Code;
+use crate::process::{Outcome, Vm, kvm_is_there};
+
+/// One line, with these words in it.
+fn assert_refused(outcome: &Outcome, status: i32, words: &[&str]) {
+    let line = outcome.stderr.strip_suffix('\n').unwrap_or_default();
+    assert!(line.starts_with("bulkhead-vmm: ") && !line.contains('\n'), "{outcome:?}");
+    assert!(words.iter().all(|word| line.contains(word)), "{line}");
+    assert_eq!(outcome.status, status, "{line}");
+}
+
+fn guest() -> Vm {
+    Vm::new(&Code::new().print("never\n").power_off().into_elf())
+}
+
+#[test]
+fn an_unknown_field_is_named_with_its_path() {
+    let vm = guest();
+    vm.configure(r#", "drives": [{"drive_id": "a", "is_root_device": false, "path_on_host": "x", "foo": 1}]"#);
+    assert_refused(&vm.run(b""), 2, &["vm.json: drives[0].foo: unknown field", "`path_on_host`"]);
+}
+
+#[test]
+fn what_firecracker_has_and_we_not_is_said_to_be_so() {
+    let vm = guest();
+    vm.configure(r#", "balloon": {"amount_mib": 1, "deflate_on_oom": true}"#);
+    assert_refused(&vm.run(b""), 2, &["vm.json: balloon: not supported yet"]);
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_status_2() {
+    let vm = guest().argument("--frobnicate");
+    assert_refused(&vm.run(b""), 2, &["--frobnicate", "--help"]);
+}
+
+#[test]
+fn kernels_that_cannot_be_booted_are_refused() {
+    let elf = Code::new().power_off().into_elf();
+    let cut = elf[..100].to_vec();
+    let arm = Code::new().power_off().into_elf_of(183);
+    for (kernel, words) in [
+        (&b"#!/bin/sh\n"[..], &["kernel: ", "ELF"][..]),
+        (&cut, &["kernel: "]),
+        (&arm, &["kernel: ", "aarch64"]),
+        (b"", &["kernel: "]),
+    ] {
+        assert_refused(&Vm::new(kernel).run(b""), 1, words);
+    }
+    let vm = guest();
+    std::fs::remove_file(vm.kernel()).unwrap();
+    assert_refused(&vm.run(b""), 1, &["kernel: No such file"]);
+}
+
+#[test]
+fn an_initramfs_that_does_not_fit_is_refused() {
+    let vm = guest();
+    let initrd = vm.folder().join("initrd");
+    std::fs::File::create(&initrd).unwrap().set_len(16 << 20).unwrap();
+    let kernel = vm.kernel();
+    vm.write(&format!(
+        r#"{{"boot-source": {{"kernel_image_path": {kernel:?}, "initrd_path": {initrd:?}}},
+            "machine-config": {{"vcpu_count": 1, "mem_size_mib": 16}}}}"#
+    ));
+    assert_refused(&vm.run(b""), 1, &["initrd: RAM is too small"]);
+}
+
+#[test]
+fn a_disk_belongs_to_one_writer() {
+    if !kvm_is_there("a_disk_belongs_to_one_writer") {
+        return;
+    }
+    let disk = tempfile::NamedTempFile::new().unwrap();
+    disk.as_file().set_len(1 << 20).unwrap();
+    let drive = format!(
+        r#", "drives": [{{"drive_id": "data", "path_on_host": {:?}, "is_root_device": false}}]"#,
+        disk.path()
+    );
+    let first = Vm::new(&Code::new().print("up").forever().into_elf());
+    first.configure(&drive);
+    let mut running = first.start();
+    std::io::Read::read_exact(running.stdout.as_mut().unwrap(), &mut [0; 2]).unwrap();
+    let second = guest();
+    second.configure(&drive);
+    assert_refused(&second.run(b""), 1, &["drive \"data\"", "locked by another process"]);
+    // A VM that is killed leaves no lock behind.
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert_eq!(second.run(b"").stdout, "never\n");
+}
+
+#[test]
+fn the_probe_answers_in_one_line() {
+    let output = Command::new(env!("CARGO_BIN_EXE_bulkhead-vmm")).arg("--probe").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = text.strip_suffix('\n').unwrap();
+    let known = ["kvm: linux", "kvm: bare: ", "kvm: none: "];
+    assert!(known.iter().any(|start| line.starts_with(start)) && !line.contains('\n'), "{text}");
+    assert!(output.status.success());
+}
