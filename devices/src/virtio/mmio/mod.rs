@@ -57,7 +57,8 @@ impl<D: VirtioDevice> Mmio<D> {
         self.has_backlog()
     }
 
-    /// Whether a queue needs another [`notify`](Self::notify), whichever call left the work over.
+    /// Whether a queue needs another [`notify`](Self::notify), whichever call left the work over: the event loop asks
+    /// this after [`with_device`](Self::with_device), `resume`, and a notification that came through the register.
     pub fn has_backlog(&self) -> bool {
         self.pending != 0 && !self.paused
     }
@@ -157,6 +158,7 @@ impl<D: VirtioDevice> Device for Mmio<D> {
     }
 
     /// Looks at every queue: a notification may have come, or been lost with a snapshot, while the device stood still.
+    /// The caller then asks for what is left ([`Mmio::has_backlog`]).
     fn resume(&mut self) {
         self.paused = false;
         self.device.resume();

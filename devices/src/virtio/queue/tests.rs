@@ -207,7 +207,11 @@ fn large_chains_end_a_share_of_work_early() {
     (0..256).for_each(|_| driver.offer_chain(&[(0, 0x10000, true); 100]));
     queue.refill_budget();
     let mut served = 0;
-    queue.serve(&mem, |_| Ok(served += 1).map(|()| 0)).unwrap();
+    let count = |_: &Chain| {
+        served += 1;
+        Ok(0)
+    };
+    queue.serve(&mem, count).unwrap();
     assert_eq!(served, 3, "16 MiB in chains of 6.25 MiB");
 }
 
