@@ -15,8 +15,6 @@ use serde::{Deserialize, Serialize};
 use super::{read_bytes, write_bytes};
 use crate::{Device, Outcome, Registers, RestoreError};
 
-/// Length of the register range.
-pub const LEN: u64 = 3;
 /// The sleep type that means soft off: what `_S5_` says in the DSDT.
 pub const S5: u8 = 5;
 /// The FADT's RESET_VALUE.

@@ -17,9 +17,6 @@ use serde::{Deserialize, Serialize};
 use super::{read_bytes, write_bytes};
 use crate::{Device, Outcome, Registers, RestoreError};
 
-/// Length of the register range.
-pub const LEN: u64 = 5;
-
 const DATA: u64 = 0;
 const PORT_B: u64 = 1;
 const STATUS_AND_COMMAND: u64 = 4;

@@ -31,8 +31,6 @@ use alarm::Alarm;
 use calendar::{DateTime, Format, day_of_week};
 pub use state::RtcState;
 
-/// Length of the register range.
-pub const LEN: u64 = 2;
 /// CMOS bytes that the index reaches.
 const CMOS_LEN: usize = 128;
 /// Number of the century register: what the FADT's CENTURY field must say.

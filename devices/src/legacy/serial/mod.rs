@@ -30,8 +30,6 @@ use crate::{Device, Interrupt, Outcome, Registers, RestoreError};
 use output::Output;
 use registers::*;
 
-/// Length of the register range.
-pub const LEN: u64 = 8;
 /// How many bytes of input wait for the guest.
 pub const INPUT_CAPACITY: usize = 64;
 /// Depth of the 16550A's own receive FIFO: what loopback can fill. Linux counts it to tell UARTs apart.
