@@ -26,6 +26,11 @@ pub fn install_handler() -> io::Result<()> {
 
 /// Signals a thread. One that has ended already does not mind.
 pub fn kick(thread: &JoinHandle<()>) {
-    // SAFETY: the handle is neither joined nor dropped, so the thread's identifier is its own.
-    unsafe { libc::pthread_kill(thread.as_pthread_t(), signal()) };
+    // The standard library and the libc crate name the same C type in two ways on musl.
+    #[allow(clippy::unnecessary_cast)]
+    let id = thread.as_pthread_t() as libc::pthread_t;
+    // The C libraries differ in the type of the identifier.
+    let identifier = thread.as_pthread_t() as libc::pthread_t;
+    // SAFETY: the handle is neither joined nor dropped, so the identifier is this thread's own.
+    unsafe { libc::pthread_kill(id, signal()) };
 }
