@@ -28,9 +28,7 @@ pub fn install_handler() -> io::Result<()> {
 pub fn kick(thread: &JoinHandle<()>) {
     // The standard library and the libc crate name the same C type in two ways on musl.
     #[allow(clippy::unnecessary_cast)]
-    let id = thread.as_pthread_t() as libc::pthread_t;
-    // The C libraries differ in the type of the identifier.
     let identifier = thread.as_pthread_t() as libc::pthread_t;
     // SAFETY: the handle is neither joined nor dropped, so the identifier is this thread's own.
-    unsafe { libc::pthread_kill(id, signal()) };
+    unsafe { libc::pthread_kill(identifier, signal()) };
 }
