@@ -9,13 +9,21 @@
 //!                                        │
 //!                 erofs: metadata part ──▶ disk: [metadata][blob][blob]…
 //! ```
+//!
+//! With a kernel and an initramfs ([`guest`]) and the process to run ([`command`]) the disk makes a [`bundle`], and [`vm`]
+//! runs it.
 
 pub mod agent;
+pub mod bundle;
 pub mod cache;
+pub mod command;
 pub mod digest;
 pub mod disk;
 pub mod erofs;
+pub mod guest;
 pub mod image;
 pub mod layer;
+pub mod program;
 pub mod tar;
 pub mod tree;
+pub mod vm;

@@ -1,3 +1,16 @@
 //! `bulkhead`: containers, each in its own VM.
 
-fn main() {}
+use std::process::ExitCode;
+
+use bulkhead_runtime::command::{execute, parse};
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    match parse(std::env::args_os()).and_then(execute) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("bulkhead: {}", error.line());
+            ExitCode::from(error.exit_status())
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The `bulkhead` command: flags, and what they and the image make of the process to run.
+
+mod arguments;
+mod error;
+mod prepare;
+mod process;
+mod size;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::Path;
+
+pub use arguments::{Arguments, parse};
+use arguments::{Command, PrepareArguments, RunArguments};
+pub use error::CommandError;
+
+use crate::bundle::Bundle;
+use crate::vm;
+
+/// Do what the command line says; the exit status.
+pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
+    match arguments.command {
+        Command::Run(arguments) => run(arguments),
+        Command::Prepare(arguments) => write_bundle(arguments),
+    }
+}
+
+fn run(arguments: RunArguments) -> Result<u8, CommandError> {
+    let bundle = match (&arguments.bundle, arguments.container) {
+        (Some(path), _) => read_bundle(path)?,
+        (None, Some(container)) => prepare::prepare(&container, &arguments.command)?,
+        (None, None) => {
+            return Err(CommandError::Usage("IMAGE or --bundle FILE is missing".to_owned()));
+        }
+    };
+    Ok(vm::run(bundle)?)
+}
+
+fn write_bundle(arguments: PrepareArguments) -> Result<u8, CommandError> {
+    let bundle = prepare::prepare(&arguments.container, &arguments.command)?;
+    let failed = |source| CommandError::WriteBundle { path: arguments.out.clone(), source };
+    let text = serde_json::to_vec_pretty(&bundle).map_err(|error| failed(error.into()))?;
+    fs::write(&arguments.out, text).map_err(failed)?;
+    Ok(0)
+}
+
+fn read_bundle(path: &Path) -> Result<Bundle, CommandError> {
+    let text = fs::read(path)
+        .map_err(|source| CommandError::ReadBundle { path: path.to_owned(), source })?;
+    serde_json::from_slice(&text)
+        .map_err(|source| CommandError::Bundle { path: path.to_owned(), source })
+}

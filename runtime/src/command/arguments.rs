@@ -1,0 +1,132 @@
+//! The flags.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Args, Parser, Subcommand};
+
+use super::error::CommandError;
+use super::size::{parse_memory, parse_scratch};
+
+/// Run containers, each inside its own virtual machine
+#[derive(Debug, Parser)]
+#[command(name = "bulkhead", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  bulkhead run busybox.tar -- sh -c 'echo hello from $(uname -r)'
+  bulkhead run --cpus 2 --memory 512M images.tar#web:1.2
+  echo data | bulkhead run --env LANG --workdir /srv ./rootfs -- sort
+  bulkhead prepare web.tar --out web.json && bulkhead run --bundle web.json
+
+IMAGE is an OCI layout directory, an OCI archive (.tar), a docker archive (docker save), or a plain root file
+system directory or tar; IMAGE#NAME picks one image where there are several.
+
+Exit status: the container's own; 128 + n when signal n ended it; 127 and 126 when its command does not exist or
+cannot be executed; 2 for wrong usage; 1 for everything else.
+
+Environment: XDG_CACHE_HOME (cache, else ~/.cache), XDG_RUNTIME_DIR (files of running VMs, else /tmp),
+BULKHEAD_MAX_LAYER_SIZE and BULKHEAD_MAX_LAYER_ENTRIES (what one layer may unpack to: 32G, 1000000), RUST_LOG (log).";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a container to its end
+    #[command(after_help = EXAMPLES)]
+    Run(RunArguments),
+    /// Prepare a container and write down how to run it
+    #[command(after_help = EXAMPLES)]
+    Prepare(PrepareArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// Run what `prepare` wrote to FILE
+    #[arg(long, value_name = "FILE", conflicts_with = "Container")]
+    pub bundle: Option<PathBuf>,
+    #[command(flatten)]
+    pub container: Option<Container>,
+    /// Command and arguments instead of the image's own
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "bundle")]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct PrepareArguments {
+    #[command(flatten)]
+    pub container: Container,
+    /// Where to write the bundle
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Command and arguments instead of the image's own
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// What to run, in what machine.
+#[derive(Clone, Debug, Args)]
+pub struct Container {
+    /// The image
+    #[arg(value_name = "IMAGE")]
+    pub image: OsString,
+    /// Number of virtual CPUs, 1 to 32
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=32))]
+    pub cpus: u32,
+    /// Guest memory, 64M or more
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_memory)]
+    pub memory: u64,
+    /// Size of a disk for what the container writes; without it, that is memory
+    #[arg(long, value_name = "SIZE", value_parser = parse_scratch)]
+    pub scratch: Option<u64>,
+    /// Set an environment variable; NAME alone takes this process's value
+    #[arg(long, short, value_name = "NAME[=VALUE]")]
+    pub env: Vec<OsString>,
+    /// Working directory inside the container
+    #[arg(long, short, value_name = "PATH")]
+    pub workdir: Option<OsString>,
+    /// User and group inside the container, names or numbers
+    #[arg(long, short, value_name = "USER[:GROUP]")]
+    pub user: Option<OsString>,
+    /// Host name inside the container
+    #[arg(long, value_name = "NAME", default_value = "bulkhead")]
+    pub hostname: OsString,
+    /// Refuse writes to the root file system
+    #[arg(long)]
+    pub read_only: bool,
+    /// Show the guest kernel's console on stderr
+    #[arg(long)]
+    pub console: bool,
+    /// Guest kernel, vmlinux or bzImage
+    #[arg(long, value_name = "PATH")]
+    pub kernel: Option<PathBuf>,
+    /// Folder of the kernel's modules, NN-name.ko in load order
+    #[arg(long, value_name = "DIR")]
+    pub modules: Option<PathBuf>,
+    /// A whole initramfs instead of guest-init and modules
+    #[arg(long, value_name = "PATH", conflicts_with = "modules")]
+    pub initramfs: Option<PathBuf>,
+}
+
+/// Read the command line. Help and version are printed here; anything wrong is one line.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, CommandError> {
+    Arguments::try_parse_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            CommandError::Usage("no command: expected run or prepare".to_owned())
+        }
+        ErrorKind::MissingRequiredArgument => {
+            let missing = error.get(ContextKind::InvalidArg).map(ToString::to_string);
+            CommandError::Usage(format!("missing {}", missing.unwrap_or_default()))
+        }
+        _ => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            CommandError::Usage(first.trim_start_matches("error: ").to_owned())
+        }
+    })
+}

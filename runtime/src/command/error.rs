@@ -1,0 +1,71 @@
+//! Errors of the command, and the exit status that each deserves.
+
+use std::io;
+use std::path::PathBuf;
+
+use protocol::ProcessError;
+use thiserror::Error;
+
+use crate::cache::CacheError;
+use crate::guest::GuestError;
+use crate::image::ImageError;
+use crate::program::NoProgram;
+use crate::vm::VmError;
+
+/// Why the command failed.
+#[derive(Debug, Error)]
+#[allow(missing_docs)]
+pub enum CommandError {
+    #[error("{0} (try --help)")]
+    Usage(String),
+    #[error(
+        "image {image} names no command: give one behind --, as in: bulkhead run {image} -- /bin/sh"
+    )]
+    NoCommand { image: String },
+    #[error("{0}")]
+    Process(ProcessError),
+    #[error(transparent)]
+    Program(#[from] NoProgram),
+    #[error("bundle {path}: cannot write it")]
+    WriteBundle { path: PathBuf, source: io::Error },
+    #[error("bundle {path}: cannot read it")]
+    ReadBundle { path: PathBuf, source: io::Error },
+    #[error("bundle {path}: cannot understand it")]
+    Bundle { path: PathBuf, source: serde_json::Error },
+    #[error(transparent)]
+    Image(Box<ImageError>),
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    #[error(transparent)]
+    Vm(#[from] VmError),
+}
+
+impl From<ImageError> for CommandError {
+    fn from(error: ImageError) -> Self {
+        Self::Image(Box::new(error))
+    }
+}
+
+impl CommandError {
+    /// 2 for what the person asked for, 1 for what went wrong, and the container's own where it has one.
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::NoCommand { .. } | Self::Process(_) => 2,
+            Self::Vm(error) => error.exit_status(),
+            _ => 1,
+        }
+    }
+
+    /// The error and its causes, in one line.
+    pub fn line(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text += &format!(": {error}");
+            cause = error.source();
+        }
+        text.replace('\n', " ")
+    }
+}

@@ -1,0 +1,72 @@
+//! From flags to a bundle.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::arguments::Container;
+use super::error::CommandError;
+use super::process::process;
+use super::size::parse_size;
+use crate::bundle::{BootSource, Bundle, Drive, Entropy, MachineConfig, VmConfig};
+use crate::cache::Cache;
+use crate::guest::{self, COMMAND_LINE, QUIET};
+use crate::image::{self, Reference};
+use crate::layer::Limits;
+use crate::program;
+
+/// Prepare everything that can be prepared before the VM starts.
+pub fn prepare(container: &Container, command: &[OsString]) -> Result<Bundle, CommandError> {
+    let limits = limits(|name| std::env::var(name).ok())?;
+    let cache = Cache::open_default()?;
+    // What is wrong with the flags or the image's description is said before anything large is unpacked.
+    let kernel = guest::kernel(&cache, container.kernel.as_deref(), container.modules.as_deref())?;
+    let image = image::open(&cache, &Reference::parse(&container.image), limits)?;
+    let process = process(container, command, &image.config, |name| std::env::var_os(name))?;
+    let initrd_path = match &container.initramfs {
+        Some(path) => absolute(path)?,
+        None => guest::initramfs(&cache, &program::find("guest-init")?, kernel.modules.as_deref())?,
+    };
+    let disk = image::unpack(&cache, &image, limits)?;
+    let boot_args =
+        if container.console { COMMAND_LINE.to_owned() } else { format!("{COMMAND_LINE} {QUIET}") };
+    let vm = VmConfig {
+        boot_source: BootSource { kernel_image_path: kernel.image, initrd_path, boot_args },
+        drives: vec![Drive {
+            drive_id: "image".to_owned(),
+            parts: Some(disk.parts),
+            path_on_host: None,
+            is_root_device: false,
+            is_read_only: true,
+        }],
+        machine_config: MachineConfig {
+            vcpu_count: container.cpus,
+            mem_size_mib: container.memory >> 20,
+        },
+        vsock: None,
+        entropy: Entropy {},
+    };
+    Ok(Bundle { vm, process, console: container.console, scratch: container.scratch })
+}
+
+/// The limits that the environment sets.
+pub fn limits(variable: impl Fn(&str) -> Option<String>) -> Result<Limits, CommandError> {
+    let mut limits = Limits::default();
+    let usage = |name: &str, problem: String| CommandError::Usage(format!("{name}: {problem}"));
+    if let Some(text) = variable("BULKHEAD_MAX_LAYER_SIZE") {
+        limits.size =
+            parse_size(&text).map_err(|problem| usage("BULKHEAD_MAX_LAYER_SIZE", problem))?;
+    }
+    if let Some(text) = variable("BULKHEAD_MAX_LAYER_ENTRIES") {
+        let problem = || format!("'{}' is not a number", text.escape_debug());
+        limits.entries =
+            text.parse().map_err(|_| usage("BULKHEAD_MAX_LAYER_ENTRIES", problem()))?;
+    }
+    Ok(limits)
+}
+
+/// The VMM and a later run may start from another directory.
+fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
+    let missing =
+        |source| CommandError::Guest(guest::GuestError::Read { path: path.to_owned(), source });
+    std::fs::canonicalize(path).map_err(missing)
+}

@@ -1,0 +1,86 @@
+//! The process: what the image says, and what the flags say instead, as `docker run` has it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use protocol::{ByteString, Process};
+
+use super::arguments::Container;
+use super::error::CommandError;
+use crate::image::ImageConfig;
+
+/// The process to run. `host` gives this process's environment variables.
+pub fn process(
+    container: &Container,
+    command: &[OsString],
+    image: &ImageConfig,
+    host: impl Fn(&OsStr) -> Option<OsString>,
+) -> Result<Process, CommandError> {
+    let process = Process {
+        args: arguments(command, image),
+        env: environment(&container.env, image, host)?,
+        cwd: text(container.workdir.as_deref(), &image.working_dir, "/"),
+        user: text(container.user.as_deref(), &image.user, ""),
+        hostname: container.hostname.clone().into(),
+        read_only: container.read_only,
+    };
+    if process.args.is_empty() {
+        let image = container.image.to_string_lossy().into_owned();
+        return Err(CommandError::NoCommand { image });
+    }
+    process.check().map_err(CommandError::Process)?;
+    Ok(process)
+}
+
+/// The image's entrypoint stays; a command on the command line takes the place of the image's.
+fn arguments(command: &[OsString], image: &ImageConfig) -> Vec<ByteString> {
+    let entrypoint = image.entrypoint.iter().cloned().map(ByteString::from);
+    if command.is_empty() {
+        entrypoint.chain(image.cmd.iter().cloned().map(ByteString::from)).collect()
+    } else {
+        entrypoint.chain(command.iter().cloned().map(ByteString::from)).collect()
+    }
+}
+
+/// The image's variables, overruled by the flags'. A variable that this process does not have either is left out.
+fn environment(
+    flags: &[OsString],
+    image: &ImageConfig,
+    host: impl Fn(&OsStr) -> Option<OsString>,
+) -> Result<Vec<ByteString>, CommandError> {
+    let mut variables: Vec<ByteString> = Vec::new();
+    let mut set = |variable: &[u8]| {
+        let name = name_of(variable).to_vec();
+        variables.retain(|other| name_of(other.as_bytes()) != name);
+        variables.push(ByteString::from(variable));
+    };
+    image.env.iter().for_each(|variable| set(variable.as_bytes()));
+    for flag in flags {
+        let bytes = flag.as_bytes();
+        let name = name_of(bytes);
+        if name.is_empty() {
+            let message =
+                format!("--env '{}' has no name: give NAME=VALUE or NAME", flag.display());
+            return Err(CommandError::Usage(message));
+        }
+        if name.len() < bytes.len() {
+            set(bytes);
+        } else if let Some(value) = host(flag) {
+            set(&[bytes, b"=", value.as_bytes()].concat());
+        }
+    }
+    Ok(variables)
+}
+
+fn name_of(variable: &[u8]) -> &[u8] {
+    variable.split(|&byte| byte == b'=').next().unwrap_or_default()
+}
+
+/// The flag's value, else the image's, else the default.
+fn text(flag: Option<&OsStr>, image: &str, default: &str) -> ByteString {
+    match flag {
+        Some(value) => ByteString::from(value.to_owned()),
+        None if !image.is_empty() => image.into(),
+        None => default.into(),
+    }
+}

@@ -1,0 +1,59 @@
+//! Running a bundle: one VM, one process in it, and nothing left behind.
+//!
+//! ```text
+//! bulkhead ──spawns──▶ bulkhead-vmm ──▶ guest: guest-init ──▶ the container's process
+//!    │  ▲                   │ stdout: console        │
+//!    │  └───────────────────┘                        │
+//!    └── agent: a Unix socket in the run's folder ◀──┘ vsock
+//! ```
+//!
+//! The VMM gets SIGTERM when this process dies, whatever the cause, and then stops its VM and removes the run's
+//! folder; this process removes it too. What both of them leave when both are killed, the next run sweeps up.
+
+mod error;
+mod folder;
+mod output;
+mod scratch;
+mod vmm;
+
+use std::os::fd::AsFd;
+
+pub use error::VmError;
+use folder::RunFolder;
+use vmm::Vmm;
+
+use crate::agent::{Agent, Signals, Stdio};
+use crate::bundle::{Bundle, Drive, Vsock};
+
+/// The guest's address (virtio 1.2 §5.10.4: 0 to 2 are taken). Each VM has a socket device of its own, so all can have
+/// the same.
+const GUEST_CID: u32 = 3;
+
+/// Run the container to its end; its exit status.
+pub fn run(bundle: Bundle) -> Result<u8, VmError> {
+    let folder = RunFolder::new()?;
+    let mut vm = bundle.vm;
+    let socket = folder.path().join("vsock");
+    vm.vsock = Some(Vsock { guest_cid: GUEST_CID, uds_path: socket.clone() });
+    if let Some(size) = bundle.scratch {
+        vm.drives.push(Drive {
+            drive_id: "scratch".to_owned(),
+            parts: None,
+            path_on_host: Some(scratch::make(folder.path(), size)?),
+            is_root_device: false,
+            is_read_only: false,
+        });
+    }
+    // From here on a signal is the container's, not ours.
+    let signals = Signals::catch().map_err(VmError::Signals)?;
+    let agent = Agent::listen(&socket, bundle.process)?;
+    let stdio = Stdio::inherit().map_err(VmError::Stdio)?;
+    let vmm = Vmm::start(&vm, folder.path(), bundle.console)?;
+    let outcome = agent.run(stdio, signals.as_fd(), vmm.pidfd());
+    // The process has ended and its output is here: nothing in the VM is worth waiting for.
+    let ended = vmm.stop();
+    match outcome {
+        Ok(status) => Ok(status.exit_code()),
+        Err(error) => Err(ended.explain(error)),
+    }
+}

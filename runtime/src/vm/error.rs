@@ -1,0 +1,56 @@
+//! What goes wrong between the command and its VM.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::agent::AgentError;
+use crate::program::NoProgram;
+
+/// Why a container did not run to its end.
+#[derive(Debug, Error)]
+#[allow(missing_docs)]
+pub enum VmError {
+    #[error("{path}: cannot {action} the folder for running VMs")]
+    Folder { action: &'static str, path: PathBuf, source: io::Error },
+    #[error(
+        "{path}: the folder for running VMs is not ours alone: it must belong to this user and have mode 700"
+    )]
+    NotOurs { path: PathBuf },
+    #[error("{path}: cannot make the scratch disk")]
+    Scratch { path: PathBuf, source: io::Error },
+    #[error("mke2fs is missing, which --scratch needs: install e2fsprogs")]
+    NoMke2fs,
+    #[error("{path}: mke2fs cannot make a file system: {message}")]
+    Mke2fs { path: PathBuf, message: String },
+    #[error("cannot take over signals")]
+    Signals(#[source] io::Error),
+    #[error("cannot duplicate standard input and output")]
+    Stdio(#[source] io::Error),
+    #[error("{path}: cannot write the VM's configuration")]
+    Config { path: PathBuf, source: io::Error },
+    #[error("{path}: cannot start it")]
+    Spawn { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Program(#[from] NoProgram),
+    /// What the VMM said before it ended.
+    #[error("{message}")]
+    Vmm { message: String, status: u8 },
+    #[error("the guest stopped before the process started; its console ends with: {tail}")]
+    Guest { tail: String },
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+}
+
+impl VmError {
+    /// The exit status that this error deserves.
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Agent(AgentError::Process(_)) => 2,
+            Self::Agent(error) => error.exit_code(),
+            Self::Vmm { status, .. } => *status,
+            _ => 1,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The folder of one run: configuration, socket, scratch disk.
+//!
+//! `$XDG_RUNTIME_DIR/bulkhead/run-…`, else `/tmp/bulkhead-UID/run-…`. A run holds a lock on its folder for as long as
+//! it lives. A folder without a lock belongs to nobody any more, and the next run removes it; a lock on the folder above
+//! keeps that from happening between a folder's making and its locking.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::error::VmError;
+
+/// The start of a run's folder's name.
+const PREFIX: &str = "run-";
+
+/// A folder that goes away with this value.
+pub struct RunFolder {
+    path: PathBuf,
+    /// Locked; the lock ends with the file, and so with this process.
+    _lock: File,
+}
+
+impl RunFolder {
+    /// A new folder for a run of this user.
+    pub fn new() -> Result<Self, VmError> {
+        let base = match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
+            Some(path) if path.is_absolute() && path.is_dir() => path.join("bulkhead"),
+            _ => PathBuf::from(format!("/tmp/bulkhead-{}", rustix::process::geteuid().as_raw())),
+        };
+        Self::new_in(&base)
+    }
+
+    fn new_in(base: &Path) -> Result<Self, VmError> {
+        let base_lock = open_base(base)?;
+        let lock = |file: &File| flock(file, FlockOperation::LockExclusive);
+        lock(&base_lock).map_err(|error| failed("lock", base)(error.into()))?;
+        sweep(base);
+        let folder = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(base)
+            .map_err(failed("make", base))?;
+        let file = File::open(folder.path()).map_err(failed("open", folder.path()))?;
+        lock(&file).map_err(|error| failed("lock", folder.path())(error.into()))?;
+        Ok(Self { path: folder.keep(), _lock: file })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        // The VMM removes it as well, perhaps at this moment.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// The folder above, which must be ours: in `/tmp`, anybody could have put it there.
+fn open_base(base: &Path) -> Result<File, VmError> {
+    match DirBuilder::new().mode(0o700).create(base) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(failed("make", base)(error));
+        }
+        _ => {}
+    }
+    let metadata = fs::symlink_metadata(base).map_err(failed("look at", base))?;
+    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if !metadata.is_dir() || !ours || metadata.mode() & 0o077 != 0 {
+        return Err(VmError::NotOurs { path: base.to_owned() });
+    }
+    File::open(base).map_err(failed("open", base))
+}
+
+/// Remove the folders of runs that are no more. What cannot be removed now can be next time.
+fn sweep(base: &Path) {
+    let Ok(entries) = fs::read_dir(base) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let is_run = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if let (true, Ok(file)) = (is_run, File::open(&path))
+            && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        {
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> VmError {
+    let path = path.to_owned();
+    move |source| VmError::Folder { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_dead_runs_are_swept_and_those_of_live_ones_are_not() {
+        let work = tempfile::tempdir().unwrap();
+        let base = work.path().join("base");
+        let live = RunFolder::new_in(&base).unwrap();
+        fs::create_dir(base.join("run-dead")).unwrap();
+        fs::write(base.join("run-dead/vm.json"), "{}").unwrap();
+        fs::write(base.join("something else"), "").unwrap();
+        let next = RunFolder::new_in(&base).unwrap();
+        assert!(live.path().is_dir() && next.path().is_dir());
+        assert!(!base.join("run-dead").exists());
+        assert!(base.join("something else").exists());
+        let path = live.path().to_owned();
+        drop(live);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_that_others_can_reach_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let work = tempfile::tempdir().unwrap();
+        let base = work.path().join("base");
+        drop(RunFolder::new_in(&base).unwrap());
+        fs::set_permissions(&base, fs::Permissions::from_mode(0o770)).unwrap();
+        assert!(matches!(RunFolder::new_in(&base), Err(VmError::NotOurs { .. })));
+        std::os::unix::fs::symlink("/tmp", work.path().join("link")).unwrap();
+        assert!(matches!(
+            RunFolder::new_in(&work.path().join("link")),
+            Err(VmError::NotOurs { .. })
+        ));
+    }
+}

@@ -1,0 +1,159 @@
+//! The VMM as a child process.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::error::VmError;
+use super::output::{console, last_lines, messages};
+use crate::agent::AgentError;
+use crate::bundle::VmConfig;
+use crate::program;
+
+/// The VMM's program.
+const PROGRAM: &str = "bulkhead-vmm";
+
+/// How long an orderly stop may take, before it is not waited for any longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running VM. Dropped without [`Vmm::stop`], it is killed.
+pub struct Vmm {
+    child: Child,
+    pidfd: OwnedFd,
+    console: Option<JoinHandle<Vec<u8>>>,
+    messages: Option<JoinHandle<Option<String>>>,
+}
+
+/// How the VMM ended, and what it had to say.
+pub struct Ended {
+    status: Option<ExitStatus>,
+    console: Vec<u8>,
+    last_words: Option<String>,
+    /// It was still running when it was told to stop.
+    stopped: bool,
+}
+
+impl Vmm {
+    /// Start a VM whose files are in `folder`; its console goes to stderr if `show_console`.
+    pub fn start(config: &VmConfig, folder: &Path, show_console: bool) -> Result<Self, VmError> {
+        let program = program::find(PROGRAM)?;
+        let config_file = folder.join("vm.json");
+        let failed = |source| VmError::Config { path: config_file.clone(), source };
+        let text = serde_json::to_vec(config).map_err(|error| failed(error.into()))?;
+        fs::write(&config_file, text).map_err(failed)?;
+
+        let mut command = Command::new(&program);
+        command
+            .arg("--no-api")
+            .arg("--config-file")
+            .arg(&config_file)
+            .arg("--runtime-dir")
+            .arg(folder);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A Ctrl-C at the terminal is the container's: the VM is not in the terminal's foreground group.
+        command.process_group(0);
+        let parent = rustix::process::getpid();
+        // SAFETY: between fork and exec, only two system calls without allocation or locks.
+        unsafe { command.pre_exec(move || die_with(parent)) };
+        let failed = |source| VmError::Spawn { path: program.clone(), source };
+        let mut child = command.spawn().map_err(failed)?;
+        let console = child.stdout.take().map(|output| console(output, show_console));
+        let messages = child.stderr.take().map(messages);
+        let pid = Pid::from_child(&child);
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(pidfd) => Ok(Self { child, pidfd, console, messages }),
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(failed(error.into()))
+            }
+        }
+    }
+
+    /// Becomes readable when the VMM ends.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Stop the VM, in order if it does so in time, and take what it left.
+    pub fn stop(mut self) -> Ended {
+        let stopped = !self.wait_for(Duration::ZERO);
+        if stopped {
+            let _ = pidfd_send_signal(&self.pidfd, Signal::TERM);
+            if !self.wait_for(PATIENCE) {
+                let _ = self.child.kill();
+            }
+        }
+        let status = self.child.wait().ok();
+        let console = self.console.take().and_then(|thread| thread.join().ok());
+        let messages = self.messages.take().and_then(|thread| thread.join().ok());
+        Ended {
+            status,
+            console: console.unwrap_or_default(),
+            last_words: messages.flatten(),
+            stopped,
+        }
+    }
+
+    /// Whether the VMM ends within this time.
+    fn wait_for(&self, time: Duration) -> bool {
+        let timeout =
+            Timespec { tv_sec: time.as_secs() as i64, tv_nsec: i64::from(time.subsec_nanos()) };
+        loop {
+            match poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], Some(&timeout)) {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(0) | Err(_) => return false,
+                Ok(_) => return true,
+            }
+        }
+    }
+}
+
+impl Drop for Vmm {
+    fn drop(&mut self) {
+        // After `stop` the child has been waited for, and this does nothing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// The best reason for a failed run: what the VMM said, else what the guest said last, else what the agent saw.
+    pub fn explain(self, seen: AgentError) -> VmError {
+        let vm_is_gone = matches!(seen, AgentError::VmEnded | AgentError::GuestLeft);
+        if !vm_is_gone || self.stopped {
+            return seen.into();
+        }
+        if let Some(message) = self.last_words {
+            let status = self.status.and_then(|status| status.code());
+            return VmError::Vmm { message, status: if status == Some(2) { 2 } else { 1 } };
+        }
+        if let Some(signal) = self.status.and_then(|status| status.signal()) {
+            return VmError::Vmm {
+                message: format!("{PROGRAM} was killed by signal {signal}"),
+                status: 1,
+            };
+        }
+        match last_lines(&self.console) {
+            Some(tail) => VmError::Guest { tail },
+            None => seen.into(),
+        }
+    }
+}
+
+/// In the child: have the kernel send SIGTERM when the parent dies, which may have happened already.
+fn die_with(parent: Pid) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+    if rustix::process::getppid() != Some(parent) {
+        return Err(io::Error::from_raw_os_error(libc::ESRCH));
+    }
+    Ok(())
+}
