@@ -1,11 +1,18 @@
 //! Build, fetch, run, test and bench: the only entry point a person needs.
 
+mod build;
 mod cache;
+mod check;
+mod child;
 mod error;
 mod host;
 mod kernel;
+mod kvm;
 mod needs;
+mod run;
+mod test;
 mod tool;
+mod watchdog;
 
 use std::process::ExitCode;
 
@@ -21,15 +28,28 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Run(run::RunArgs),
+    /// Say what this machine can do, and how to get what it lacks
+    Check,
+    Test(test::TestArgs),
     Host(host::cli::HostArgs),
+    /// Build the static release binaries and the bare guest, and say where they are
+    Build,
     #[command(name = host::AGENT_COMMAND, hide = true)]
     HostAgent,
+    #[command(name = run::bare::INNER_COMMAND, hide = true)]
+    BareGuest(run::bare::InnerArgs),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Run(arguments) => arguments.run(),
+        Command::Check => check::run(),
+        Command::Test(arguments) => arguments.run(),
         Command::Host(arguments) => arguments.run(),
+        Command::Build => build::run(),
         Command::HostAgent => host::agent::run(),
+        Command::BareGuest(arguments) => arguments.run(),
     };
     match result {
         Ok(status) => ExitCode::from(status),

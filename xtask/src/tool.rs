@@ -26,15 +26,18 @@ pub fn run(message: &str, command: &mut Command) -> Result<String, Error> {
         .output()
         .doing(|| format!("start `{}`", command.get_program().display()))?;
     bar.finish_and_clear();
-    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() {
-        return Ok(stdout);
+    let status = output.status;
+    if status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let stderr = String::from_utf8_lossy(&output.stderr);
+    let output = [output.stdout, output.stderr].concat();
+    // Cargo's messages for programs; those for people are on its standard error.
+    let output = String::from_utf8_lossy(&output);
+    let lines = output.lines().filter(|line| !line.starts_with(r#"{"reason":"#));
     Err(Error::Tool {
         command: spell(command),
-        status: output.status.to_string(),
-        output: format!("{stdout}{stderr}").trim_end().to_owned(),
+        status: status.to_string(),
+        output: lines.collect::<Vec<_>>().join("\n"),
     })
 }
 
@@ -42,4 +45,20 @@ pub fn run(message: &str, command: &mut Command) -> Result<String, Error> {
 pub fn spell(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_returned_or_told_with_the_failure() {
+        let shell = |script: &str| run("testing", Command::new("sh").args(["-c", script]));
+        assert_eq!(shell("echo out; echo err >&2").unwrap(), "out\n");
+        let failure =
+            shell(r#"echo '{"reason":"x"}'; echo out; echo err >&2; exit 3"#).unwrap_err();
+        let text = failure.to_string();
+        assert!(text.ends_with("failed (exit status: 3)\nout\nerr"), "{text}");
+        assert!(run("testing", &mut Command::new("/no/such/program")).is_err());
+    }
 }

@@ -66,6 +66,7 @@ pub fn process(arguments: Vec<OsString>) -> Result<Process, Error> {
         arguments,
         environment: std::env::vars_os().collect(),
         directory: directory.into(),
+        files: Vec::new(),
         terminal: None,
     })
 }

@@ -5,7 +5,6 @@
 //! again, as an [`agent`]: it starts commands and passes their streams through virtio-serial ports.
 
 pub mod agent;
-mod child;
 pub mod cli;
 mod console;
 mod initramfs;
@@ -13,7 +12,6 @@ mod qemu;
 mod share;
 mod streams;
 mod terminal;
-mod watchdog;
 mod wire;
 
 use std::fs::File;
@@ -26,15 +24,20 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::fs::MemfdFlags;
+use rustix::process::Signal;
 
+pub use cli::{process, run_in_foreground};
 pub use streams::Stdio;
-pub use wire::{AGENT_COMMAND, Process, Size};
+pub use wire::{AGENT_COMMAND, Process};
 
+use wire::Size;
+
+use crate::child::spawn_bound;
 use crate::error::{Doing, Error};
 use crate::kernel::Kernel;
 use crate::needs::{self, Program};
+use crate::watchdog::Watchdog;
 use console::Console;
-use watchdog::Watchdog;
 use wire::{PORTS, Reply, Request};
 
 /// What kind of host to start.
@@ -128,7 +131,7 @@ impl Host {
         let mut command = qemu::command(&qemu, &kernel.image(), options, &wiring);
         command.stdin(ProcessStdio::null());
         command.stdout(ProcessStdio::piped()).stderr(ProcessStdio::piped());
-        let mut emulator = child::spawn_bound(&mut command, &wiring.descriptors())
+        let mut emulator = spawn_bound(&mut command, &wiring.descriptors(), Signal::KILL)
             .doing(|| format!("start {}", qemu.display()))?;
         // With these ends open here the end of the emulator would go unnoticed.
         drop((theirs, root));

@@ -5,7 +5,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::child::spawn_bound;
+use rustix::process::Signal;
+
+use crate::child::spawn_bound;
 use crate::error::{Doing, Error};
 
 /// Starts a server; the returned socket is the emulator's end. The server ends when it is closed.
@@ -20,7 +22,7 @@ pub fn serve(program: &Path) -> Result<(Child, UnixStream), Error> {
         command.args(["-f", "-o", "source=/,cache=auto,sandbox=chroot,log_level=err"]);
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let child = spawn_bound(&mut command, &[listener.as_fd()])
+    let child = spawn_bound(&mut command, &[listener.as_fd()], Signal::KILL)
         .doing(|| format!("start {}", program.display()))?;
     Ok((child, client))
 }

@@ -51,6 +51,8 @@ pub struct Process {
     pub environment: Vec<(OsString, OsString)>,
     /// The working directory.
     pub directory: OsString,
+    /// Files to write before it starts: their paths and contents.
+    pub files: Vec<(OsString, Vec<u8>)>,
     /// A terminal of this size instead of three pipes.
     pub terminal: Option<Size>,
 }
@@ -105,6 +107,7 @@ mod tests {
             arguments: vec![OsString::from_vec(vec![b'a', 0xff])],
             environment: vec![("KEY".into(), "value".into())],
             directory: "/".into(),
+            files: vec![("/run/file".into(), vec![0, 0xff])],
             terminal: Some(Size { rows: 24, columns: 80 }),
         };
         let mut stream = Vec::new();

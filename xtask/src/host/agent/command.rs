@@ -92,6 +92,9 @@ impl Command {
 fn spawn(process: &Process) -> io::Result<Started> {
     let mut arguments = process.arguments.iter();
     let program = arguments.next().ok_or(io::ErrorKind::NotFound)?;
+    for (path, content) in &process.files {
+        std::fs::write(path, content)?;
+    }
     let mut command = process::Command::new(program);
     command.args(arguments).current_dir(&process.directory);
     command.env_clear().envs(process.environment.iter().map(|(key, value)| (key, value)));

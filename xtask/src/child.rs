@@ -9,12 +9,16 @@ use rustix::io::FdFlags;
 use rustix::process::Signal;
 
 /// Starts `command` in a process group of its own (a Ctrl-C is for the command inside the host), with
-/// the file descriptors `keep` inherited, to be killed when the calling *thread* ends.
-pub fn spawn_bound(command: &mut Command, keep: &[BorrowedFd<'_>]) -> io::Result<Child> {
+/// the file descriptors `keep` inherited, to be sent `signal` when the calling *thread* ends.
+pub fn spawn_bound(
+    command: &mut Command,
+    keep: &[BorrowedFd<'_>],
+    signal: Signal,
+) -> io::Result<Child> {
     let parent = rustix::process::getpid();
     let keep: Vec<i32> = keep.iter().map(AsRawFd::as_raw_fd).collect();
     let prepare = move || {
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        rustix::process::set_parent_process_death_signal(Some(signal))?;
         // The parent may have died before that.
         if rustix::process::getppid() != Some(parent) {
             return Err(io::ErrorKind::BrokenPipe.into());

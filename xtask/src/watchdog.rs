@@ -1,4 +1,4 @@
-//! The hard time limit of an emulated host.
+//! A hard time limit for a child process.
 
 use std::os::fd::OwnedFd;
 use std::process::Child;
@@ -22,7 +22,7 @@ pub struct Watchdog {
 impl Watchdog {
     /// Starts the clock.
     pub fn start(child: &Child, limit: Option<Duration>) -> Result<Watchdog, Error> {
-        let doing = || "watch the emulator".to_owned();
+        let doing = || "watch a child process".to_owned();
         let process: OwnedFd =
             pidfd_open(Pid::from_child(child), PidfdFlags::empty()).doing(doing)?;
         let expired = Arc::new(AtomicBool::new(false));
