@@ -95,7 +95,7 @@ pub fn run(host: &impl Connect, guest: &mut impl Guest) -> Result<(), SessionErr
 /// What is left when the process and its output have ended.
 struct Ended {
     status: ExitStatus,
-    /// stdout and stderr, half closed. Closing them would give the host eight seconds to take what is on the way
+    /// stdout and stderr, shut down. Closing them would give the host eight seconds to take what is on the way
     /// (VSOCK_CLOSE_TIMEOUT), and then throw it away.
     output: [File; 2],
     obedience: JoinHandle<()>,
@@ -171,10 +171,11 @@ fn feed(stdin: &File, pipe: OwnedFd) {
     let _ = rustix::net::shutdown(stdin, Shutdown::Both);
 }
 
-/// Process to host. The stream comes back half closed, and open.
+/// Process to host. The stream comes back shut down, but not closed. Both directions: nothing comes from the host, and
+/// not every VMM passes a half close on.
 fn drain(pipe: OwnedFd, stream: File) -> File {
     pump(&pipe, &stream);
-    let _ = rustix::net::shutdown(&stream, Shutdown::Write);
+    let _ = rustix::net::shutdown(&stream, Shutdown::Both);
     stream
 }
 
