@@ -174,10 +174,11 @@ impl Descriptor {
         })
     }
 
-    /// How many descriptors the table has that this one refers to.
+    /// How many descriptors the table has that this one refers to: no more than a 16-bit `next` can count.
     fn table_len(&self) -> Result<u32, QueueError> {
         let descriptors = self.len / DESCRIPTOR as u32;
-        if descriptors == 0 || !self.len.is_multiple_of(DESCRIPTOR as u32) {
+        let countable = 1..=u32::from(u16::MAX);
+        if !countable.contains(&descriptors) || !self.len.is_multiple_of(DESCRIPTOR as u32) {
             return Err(QueueError::IndirectLength { len: self.len });
         }
         Ok(descriptors)

@@ -89,8 +89,8 @@ pub enum QueueError {
         /// Where the chain starts.
         head: u16,
     },
-    /// A table that is empty or no multiple of a descriptor's size.
-    #[error("indirect table of {len} bytes: must be a multiple of 16, and not 0")]
+    /// A table that is empty, no multiple of a descriptor's size, or longer than `next` can count.
+    #[error("indirect table of {len} bytes: must be a multiple of 16, from 16 to 1048560")]
     IndirectLength {
         /// Its length.
         len: u32,
