@@ -7,7 +7,8 @@
 //! 0x0000_9000  page tables (6 pages)            │
 //! 0x0002_0000  kernel command line              ┘
 //! 0x0009_FC00  end of usable low RAM
-//! 0x000E_0000  ACPI tables, RSDP first          (reserved for the guest)
+//! 0x000E_0000  ACPI tables, RSDP first          (reserved, as far as the guest knows)
+//! 0x000F_FFF0  reset vector
 //! 0x0010_0000  kernel; initramfs at the end of RAM below the gap
 //! 0xC000_0000  MMIO gap: virtio-mmio slots, IOAPIC, local APIC
 //! 0x1_0000_0000  the rest of RAM, when there is more than 3 GiB
@@ -40,7 +41,9 @@ pub const BASE_RAM_END: u64 = 0x9_FC00;
 /// ACPI tables; the RSDP is the first of them. A PC's BIOS would be here.
 pub const ACPI: u64 = 0xE_0000;
 /// End of the space for ACPI tables.
-pub const ACPI_END: u64 = 0x10_0000;
+pub const ACPI_END: u64 = RESET_VECTOR;
+/// Where a PC's firmware starts in real mode.
+pub const RESET_VECTOR: u64 = 0xF_FFF0;
 /// Lowest address of a kernel segment, and start of the RAM that the guest may use above 1 MiB.
 pub const KERNEL: u64 = 0x10_0000;
 

@@ -12,3 +12,4 @@ pub mod layout;
 pub mod msrs;
 pub mod page_tables;
 pub mod regs;
+pub mod reset_vector;

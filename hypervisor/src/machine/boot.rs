@@ -5,9 +5,9 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
-use arch::x86_64::acpi;
 use arch::x86_64::layout::{self, VirtioSlot};
 use arch::x86_64::regs::{self, CpuStart};
+use arch::x86_64::{acpi, reset_vector};
 use boot::cmdline::Cmdline;
 use boot::elf::{Entry, Kernel};
 use boot::x86_64::{Initrd, Parameters, place_initrd, start_info, zero_page};
@@ -37,7 +37,8 @@ pub fn load(
         Entry::Pvh { eip } => (regs::pvh(eip, layout::START_INFO as u32), start_info(&parameters)),
     };
     let tables = acpi::tables(config.machine.vcpus, slots);
-    for (gpa, bytes) in start.memory().into_iter().chain(facts).chain(tables) {
+    let fixed = tables.into_iter().chain([reset_vector::memory()]);
+    for (gpa, bytes) in start.memory().into_iter().chain(facts).chain(fixed) {
         loader.write(gpa, &bytes)?;
     }
     Ok((start, loader.loaded()))
