@@ -1,5 +1,6 @@
 //! Build, fetch, run, test and bench: the only entry point a person needs.
 
+mod bench;
 mod build;
 mod cache;
 mod check;
@@ -32,6 +33,7 @@ enum Command {
     /// Say what this machine can do, and how to get what it lacks
     Check,
     Test(test::TestArgs),
+    Bench(bench::BenchArgs),
     Host(host::cli::HostArgs),
     /// Build the static release binaries and the bare guest, and say where they are
     Build,
@@ -39,6 +41,8 @@ enum Command {
     HostAgent,
     #[command(name = run::bare::INNER_COMMAND, hide = true)]
     BareGuest(run::bare::InnerArgs),
+    #[command(name = bench::INNER_COMMAND, hide = true)]
+    BenchInside(bench::InnerArgs),
 }
 
 fn main() -> ExitCode {
@@ -46,10 +50,12 @@ fn main() -> ExitCode {
         Command::Run(arguments) => arguments.run(),
         Command::Check => check::run(),
         Command::Test(arguments) => arguments.run(),
+        Command::Bench(arguments) => arguments.run(),
         Command::Host(arguments) => arguments.run(),
         Command::Build => build::run(),
         Command::HostAgent => host::agent::run(),
         Command::BareGuest(arguments) => arguments.run(),
+        Command::BenchInside(arguments) => arguments.run(),
     };
     match result {
         Ok(status) => ExitCode::from(status),

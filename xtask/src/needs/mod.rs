@@ -21,12 +21,14 @@ pub enum Program {
     Busybox,
     /// Unpacks the kernel package.
     DpkgDeb,
+    /// Counts system calls for the benchmark.
+    Strace,
 }
 
 impl Program {
     /// All of them, in the order in which `cargo xtask check` lists them.
-    pub const ALL: [Program; 4] =
-        [Program::Qemu, Program::Virtiofsd, Program::Busybox, Program::DpkgDeb];
+    pub const ALL: [Program; 5] =
+        [Program::Qemu, Program::Virtiofsd, Program::Busybox, Program::DpkgDeb, Program::Strace];
 
     /// The programs that the emulated host is made of.
     pub const HOST: [Program; 3] = [Program::Qemu, Program::Virtiofsd, Program::Busybox];
@@ -38,6 +40,7 @@ impl Program {
             Program::Virtiofsd => "virtiofsd",
             Program::Busybox => "busybox (static)",
             Program::DpkgDeb => "dpkg-deb",
+            Program::Strace => "strace",
         }
     }
 
@@ -48,6 +51,7 @@ impl Program {
             Program::Virtiofsd => "emulated host",
             Program::Busybox => "emulated host, demo image",
             Program::DpkgDeb => "guest kernel package",
+            Program::Strace => "benchmark",
         }
     }
 
@@ -59,6 +63,7 @@ impl Program {
             Program::Virtiofsd => &["virtiofsd", "qemu-system-common"],
             Program::Busybox => &["busybox-static"],
             Program::DpkgDeb => &["dpkg"],
+            Program::Strace => &["strace"],
         }
     }
 
@@ -72,6 +77,7 @@ impl Program {
                 .find(|path| path.is_file()),
             Program::Busybox => on_path("busybox").filter(|path| is_static(path)),
             Program::DpkgDeb => on_path("dpkg-deb"),
+            Program::Strace => on_path("strace"),
         }
     }
 

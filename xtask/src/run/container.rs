@@ -1,13 +1,8 @@
 //! A container: `bulkhead run` on this machine, or prepared here and run in the emulated host.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{Read, Seek};
-use std::os::fd::AsRawFd;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
-
-use rustix::fs::MemfdFlags;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Stdio};
 
 use super::{RunArgs, Way, choose, demo};
 use crate::build::Binaries;
@@ -15,7 +10,6 @@ use crate::error::{Doing, Error};
 use crate::host::{self, Options};
 use crate::kernel::Kernel;
 use crate::kvm::Kvm;
-use crate::tool;
 
 /// Where the emulated host finds what was prepared here.
 const BUNDLE: &str = "/run/bulkhead-bundle.json";
@@ -26,6 +20,8 @@ const HOST_MEMORY_MIB: u32 = 1024;
 /// Runs it; the exit status is the entrypoint's.
 pub fn run(arguments: &RunArgs) -> Result<u8, Error> {
     let binaries = Binaries::build()?;
+    // `bulkhead` finds it in the cache.
+    Kernel::provide()?;
     let flags = flags(arguments)?;
     match choose(arguments.accel, &binaries, |kvm| *kvm == Kvm::Linux)? {
         Way::Direct => {
@@ -40,15 +36,15 @@ pub fn run(arguments: &RunArgs) -> Result<u8, Error> {
 }
 
 fn emulated(arguments: &RunArgs, binaries: &Binaries, flags: &[OsString]) -> Result<u8, Error> {
-    let doing = || "pass on what was prepared".to_owned();
-    // A file without a name can't be left behind.
-    let mut bundle =
-        File::from(rustix::fs::memfd_create("bundle", MemfdFlags::empty()).doing(doing)?);
-    let out = format!("--out=/proc/self/fd/{}", bundle.as_raw_fd());
+    // A bundle that is no file can't be left behind; stderr is for its progress and its one line of error.
     let mut command = Command::new(&binaries.bulkhead);
-    tool::run("preparing the image", command.args(["prepare", &out]).args(flags))?;
-    let mut content = Vec::new();
-    bundle.rewind().and_then(|()| bundle.read_to_end(&mut content)).doing(doing)?;
+    command.args(["prepare", "--out=/proc/self/fd/1"]).args(flags);
+    command.stdin(Stdio::null()).stderr(Stdio::inherit());
+    let prepared = command.output().doing(|| format!("start {}", binaries.bulkhead.display()))?;
+    if !prepared.status.success() {
+        let signal = prepared.status.signal().map_or(1, |signal| 128 + signal);
+        return Ok(prepared.status.code().unwrap_or(signal) as u8);
+    }
 
     let memory = arguments.memory.map_or(0, |size| size.0);
     let options = Options {
@@ -59,7 +55,7 @@ fn emulated(arguments: &RunArgs, binaries: &Binaries, flags: &[OsString]) -> Res
     let command =
         [binaries.bulkhead.as_os_str(), "run".as_ref(), "--bundle".as_ref(), BUNDLE.as_ref()];
     let mut process = host::process(command.map(OsString::from).to_vec())?;
-    process.files.push((BUNDLE.into(), content));
+    process.files.push((BUNDLE.into(), prepared.stdout));
     host::run_in_foreground(&options, process)
 }
 
@@ -67,11 +63,9 @@ fn emulated(arguments: &RunArgs, binaries: &Binaries, flags: &[OsString]) -> Res
 fn flags(arguments: &RunArgs) -> Result<Vec<OsString>, Error> {
     let mut flags: Vec<OsString> = Vec::new();
     let mut add = |name: &str, value: OsString| flags.extend([name.into(), value]);
-    let kernel = match &arguments.kernel {
-        Some(path) => path.clone(),
-        None => Kernel::provide()?.image(),
-    };
-    add("--kernel", kernel.into());
+    if let Some(kernel) = &arguments.kernel {
+        add("--kernel", kernel.into());
+    }
     if let Some(cpus) = arguments.cpus {
         add("--cpus", cpus.to_string().into());
     }

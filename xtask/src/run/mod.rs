@@ -118,10 +118,11 @@ pub fn choose(accel: Accel, binaries: &Binaries, capable: fn(&Kvm) -> bool) -> R
         return Ok(Way::Emulated);
     }
     let kvm = Kvm::probe(&binaries.vmm)?;
-    let why = kvm.obstacle().unwrap_or("it can run Linux");
+    let why = kvm.obstacle().unwrap_or_default();
     match accel {
         _ if capable(&kvm) => {
-            eprintln!("xtask: running on this machine's KVM ({why})");
+            let limits = if why.is_empty() { "" } else { ", which can't run Linux: " };
+            eprintln!("xtask: running on this machine's KVM{limits}{why}");
             Ok(Way::Direct)
         }
         Accel::Kvm => Err(Error::Missing(format!(

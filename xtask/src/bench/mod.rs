@@ -1,0 +1,146 @@
+//! `cargo xtask bench`: what a VM costs, beside other VMMs.
+//!
+//! All runs take place in one emulated host whose clock counts instructions, a nanosecond each: two runs of the same
+//! set-up then agree whatever else the machine does. It models neither caches nor the price of a real exit from
+//! a guest, and figures shift by some percent with the set-up, so only figures of one run may be compared: bulkhead-vmm's and
+//! its peers' starts take turns, and medians are shown.
+
+mod inside;
+mod memory;
+mod start;
+mod system_calls;
+mod table;
+mod vmm;
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use boot::cpio;
+use clap::Args;
+
+use crate::build::{self, Binaries};
+use crate::error::{Doing, Error};
+use crate::host::{self, Host, Options, Stdio};
+use crate::kernel::Kernel;
+use crate::needs::{self, Program};
+use crate::tool;
+use vmm::{Kind, Vmm};
+
+pub use inside::{INNER_COMMAND, InnerArgs};
+
+/// Ten seconds a Linux guest, on a busy machine three times as much.
+const TIME_LIMIT: Duration = Duration::from_secs(3600);
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask bench                                           bulkhead-vmm alone
+  cargo xtask bench --peer firecracker=/usr/bin/firecracker   beside another VMM, with ratios
+  cargo xtask bench --runs 2                                  quicker, and less sure";
+
+/// Measure bulkhead-vmm, beside other VMMs if wanted
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct BenchArgs {
+    /// Another VMM to measure beside ours; NAME is firecracker or cloud-hypervisor
+    #[arg(long, value_name = "NAME=PATH", value_parser = vmm::parse_peer)]
+    peer: Vec<Vmm>,
+    /// Starts of a Linux guest by each VMM
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+}
+
+impl BenchArgs {
+    /// Measures and prints the table; a figure that misses its goal is no failure.
+    pub fn run(self) -> Result<u8, Error> {
+        needs::provide(&[Program::Strace])?;
+        let mut vmms = vec![Vmm { kind: Kind::Bulkhead, path: Binaries::build()?.vmm }];
+        for peer in self.peer {
+            let path = peer.path.canonicalize().doing(|| format!("find {}", peer.path.display()))?;
+            vmms.push(Vmm { path, ..peer });
+        }
+        let programs = build::bare_guest()?;
+        let doing = || "make a temporary folder".to_owned();
+        let dir = tempfile::tempdir().doing(doing)?;
+        let initramfs = dir.path().join("initramfs");
+        write_initramfs(&initramfs, &programs.with_file_name("first-line"))?;
+        let plan = inside::Plan {
+            vmms,
+            strace: Program::Strace.require()?,
+            one_page: programs.with_file_name("one-page"),
+            kernel: Kernel::provide()?.image(),
+            initramfs,
+            runs: self.runs,
+        };
+        let figures = measure(&plan)?;
+        print!("{}", table::Table::new(&plan, &figures)?);
+        Ok(0)
+    }
+}
+
+/// An initramfs with nothing but `/init` and the console that it writes to.
+fn write_initramfs(path: &Path, init: &Path) -> Result<(), Error> {
+    let failed = |error: cpio::CpioError| Error::Content(format!("{}: {error}", path.display()));
+    let init = std::fs::read(init).doing(|| format!("read {}", init.display()))?;
+    let file = File::create(path).doing(|| format!("create {}", path.display()))?;
+    let mut archive = cpio::Writer::new(file);
+    archive.directory("dev", 0o755).map_err(failed)?;
+    archive.char_device("dev/console", 0o600, 5, 1).map_err(failed)?;
+    archive.file("init", 0o755, &init).map_err(failed)?;
+    archive.finish().map_err(failed)?;
+    Ok(())
+}
+
+/// Has this program measure inside an emulated host.
+fn measure(plan: &inside::Plan) -> Result<Vec<inside::Figures>, Error> {
+    let json = |error: serde_json::Error| Error::Content(format!("the figures: {error}"));
+    let xtask = std::env::current_exe().doing(|| "find the path of xtask".into())?;
+    let plan = serde_json::to_string(plan).map_err(json)?;
+    let process = host::process(vec![xtask.into(), INNER_COMMAND.into(), plan.into()])?;
+    let options = Options { timeout: Some(TIME_LIMIT), icount: true, ..Options::default() };
+    let mut host = Host::start(&options)?;
+    let bar = tool::spinner("measuring: some minutes");
+    let doing = || "make a temporary file".to_owned();
+    let mut output = tempfile::tempfile().doing(doing)?;
+    let stdio = Stdio {
+        stdin: File::open("/dev/null").doing(|| "open /dev/null".into())?.into(),
+        stdout: output.try_clone().doing(doing)?.into(),
+        ..Stdio::inherit().doing(|| "duplicate the standard streams".into())?
+    };
+    let status = host.run(process, stdio)?;
+    bar.finish_and_clear();
+    if status != 0 {
+        return Err(Error::Content(format!("the measurement ended with status {status}")));
+    }
+    let mut text = String::new();
+    let read = output.rewind().and_then(|()| output.read_to_string(&mut text));
+    read.doing(|| "read the figures".into())?;
+    serde_json::from_str(&text).map_err(json)
+}
+
+/// The middle one of an odd number of values, the lower of the two in the middle of an even one.
+fn median(values: &[u64]) -> Option<u64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len().checked_sub(1)? / 2).copied()
+}
+
+/// The size of a file.
+fn size(path: &PathBuf) -> Result<u64, Error> {
+    let metadata = path.metadata().doing(|| format!("read {}", path.display()))?;
+    Ok(metadata.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_median_is_one_of_the_values() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[7]), Some(7));
+        assert_eq!(median(&[9, 1, 5]), Some(5));
+        assert_eq!(median(&[9, 1, 5, 7]), Some(5));
+    }
+}

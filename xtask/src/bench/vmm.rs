@@ -1,0 +1,125 @@
+//! The VMMs that are compared, and how each is told to run a guest.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::error::{Doing, Error};
+
+/// The memory of every guest.
+pub const MEMORY_MIB: u64 = 256;
+
+/// A VMM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vmm {
+    /// How to talk to it.
+    pub kind: Kind,
+    /// Its binary.
+    pub path: PathBuf,
+}
+
+/// Which VMM it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// Ours.
+    Bulkhead,
+    /// Takes our configuration file.
+    Firecracker,
+    /// Takes all on its command line.
+    CloudHypervisor,
+}
+
+impl Kind {
+    /// The name to show, which is also the one that `--peer` takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Bulkhead => "bulkhead-vmm",
+            Kind::Firecracker => "firecracker",
+            Kind::CloudHypervisor => "cloud-hypervisor",
+        }
+    }
+}
+
+/// Reads `NAME=PATH`.
+pub fn parse_peer(argument: &str) -> Result<Vmm, String> {
+    let (name, path) = argument.split_once('=').ok_or("expected NAME=PATH")?;
+    let kinds = [Kind::Firecracker, Kind::CloudHypervisor];
+    let kind = kinds.into_iter().find(|kind| kind.name() == name);
+    let kind = kind.ok_or("expected firecracker=PATH or cloud-hypervisor=PATH")?;
+    Ok(Vmm { kind, path: path.into() })
+}
+
+/// What to boot, with one processor and no device but the serial port.
+pub struct Guest {
+    kernel: PathBuf,
+    initramfs: Option<PathBuf>,
+    arguments: &'static str,
+    /// The same in a file, as Firecracker and bulkhead-vmm read it.
+    config_file: PathBuf,
+}
+
+impl Guest {
+    /// A guest whose configuration is written to `config_file`.
+    pub fn new(
+        kernel: &Path,
+        initramfs: Option<&Path>,
+        arguments: &'static str,
+        config_file: PathBuf,
+    ) -> Result<Guest, Error> {
+        let mut source = json!({ "kernel_image_path": kernel, "boot_args": arguments });
+        if let Some(path) = initramfs {
+            source["initrd_path"] = json!(path);
+        }
+        let config = json!({
+            "boot-source": source,
+            "machine-config": { "vcpu_count": 1, "mem_size_mib": MEMORY_MIB },
+            "drives": [],
+        });
+        std::fs::write(&config_file, config.to_string())
+            .doing(|| format!("write {}", config_file.display()))?;
+        let initramfs = initramfs.map(Path::to_owned);
+        Ok(Guest { kernel: kernel.into(), initramfs, arguments, config_file })
+    }
+}
+
+impl Vmm {
+    /// The command line that runs `guest`, its serial port on stdout.
+    pub fn arguments(&self, guest: &Guest) -> Vec<std::ffi::OsString> {
+        let mut command = Command::new(&self.path);
+        match self.kind {
+            Kind::Bulkhead | Kind::Firecracker => {
+                command.arg("--no-api").arg("--config-file").arg(&guest.config_file);
+                if self.kind == Kind::Bulkhead {
+                    command.arg("--stats");
+                }
+            }
+            Kind::CloudHypervisor => {
+                command.arg("--kernel").arg(&guest.kernel);
+                command.args(["--cpus", "boot=1", "--serial", "tty", "--console", "off"]);
+                command.args(["--memory", &format!("size={MEMORY_MIB}M")]);
+                command.args(["--cmdline", guest.arguments]);
+                if let Some(path) = &guest.initramfs {
+                    command.arg("--initramfs").arg(path);
+                }
+            }
+        }
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        words.map(ToOwned::to_owned).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_has_a_known_name_and_a_path() {
+        let peer = parse_peer("firecracker=/a=b").unwrap();
+        assert_eq!(peer, Vmm { kind: Kind::Firecracker, path: "/a=b".into() });
+        for wrong in ["firecracker", "qemu=/usr/bin/qemu", "bulkhead-vmm=/b"] {
+            assert!(parse_peer(wrong).unwrap_err().contains("expected"), "{wrong}");
+        }
+    }
+}
