@@ -46,6 +46,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    tool::own_path();
     let result = match Arguments::parse().command {
         Command::Run(arguments) => arguments.run(),
         Command::Check => check::run(),

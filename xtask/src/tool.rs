@@ -1,7 +1,9 @@
 //! Sub-tools: their output is captured and shown only when they fail.
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -39,6 +41,13 @@ pub fn run(message: &str, command: &mut Command) -> Result<String, Error> {
         status: status.to_string(),
         output: lines.collect::<Vec<_>>().join("\n"),
     })
+}
+
+/// The path of this program, as it was at the start: cargo may put a newer one in its place meanwhile, and the
+/// kernel would then call this one deleted.
+pub fn own_path() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| std::env::current_exe().unwrap_or_else(|_| "xtask".into()))
 }
 
 /// The command line as a person would type it (arguments without special characters assumed).

@@ -102,7 +102,6 @@ impl Host {
     pub fn start(options: &Options) -> Result<Host, Error> {
         needs::provide(&Program::HOST)?;
         let kernel = Kernel::provide()?;
-        let agent = std::env::current_exe().doing(|| "find the path of xtask".into())?;
         let doing = || "connect the emulated host".to_owned();
         let initramfs = rustix::fs::memfd_create("initramfs", MemfdFlags::CLOEXEC)
             .map(File::from)
@@ -111,7 +110,7 @@ impl Host {
             &initramfs,
             &Program::Busybox.require()?,
             &kernel.host_modules()?,
-            &agent,
+            crate::tool::own_path(),
         )?;
 
         let (file_server, root) = share::serve(&Program::Virtiofsd.require()?)?;

@@ -19,6 +19,7 @@ use crate::child::spawn_bound;
 use crate::error::{Doing, Error};
 use crate::host::{self, Options};
 use crate::kvm::Kvm;
+use crate::tool;
 use crate::watchdog::Watchdog;
 
 /// The hidden command that is run in the emulated host.
@@ -45,7 +46,7 @@ pub fn run(accel: Accel) -> Result<u8, Error> {
     match choose(accel, &binaries, any_kvm)? {
         Way::Direct => InnerArgs { vmm: binaries.vmm, kernel }.run(),
         Way::Emulated => {
-            let xtask = std::env::current_exe().doing(|| "find the path of xtask".into())?;
+            let xtask = tool::own_path().to_owned();
             let command = [xtask, INNER_COMMAND.into(), binaries.vmm, kernel];
             let process = host::process(command.map(Into::into).to_vec())?;
             host::run_in_foreground(&Options::default(), process)

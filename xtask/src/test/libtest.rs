@@ -5,6 +5,9 @@ use super::tally::Tally;
 /// A reason to be ignored or skipped that begins with one of these is no reason in the emulated host.
 const NEEDS_KVM: [&str; 2] = ["needs KVM", "/dev/kvm"];
 
+/// A reason to be ignored that begins with this is none once xtask has installed what tests need.
+const NEEDS_QEMU: &str = "needs QEMU";
+
 /// The output of one test executable, understood.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -12,6 +15,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// There are tests ignored because they need KVM.
     pub ignored_for_kvm: bool,
+    /// There are tests ignored because they need QEMU, which xtask has installed.
+    pub ignored_for_qemu: bool,
     /// There are tests that ran and skipped their work because they need KVM.
     pub skipped_for_kvm: bool,
 }
@@ -29,6 +34,8 @@ pub fn parse(output: &str) -> Option<Outcome> {
         } else if let Some((name, reason)) = ignored(line) {
             if needs_kvm(reason) {
                 outcome.ignored_for_kvm = true;
+            } else if reason.starts_with(NEEDS_QEMU) {
+                outcome.ignored_for_qemu = true;
             } else {
                 outcome.tally.skipped.push(format!("{name}: {reason}"));
             }
@@ -65,19 +72,20 @@ mod tests {
     use super::*;
 
     const OUTPUT: &str = "
-running 5 tests
+running 6 tests
 test a ... ok
 test b ... FAILED
 test c ... ignored, needs KVM: cargo xtask test
 test d ... ignored
 test e ... ok
+test f ... ignored, needs QEMU: cargo xtask test
 
 successes:
 
 ---- e stdout ----
 SKIPPED: e: no network
 
-test result: FAILED. 2 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.01s
+test result: FAILED. 2 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out; finished in 0.01s
 ";
 
     #[test]
@@ -85,7 +93,7 @@ test result: FAILED. 2 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; 
         let outcome = parse(OUTPUT).unwrap();
         assert_eq!((outcome.tally.passed, outcome.tally.failed), (1, 1));
         assert_eq!(outcome.tally.skipped, ["d: ignored without a reason", "e: no network"]);
-        assert!(outcome.ignored_for_kvm && !outcome.skipped_for_kvm);
+        assert!(outcome.ignored_for_kvm && outcome.ignored_for_qemu && !outcome.skipped_for_kvm);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Test executables run on this machine. A test that needs a KVM which runs Linux is marked
 //! `#[ignore = "needs KVM: …"]`, so that a plain `cargo test` leaves it alone; where this machine has no such KVM, its
-//! executable runs in a fresh emulated host. A test that cannot do its work prints `SKIPPED: NAME: REASON` and returns.
+//! executable runs in a fresh emulated host. A test that starts emulated hosts itself is marked
+//! `#[ignore = "needs QEMU: …"]`; xtask runs it once QEMU is installed. All ignored tests of one executable have one reason. A test that cannot do its work prints `SKIPPED: NAME: REASON` and returns.
 
 mod libtest;
 mod place;

@@ -1,0 +1,121 @@
+//! The emulated host as a person uses it: `xtask host -- COMMAND`.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// `xtask host` with its temporary files in `tmp`.
+fn host(tmp: &Path, flags: &[&str], command: &[&str]) -> Command {
+    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    xtask.arg("host").args(flags).arg("--").args(command);
+    xtask.env("TMPDIR", tmp).current_dir(tmp);
+    xtask.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    xtask
+}
+
+fn run(tmp: &Path, flags: &[&str], command: &[&str], input: Vec<u8>) -> Output {
+    let mut child = host(tmp, flags, command).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().unwrap();
+    // A command that ends early does not read it all.
+    let _ = writer.join().unwrap();
+    output
+}
+
+/// Starts a command that prints "up" when it runs.
+fn start(tmp: &Path, command: &str) -> (Child, BufReader<std::process::ChildStdout>) {
+    let mut child = host(tmp, &[], &["sh", "-c", command]).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "up\n");
+    (child, stdout)
+}
+
+#[test]
+#[ignore = "needs QEMU: cargo xtask test"]
+fn streams_are_separate_and_unchanged_and_the_status_is_the_commands() {
+    let tmp = tempfile::tempdir().unwrap();
+    let input: Vec<u8> =
+        (0..4u32 << 20).map(|n| (n.wrapping_mul(0x9E37_79B9) >> 24) as u8).collect();
+    let script = "test -w /dev/kvm && pwd >&2; echo here >file; cat; exit 7";
+    let output = run(tmp.path(), &[], &["sh", "-c", script], input.clone());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{errors}");
+    assert_eq!(errors.trim_end(), tmp.path().to_str().unwrap());
+    assert!(output.stdout == input, "{} of {} bytes", output.stdout.len(), input.len());
+    // The file system is this machine's.
+    assert_eq!(fs::read_to_string(tmp.path().join("file")).unwrap(), "here\n");
+}
+
+#[test]
+#[ignore = "needs QEMU: cargo xtask test"]
+fn a_missing_command_and_a_time_limit_are_told_apart() {
+    let tmp = tempfile::tempdir().unwrap();
+    let output = run(tmp.path(), &[], &["/no/such/command"], Vec::new());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), errors.lines().count()), (Some(127), 1), "{errors}");
+    assert!(errors.contains("/no/such/command"), "{errors}");
+    let output = run(tmp.path(), &["--timeout", "1"], &["sleep", "1000"], Vec::new());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(124), "{errors}");
+    assert!(errors.contains("time limit of 1 s"), "{errors}");
+}
+
+#[test]
+#[ignore = "needs QEMU: cargo xtask test"]
+fn a_signal_reaches_the_command_and_its_answer_comes_back() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (mut child, mut stdout) =
+        start(tmp.path(), "trap 'echo caught; exit 9' TERM; echo up; while :; do sleep 0.1; done");
+    send(&child, libc::SIGTERM);
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!((rest.as_str(), child.wait().unwrap().code()), ("caught\n", Some(9)));
+}
+
+#[test]
+#[ignore = "needs QEMU: cargo xtask test"]
+fn nothing_is_left_when_xtask_is_killed() {
+    let tmp = tempfile::tempdir().unwrap();
+    let (mut child, _stdout) = start(tmp.path(), "echo up; sleep 1000");
+    let processes = children(child.id());
+    assert!(processes.len() >= 2, "an emulator and a file server: {processes:?}");
+    send(&child, libc::SIGKILL);
+    child.wait().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while processes.iter().any(|&process| is_running(process)) {
+        assert!(Instant::now() < deadline, "{processes:?} live on");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let left: Vec<_> = fs::read_dir(tmp.path()).unwrap().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+fn send(child: &Child, signal: i32) {
+    // SAFETY: the child has not been waited for, so its number is its own.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
+}
+
+/// State and parent of a process (proc_pid_stat(5)), whose name may hold anything.
+fn state_and_parent(process: u32) -> Option<(char, u32)> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    let names = fs::read_dir("/proc").unwrap().flatten();
+    let processes = names.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    processes
+        .filter(|&process| state_and_parent(process).is_some_and(|(_, of)| of == parent))
+        .collect()
+}
+
+/// A zombie runs no more; it waits for init.
+fn is_running(process: u32) -> bool {
+    state_and_parent(process).is_some_and(|(state, _)| state != 'Z')
+}
