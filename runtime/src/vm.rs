@@ -17,17 +17,23 @@ mod scratch;
 mod vmm;
 
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 pub use error::VmError;
 use folder::RunFolder;
+use scratch::Scratch;
 use vmm::Vmm;
 
-use crate::agent::{Agent, Signals, Stdio};
+use crate::agent::{Agent, AgentError, Signals, Stdio};
 use crate::bundle::{Bundle, Drive, Vsock};
+use crate::cache::Cache;
 
 /// The guest's address (virtio 1.2 §5.10.4: 0 to 2 are taken). Each VM has a socket device of its own, so all can have
 /// the same.
 const GUEST_CID: u32 = 3;
+
+/// How long a VM may take to end after its guest went away.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
 
 /// Run the container to its end; its exit status.
 pub fn run(bundle: Bundle) -> Result<u8, VmError> {
@@ -35,11 +41,13 @@ pub fn run(bundle: Bundle) -> Result<u8, VmError> {
     let mut vm = bundle.vm;
     let socket = folder.path().join("vsock");
     vm.vsock = Some(Vsock { guest_cid: GUEST_CID, uds_path: socket.clone() });
-    if let Some(size) = bundle.scratch {
+    let new_scratch = |size| Scratch::new(&Cache::open_default()?, size);
+    let scratch = bundle.scratch.map(new_scratch).transpose()?;
+    if let Some(scratch) = &scratch {
         vm.drives.push(Drive {
             drive_id: "scratch".to_owned(),
             parts: None,
-            path_on_host: Some(scratch::make(folder.path(), size)?),
+            path_on_host: Some(scratch.path()),
             is_root_device: false,
             is_read_only: false,
         });
@@ -50,8 +58,13 @@ pub fn run(bundle: Bundle) -> Result<u8, VmError> {
     let stdio = Stdio::inherit().map_err(VmError::Stdio)?;
     let vmm = Vmm::start(&vm, folder.path(), bundle.console)?;
     let outcome = agent.run(stdio, signals.as_fd(), vmm.pidfd());
-    // The process has ended and its output is here: nothing in the VM is worth waiting for.
-    let ended = vmm.stop();
+    // The process has ended and its output is here: nothing in the VM is worth waiting for. But a guest that goes away
+    // on its own, in a panic say, ends its VM in a moment, and that says more than we could.
+    let patience = match &outcome {
+        Err(AgentError::VmEnded | AgentError::GuestLeft) => LAST_MOMENT,
+        _ => Duration::ZERO,
+    };
+    let ended = vmm.stop(patience);
     match outcome {
         Ok(status) => Ok(status.exit_code()),
         Err(error) => Err(ended.explain(error)),

@@ -31,7 +31,7 @@ system directory or tar; IMAGE#NAME picks one image where there are several.
 Exit status: the container's own; 128 + n when signal n ended it; 127 and 126 when its command does not exist or
 cannot be executed; 2 for wrong usage; 1 for everything else.
 
-Environment: XDG_CACHE_HOME (cache, else ~/.cache), XDG_RUNTIME_DIR (files of running VMs, else /tmp),
+Environment: XDG_CACHE_HOME (cache, else ~/.cache), XDG_RUNTIME_DIR (files of running VMs, else /run or /tmp),
 BULKHEAD_MAX_LAYER_SIZE and BULKHEAD_MAX_LAYER_ENTRIES (what one layer may unpack to: 32G, 1000000), RUST_LOG (log).";
 
 #[derive(Debug, Subcommand)]

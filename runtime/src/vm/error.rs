@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::agent::AgentError;
+use crate::cache::CacheError;
 use crate::program::NoProgram;
 
 /// Why a container did not run to its end.
@@ -18,12 +19,14 @@ pub enum VmError {
         "{path}: the folder for running VMs is not ours alone: it must belong to this user and have mode 700"
     )]
     NotOurs { path: PathBuf },
-    #[error("{path}: cannot make the scratch disk")]
-    Scratch { path: PathBuf, source: io::Error },
+    #[error("cannot make the scratch disk")]
+    Scratch(#[source] io::Error),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
     #[error("mke2fs is missing, which --scratch needs: install e2fsprogs")]
     NoMke2fs,
-    #[error("{path}: mke2fs cannot make a file system: {message}")]
-    Mke2fs { path: PathBuf, message: String },
+    #[error("cannot make the scratch disk: mke2fs says: {message}")]
+    Mke2fs { message: String },
     #[error("cannot take over signals")]
     Signals(#[source] io::Error),
     #[error("cannot duplicate standard input and output")]

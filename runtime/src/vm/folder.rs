@@ -1,6 +1,7 @@
-//! The folder of one run: configuration, socket, scratch disk.
+//! The folder of one run: its configuration and its sockets.
 //!
-//! `$XDG_RUNTIME_DIR/bulkhead/run-…`, else `/tmp/bulkhead-UID/run-…`. A run holds a lock on its folder for as long as
+//! `$XDG_RUNTIME_DIR/bulkhead/run-…`, else `/run/bulkhead/run-…` for root and `/tmp/bulkhead-UID/run-…` for others
+//! (on a network or shared file system, as `/tmp` can be, nobody would find the sockets). A run holds a lock on its folder for as long as
 //! it lives. A folder without a lock belongs to nobody any more, and the next run removes it; a lock on the folder above
 //! keeps that from happening between a folder's making and its locking.
 
@@ -26,9 +27,11 @@ pub struct RunFolder {
 impl RunFolder {
     /// A new folder for a run of this user.
     pub fn new() -> Result<Self, VmError> {
+        let user = rustix::process::geteuid();
         let base = match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
             Some(path) if path.is_absolute() && path.is_dir() => path.join("bulkhead"),
-            _ => PathBuf::from(format!("/tmp/bulkhead-{}", rustix::process::geteuid().as_raw())),
+            _ if user.is_root() && Path::new("/run").is_dir() => PathBuf::from("/run/bulkhead"),
+            _ => PathBuf::from(format!("/tmp/bulkhead-{}", user.as_raw())),
         };
         Self::new_in(&base)
     }

@@ -2,35 +2,48 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::error::VmError;
+use crate::cache::Cache;
 
-/// Make a scratch disk of `size` bytes in `folder`.
-///
-/// It lives as long as its VM, so it needs no journal, and its tables are left to be written when they are used.
-pub fn make(folder: &Path, size: u64) -> Result<PathBuf, VmError> {
-    let path = folder.join("scratch.ext4");
-    let failed = |source| VmError::Scratch { path: path.clone(), source };
-    File::create_new(&path).and_then(|file| file.set_len(size)).map_err(failed)?;
-    let output = Command::new("mke2fs")
-        .args(["-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0"])
-        .args(["-E", "lazy_itable_init=1,nodiscard,root_owner=0:0"])
-        .arg(&path)
-        // mke2fs is in a folder that is not everybody's.
-        .env("PATH", search_path())
-        .stdin(Stdio::null())
-        .output();
-    match output {
-        Ok(output) if output.status.success() => Ok(path),
-        Ok(output) => {
-            let message = String::from_utf8_lossy(&output.stderr);
-            let message = message.lines().next_back().unwrap_or_default().to_owned();
-            Err(VmError::Mke2fs { path, message })
+/// A disk for what one container writes. Its file has no name: it is gone with this process and the VMM, however
+/// they end. It is in the cache's file system, because a folder for running VMs is often memory.
+pub struct Scratch {
+    file: File,
+}
+
+impl Scratch {
+    /// A disk of `size` bytes. It lives as long as its VM, so its file system needs no journal, and its tables are
+    /// left to be written when they are used.
+    pub fn new(cache: &Cache, size: u64) -> Result<Self, VmError> {
+        let scratch = Self { file: cache.scratch_file()? };
+        scratch.file.set_len(size).map_err(VmError::Scratch)?;
+        let output = Command::new("mke2fs")
+            .args(["-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0"])
+            .args(["-E", "lazy_itable_init=1,nodiscard,root_owner=0:0"])
+            .arg(scratch.path())
+            // It is in a folder that is not on everybody's PATH.
+            .env("PATH", search_path())
+            .stdin(Stdio::null())
+            .output();
+        match output {
+            Ok(output) if output.status.success() => Ok(scratch),
+            Ok(output) => {
+                let message = String::from_utf8_lossy(&output.stderr);
+                let message = message.lines().next_back().unwrap_or_default().to_owned();
+                Err(VmError::Mke2fs { message })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(VmError::NoMke2fs),
+            Err(error) => Err(VmError::Scratch(error)),
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(VmError::NoMke2fs),
-        Err(error) => Err(failed(error)),
+    }
+
+    /// Where a child of this process finds the file (proc(5), `/proc/pid/fd`).
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd()))
     }
 }
 
@@ -38,4 +51,33 @@ fn search_path() -> std::ffi::OsString {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     path.push(":/usr/sbin:/sbin");
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn a_scratch_disk_is_an_ext4_file_system_without_a_name() {
+        let work = tempfile::tempdir().unwrap();
+        let cache = Cache::open(work.path().join("cache")).unwrap();
+        let scratch = match Scratch::new(&cache, 64 << 20) {
+            Err(VmError::NoMke2fs) => {
+                println!(
+                    "SKIPPED: a_scratch_disk_is_an_ext4_file_system_without_a_name: mke2fs is not installed"
+                );
+                return;
+            }
+            scratch => scratch.unwrap(),
+        };
+        let mut start = Vec::new();
+        File::open(scratch.path()).unwrap().take(2048).read_to_end(&mut start).unwrap();
+        // The superblock is at byte 1024, its magic number 0xEF53 at 56 in it (Linux fs/ext4/ext4.h).
+        assert_eq!(&start[1024 + 56..1024 + 58], [0x53, 0xef]);
+        assert_eq!(scratch.file.metadata().unwrap().len(), 64 << 20);
+        use std::os::unix::fs::MetadataExt;
+        assert_eq!(scratch.file.metadata().unwrap().nlink(), 0);
+    }
 }

@@ -37,8 +37,8 @@ pub struct Ended {
     status: Option<ExitStatus>,
     console: Vec<u8>,
     last_words: Option<String>,
-    /// It was still running when it was told to stop.
-    stopped: bool,
+    /// It did not have to be told to.
+    by_itself: bool,
 }
 
 impl Vmm {
@@ -83,10 +83,10 @@ impl Vmm {
         self.pidfd.as_fd()
     }
 
-    /// Stop the VM, in order if it does so in time, and take what it left.
-    pub fn stop(mut self) -> Ended {
-        let stopped = !self.wait_for(Duration::ZERO);
-        if stopped {
+    /// Stop the VM, unless it ends by itself within `patience`, and take what it left.
+    pub fn stop(mut self, patience: Duration) -> Ended {
+        let ended = self.wait_for(patience);
+        if !ended {
             let _ = pidfd_send_signal(&self.pidfd, Signal::TERM);
             if !self.wait_for(PATIENCE) {
                 let _ = self.child.kill();
@@ -99,7 +99,7 @@ impl Vmm {
             status,
             console: console.unwrap_or_default(),
             last_words: messages.flatten(),
-            stopped,
+            by_itself: ended,
         }
     }
 
@@ -129,14 +129,16 @@ impl Ended {
     /// The best reason for a failed run: what the VMM said, else what the guest said last, else what the agent saw.
     pub fn explain(self, seen: AgentError) -> VmError {
         let vm_is_gone = matches!(seen, AgentError::VmEnded | AgentError::GuestLeft);
-        if !vm_is_gone || self.stopped {
+        if !vm_is_gone {
             return seen.into();
         }
         if let Some(message) = self.last_words {
             let status = self.status.and_then(|status| status.code());
             return VmError::Vmm { message, status: if status == Some(2) { 2 } else { 1 } };
         }
-        if let Some(signal) = self.status.and_then(|status| status.signal()) {
+        if let (true, Some(signal)) =
+            (self.by_itself, self.status.and_then(|status| status.signal()))
+        {
             return VmError::Vmm {
                 message: format!("{PROGRAM} was killed by signal {signal}"),
                 status: 1,

@@ -1,0 +1,180 @@
+//! The command itself: what it says about bad input, and what it leaves behind, up to the start of a VM.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use common::text;
+
+/// A place to run the command in: a cache, a folder for running VMs, a copy of the command, and programs beside it.
+struct Place {
+    work: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self { work: tempfile::tempdir().unwrap() };
+        for folder in ["bin", "cache", "run", "root"] {
+            fs::create_dir(place.path(folder)).unwrap();
+        }
+        fs::copy(env!("CARGO_BIN_EXE_bulkhead"), place.path("bin/bulkhead")).unwrap();
+        fs::write(place.path("bin/guest-init"), "an init").unwrap();
+        fs::write(place.path("root/file"), "a root file system").unwrap();
+        fs::write(place.path("vmlinux"), "\x7fELF and more").unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.work.path().join(name)
+    }
+
+    /// Let the VMM be this shell script.
+    fn vmm(&self, script: &str) {
+        let path = self.path("bin/bulkhead-vmm");
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn bulkhead(&self, arguments: &[&str]) -> Output {
+        Command::new(self.path("bin/bulkhead"))
+            .args(arguments)
+            .current_dir(self.work.path())
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("XDG_RUNTIME_DIR", self.path("run"))
+            .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+            .output()
+            .unwrap()
+    }
+
+    /// The command fails with this status, one line that contains `message`, and nothing left behind.
+    fn fails(&self, arguments: &[&str], status: i32, message: &str) {
+        let output = self.bulkhead(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
+        assert!(
+            stderr.starts_with("bulkhead: ") && stderr.contains(message),
+            "{arguments:?}: {stderr}"
+        );
+        let run = self.path("run/bulkhead");
+        let left = fs::read_dir(run).map_or(0, |entries| entries.count());
+        assert_eq!(left, 0, "{arguments:?}");
+    }
+}
+
+#[test]
+fn bad_input_is_one_line_and_the_right_status() {
+    let place = Place::new();
+    fs::write(place.path("notes"), "not an image, not a kernel either").unwrap();
+    fs::create_dir(place.path("empty")).unwrap();
+    let kernel = ["run", "--kernel", "vmlinux"];
+    let with = |more: &[&'static str]| [&kernel[..], more].concat();
+    place.fails(&["run"], 2, "IMAGE");
+    place.fails(&["run", "--cpus", "33", "root"], 2, "33 is not in 1..=32");
+    place.fails(&["run", "--memory", "1M", "root"], 2, "64M");
+    place.fails(&["run", "root", "--", "ls"], 1, "no guest kernel in the cache");
+    place.fails(&["run", "--kernel", "gone", "root", "--", "ls"], 1, "kernel gone: cannot read it");
+    place.fails(&["run", "--kernel", "notes", "root", "--", "ls"], 1, "neither an ELF file");
+    place.fails(&["run", "--kernel", "root", "root", "--", "ls"], 1, "kernel root: cannot read it");
+    place.fails(
+        &with(&["notes", "--", "ls"]),
+        1,
+        "notes is not an image: it starts with \"not an image",
+    );
+    place.fails(&with(&["gone", "--", "ls"]), 1, "image gone: cannot open it");
+    place.fails(&with(&["root"]), 2, "image root names no command");
+    place.fails(&with(&["--modules", "empty", "root", "--", "ls"]), 1, "empty holds no .ko files");
+    place.fails(&with(&["root", "--", "ls"]), 1, "bulkhead-vmm is neither beside");
+    place.fails(&["run", "--bundle", "gone"], 1, "bundle gone: cannot read it");
+    place.fails(&["run", "--bundle", "notes"], 1, "bundle notes: cannot understand it");
+    fs::remove_file(place.path("bin/guest-init")).unwrap();
+    place.fails(&with(&["root", "--", "ls"]), 1, "guest-init is neither beside");
+}
+
+#[test]
+fn a_vmm_that_ends_early_is_explained() {
+    let place = Place::new();
+    let run = ["run", "--kernel", "vmlinux", "root", "--", "ls"];
+    place.vmm(
+        "echo 'bulkhead-vmm: vm.json: machine-config.mem_size_mib: 64: too little' >&2; exit 2",
+    );
+    place.fails(&run, 2, "mem_size_mib: 64: too little");
+    place.vmm("echo 'bulkhead-vmm: /dev/kvm: permission denied' >&2; exit 1");
+    place.fails(&run, 1, "/dev/kvm: permission denied");
+    place.vmm("printf 'starting\\r\\n\\r\\nKernel panic - not syncing\\r\\n'; exit 0");
+    place.fails(&run, 1, "console ends with: starting | Kernel panic - not syncing");
+    place.vmm("kill -9 $$");
+    place.fails(&run, 1, "bulkhead-vmm was killed by signal 9");
+    place.vmm("exit 0");
+    place.fails(&run, 1, "the virtual machine ended before its guest reported");
+}
+
+#[test]
+fn a_bundle_says_what_the_flags_said() {
+    let place = Place::new();
+    let flags =
+        ["--kernel", "vmlinux", "--cpus", "4", "--memory", "1G", "--console", "--scratch", "64M"];
+    let arguments =
+        [&["prepare"], &flags[..], &["root", "--out", "b.json", "--", "ls", "-l"]].concat();
+    let output = place.bulkhead(&arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let bundle: serde_json::Value =
+        serde_json::from_slice(&fs::read(place.path("b.json")).unwrap()).unwrap();
+    let vm = &bundle["vm"];
+    assert_eq!(vm["machine-config"]["vcpu_count"], 4);
+    assert_eq!(vm["machine-config"]["mem_size_mib"], 1024);
+    assert_eq!(vm["drives"][0]["is_read_only"], true);
+    assert_eq!(bundle["scratch"], 64 << 20);
+    let boot_args = vm["boot-source"]["boot_args"].as_str().unwrap();
+    assert!(
+        !boot_args.split(' ').any(|word| word == "quiet"),
+        "the console is wanted: {boot_args}"
+    );
+    for file in [&vm["boot-source"]["kernel_image_path"], &vm["boot-source"]["initrd_path"]] {
+        let path = Path::new(file.as_str().unwrap());
+        assert!(path.is_absolute() && path.is_file(), "{}", text(path));
+    }
+    // The same again is the same files; nothing is made twice.
+    let again = place.bulkhead(&arguments);
+    assert!(again.status.success());
+    let second: serde_json::Value =
+        serde_json::from_slice(&fs::read(place.path("b.json")).unwrap()).unwrap();
+    assert_eq!(bundle, second);
+}
+
+#[test]
+fn the_initramfs_has_init_and_modules_in_order() {
+    let place = Place::new();
+    let modules = place.path("mods");
+    fs::create_dir(&modules).unwrap();
+    fs::write(modules.join("01-second.ko"), "second module").unwrap();
+    fs::write(modules.join("00-first.ko"), "first module").unwrap();
+    fs::write(modules.join("README"), "not a module").unwrap();
+    let arguments = [
+        "prepare",
+        "--kernel",
+        "vmlinux",
+        "--modules",
+        "mods",
+        "root",
+        "--out",
+        "b.json",
+        "--",
+        "ls",
+    ];
+    assert!(place.bulkhead(&arguments).status.success());
+    let archive =
+        fs::read_dir(place.path("cache/bulkhead/initramfs")).unwrap().next().unwrap().unwrap();
+    let bytes = fs::read(archive.path()).unwrap();
+    assert_eq!(bytes.len() % 4096, 0);
+    let at = |needle: &str| {
+        let found = bytes.windows(needle.len()).position(|window| window == needle.as_bytes());
+        found.unwrap_or_else(|| panic!("{needle} is not in the archive"))
+    };
+    assert!(at("an init") < at("modules/00-first.ko"));
+    assert!(at("first module") < at("modules/01-second.ko"));
+    assert!(!bytes.windows(12).any(|window| window == b"not a module"));
+}
