@@ -1,7 +1,8 @@
 //! `bulkhead-vmm`: one process, one VM.
 
+use std::fmt::Display;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,19 +17,19 @@ fn main() -> ExitCode {
     match cli::parse(lexopt::Parser::from_env()) {
         Ok(Command::Run(options)) => run(options),
         Ok(Command::Probe) => {
-            println!("kvm: {}", bulkhead_hypervisor::probe::probe());
+            say(io::stdout(), &format!("kvm: {}\n", bulkhead_hypervisor::probe::probe()));
             ExitCode::SUCCESS
         }
         Ok(Command::Help) => {
-            print!("{}", cli::HELP);
+            say(io::stdout(), cli::HELP);
             ExitCode::SUCCESS
         }
         Ok(Command::Version) => {
-            println!("bulkhead-vmm {}", env!("CARGO_PKG_VERSION"));
+            say(io::stdout(), concat!("bulkhead-vmm ", env!("CARGO_PKG_VERSION"), "\n"));
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("bulkhead-vmm: {error}");
+            complain(&error);
             ExitCode::from(2)
         }
     }
@@ -44,14 +45,14 @@ fn run(options: Options) -> ExitCode {
             report(&end, options.stats);
             match end.stop {
                 Stop::Failure(reason) => {
-                    eprintln!("bulkhead-vmm: {reason}");
+                    complain(&reason);
                     ExitCode::FAILURE
                 }
                 _ => ExitCode::SUCCESS,
             }
         }
         Err(error) => {
-            eprintln!("bulkhead-vmm: {error}");
+            complain(&error);
             ExitCode::from(error.exit_status())
         }
     }
@@ -69,7 +70,7 @@ fn report(end: &End, print: bool) {
     let figures = format!("{exits} bytes_mapped={} bytes_copied={}", loaded.mapped, loaded.copied);
     log::info!("{}; {figures}", end.stop);
     if print {
-        eprintln!("bulkhead-vmm: stats: {figures}");
+        complain(&format_args!("stats: {figures}"));
     }
 }
 
@@ -77,11 +78,21 @@ fn report(end: &End, print: bool) {
 fn remove(folder: &Path) {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            eprintln!(
-                "bulkhead-vmm: {}: cannot remove the runtime folder: {error}",
+            complain(&format_args!(
+                "{}: cannot remove the runtime folder: {error}",
                 folder.display()
-            );
+            ));
         }
         _ => {}
     }
+}
+
+/// One line on stderr.
+fn complain(what: &dyn Display) {
+    say(io::stderr(), &format!("bulkhead-vmm: {what}\n"));
+}
+
+/// Unlike `println!`, does not mind if nobody listens any more.
+fn say(mut to: impl Write, text: &str) {
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
 }

@@ -1,7 +1,8 @@
 //! stdin into the serial port, no faster than the guest takes it.
 
 use std::io::{self, Stdin};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, TryLockError};
+use std::time::Duration;
 
 use devices::legacy::serial::{INPUT_CAPACITY, Serial};
 use rustix::io::Errno;
@@ -16,6 +17,9 @@ pub struct Input {
     bytes: [u8; INPUT_CAPACITY],
     length: usize,
 }
+
+/// Seldom enough to cost nothing, often enough for a person who types.
+const RETRY: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -63,6 +67,15 @@ impl Input {
         }
     }
 
+    /// How long to wait at most before [`Input::room`] is called again.
+    ///
+    /// The serial port is not waited for: a vCPU may be in it, writing to a stdout that nobody reads,
+    /// and the event loop must still hear a signal. Mostly the port itself says when it has room, but
+    /// not to one who found it locked.
+    pub fn retry(&self) -> Option<Duration> {
+        (self.length > 0).then_some(RETRY)
+    }
+
     /// Reads into the empty buffer. The standard library's stdin would read ahead, more than fits.
     fn read(&mut self, poll: &Poll) -> io::Result<()> {
         if self.length > 0 {
@@ -86,8 +99,13 @@ impl Input {
     /// Gives the guest what it has room for, and listens only while nothing is left over.
     fn hand_over(&mut self, poll: &Poll, serial: &Mutex<Serial>) -> io::Result<()> {
         if self.length > 0 {
-            let mut serial = serial.lock().unwrap_or_else(PoisonError::into_inner);
-            let taken = serial.enqueue(&self.bytes[..self.length]);
+            let taken = match serial.try_lock() {
+                Ok(mut serial) => serial.enqueue(&self.bytes[..self.length]),
+                Err(TryLockError::Poisoned(error)) => {
+                    error.into_inner().enqueue(&self.bytes[..self.length])
+                }
+                Err(TryLockError::WouldBlock) => 0,
+            };
             self.bytes.copy_within(taken..self.length, 0);
             self.length -= taken;
         }

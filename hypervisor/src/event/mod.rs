@@ -5,9 +5,10 @@ mod wake;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
-use rustix::event::epoll;
+use rustix::event::{Timespec, epoll};
 
 pub use signals::Signals;
 pub use wake::Wake;
@@ -85,10 +86,14 @@ impl Poll {
         Ok(epoll::delete(&self.epoll, fd)?)
     }
 
-    /// Waits until something is readable, and gives what is.
-    pub fn wait(&mut self, ready: &mut Vec<Source>) -> io::Result<()> {
+    /// Waits until something is readable, or for as long as `timeout` says, and gives what is.
+    pub fn wait(&mut self, ready: &mut Vec<Source>, timeout: Option<Duration>) -> io::Result<()> {
         self.events.clear();
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), None) {
+        let timeout = timeout.map(|time| Timespec {
+            tv_sec: time.as_secs() as i64,
+            tv_nsec: time.subsec_nanos().into(),
+        });
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -127,13 +132,13 @@ mod tests {
         poll.add(&loud, Source::Wake).unwrap();
         loud.wake();
         let mut ready = Vec::new();
-        poll.wait(&mut ready).unwrap();
+        poll.wait(&mut ready, None).unwrap();
         assert_eq!(ready, [Source::Wake]);
         loud.clear();
         poll.remove(&loud).unwrap();
         loud.wake();
         quiet.wake();
-        poll.wait(&mut ready).unwrap();
+        poll.wait(&mut ready, None).unwrap();
         assert_eq!(ready, [Source::Clock]);
     }
 }

@@ -96,6 +96,9 @@ impl Machine {
     /// Hands on what the guest sent to programs on the host before it ended, however long they take
     /// to read it: as with a pipe, only a signal cuts that short.
     fn drain(&mut self) -> Result<(), VmmError> {
+        if self.virtio.vsock_drained() {
+            return Ok(());
+        }
         let mut poll = Poll::new().map_err(VmmError::system("epoll"))?;
         poll.add(&self.signals, Source::Signal).map_err(VmmError::system("epoll"))?;
         if let Some(sockets) = self.virtio.sockets() {
@@ -103,7 +106,7 @@ impl Machine {
         }
         let mut ready = Vec::new();
         while !self.virtio.vsock_drained() {
-            poll.wait(&mut ready).map_err(VmmError::system("epoll"))?;
+            poll.wait(&mut ready, None).map_err(VmmError::system("epoll"))?;
             if ready.contains(&Source::Signal) {
                 break;
             }
@@ -118,7 +121,10 @@ impl Machine {
         self.input_room()?;
         let mut ready = Vec::new();
         loop {
-            self.poll.wait(&mut ready).map_err(VmmError::system("epoll"))?;
+            self.poll.wait(&mut ready, self.input.retry()).map_err(VmmError::system("epoll"))?;
+            if ready.is_empty() {
+                self.input_room()?;
+            }
             for source in &ready {
                 match *source {
                     Source::Signal => return Ok(Stop::Signal),

@@ -113,7 +113,7 @@ impl Piece {
         let start = self.gpa.checked_next_multiple_of(PAGE).unwrap_or(u64::MAX);
         let end = self.gpa.saturating_add(self.length) / PAGE * PAGE;
         let offset = self.offset.saturating_add(start - self.gpa);
-        let length = if offset % PAGE == 0 { end.saturating_sub(start) } else { 0 };
+        let length = if offset.is_multiple_of(PAGE) { end.saturating_sub(start) } else { 0 };
         Piece { gpa: start, offset, length }
     }
 

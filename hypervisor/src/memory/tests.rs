@@ -6,7 +6,8 @@ use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryRegion};
 
 use super::*;
 
-const RAM: u64 = 1 << 20;
+const RAM_END: u64 = 1 << 20;
+const RAM: Range<u64> = 0..RAM_END;
 
 fn file_of(bytes: &[u8]) -> File {
     let mut file = tempfile::tempfile().unwrap();
@@ -32,7 +33,7 @@ fn ram_has_the_ranges_asked_for_and_takes_no_memory() {
 #[test]
 fn whole_pages_are_mapped_and_their_edges_copied() {
     let bytes = pattern(40 * 4096);
-    let memory = create(&[0..RAM]).unwrap();
+    let memory = create(std::slice::from_ref(&RAM)).unwrap();
     let mut loader = Loader::new(&memory);
     let piece = Piece { gpa: 0x3010, offset: 0x1010, length: 30 * 4096 };
     loader.load(&file_of(&bytes), Path::new("kernel"), piece).unwrap();
@@ -44,7 +45,7 @@ fn what_the_guest_writes_does_not_reach_the_file() {
     let bytes = pattern(32 * 4096);
     let file = file_of(&bytes);
     for _ in 0..2 {
-        let memory = create(&[0..RAM]).unwrap();
+        let memory = create(std::slice::from_ref(&RAM)).unwrap();
         let piece = Piece { gpa: 0x2000, offset: 0, length: bytes.len() as u64 };
         Loader::new(&memory).load(&file, Path::new("kernel"), piece).unwrap();
         assert_eq!(memory.read_obj::<u8>(GuestAddress(0x2000)).unwrap(), bytes[0]);
@@ -54,11 +55,14 @@ fn what_the_guest_writes_does_not_reach_the_file() {
 
 #[test]
 fn a_piece_outside_ram_or_past_the_end_of_the_file_is_refused_in_one_line() {
-    let memory = create(&[0..RAM]).unwrap();
+    let memory = create(std::slice::from_ref(&RAM)).unwrap();
     let file = file_of(&pattern(64 * 4096));
-    for (gpa, offset, length) in
-        [(RAM - 4096, 0, 32 * 4096), (RAM, 0, 1), (0, 63 * 4096, 8192), (u64::MAX - 10, 0, 4096)]
-    {
+    for (gpa, offset, length) in [
+        (RAM_END - 4096, 0, 32 * 4096),
+        (RAM_END, 0, 1),
+        (0, 63 * 4096, 8192),
+        (u64::MAX - 10, 0, 4096),
+    ] {
         let piece = Piece { gpa, offset, length };
         let error = Loader::new(&memory).load(&file, Path::new("k"), piece).unwrap_err();
         let text = error.to_string();
@@ -79,14 +83,14 @@ proptest! {
     ) {
         let offset = if aligned { offset / PAGE * PAGE + gpa % PAGE } else { offset };
         let bytes = pattern(64 * 4096);
-        let memory = create(&[0..RAM]).unwrap();
+        let memory = create(std::slice::from_ref(&RAM)).unwrap();
         let mut loader = Loader::new(&memory);
         let piece = Piece { gpa, offset, length };
         loader.load(&file_of(&bytes), Path::new("f"), piece).unwrap();
 
-        let mut seen = vec![0xAA; RAM as usize];
+        let mut seen = vec![0xAA; RAM_END as usize];
         memory.read_slice(&mut seen, GuestAddress(0)).unwrap();
-        let mut expected = vec![0; RAM as usize];
+        let mut expected = vec![0; RAM_END as usize];
         expected[gpa as usize..(gpa + length) as usize]
             .copy_from_slice(&bytes[offset as usize..(offset + length) as usize]);
         prop_assert!(seen == expected);

@@ -98,9 +98,13 @@ fn a_console_that_nobody_reads_does_not_keep_a_vm_from_ending() {
     let code = Code::new().bytes(&[0x66, 0xBA, 0xF8, 0x03, 0xEE, 0xEB, 0xFD]);
     let vm = Vm::new(&code.into_elf());
     let mut child = vm.start();
-    child.stdin.take().unwrap().write_all(b"x").unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(1000));
+    // By now the pipe is full and the vCPU waits in the serial port. More than the port's buffer:
+    // whoever carries it there must not wait too.
+    child.stdin.take().unwrap().write_all(&[b'x'; 200]).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
     // SAFETY: as above.
     assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGTERM) }, 0);
-    assert_eq!(finish(child).status, 0);
+    let outcome = finish(child);
+    assert_eq!((outcome.status, &*outcome.stderr), (0, ""));
 }
