@@ -95,9 +95,10 @@ impl Bench {
             std::fs::copy(from, &to).doing(|| format!("copy {}", from.display()))?;
             Ok::<_, Error>(to)
         };
-        let vmms = plan.vmms.iter().map(|vmm| {
-            Ok(Vmm { path: copy(&vmm.path, vmm.kind.name())?, kind: vmm.kind })
-        });
+        let vmms = plan
+            .vmms
+            .iter()
+            .map(|vmm| Ok(Vmm { path: copy(&vmm.path, vmm.kind.name())?, kind: vmm.kind }));
         let vmms = vmms.collect::<Result<_, Error>>()?;
         let one_page = copy(&plan.one_page, "one-page")?;
         let kernel = copy(&plan.kernel, "vmlinux")?;

@@ -19,7 +19,11 @@ pub fn outside_guest_ram(proc: &Path, guest_files: &[&Path]) -> Result<u64, Erro
             || mapping.name.starts_with("/memfd:")
             || guest_files.iter().any(|file| Path::new(mapping.name) == *file)
     };
-    Ok(mappings.iter().filter(|mapping| !is_guest_ram(mapping)).map(|mapping| mapping.rss_kib).sum())
+    Ok(mappings
+        .iter()
+        .filter(|mapping| !is_guest_ram(mapping))
+        .map(|mapping| mapping.rss_kib)
+        .sum())
 }
 
 /// What `/proc/PID/smaps` says of a mapping (proc_pid_smaps(5)).

@@ -14,7 +14,7 @@ mod vmm;
 
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use boot::cpio;
@@ -24,7 +24,7 @@ use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::{self, Host, Options, Stdio};
 use crate::kernel::Kernel;
-use crate::needs::{self, Program};
+use crate::needs;
 use crate::tool;
 use vmm::{Kind, Vmm};
 
@@ -54,10 +54,11 @@ pub struct BenchArgs {
 impl BenchArgs {
     /// Measures and prints the table; a figure that misses its goal is no failure.
     pub fn run(self) -> Result<u8, Error> {
-        needs::provide(&[Program::Strace])?;
+        needs::provide(&[&needs::STRACE])?;
         let mut vmms = vec![Vmm { kind: Kind::Bulkhead, path: Binaries::build()?.vmm }];
         for peer in self.peer {
-            let path = peer.path.canonicalize().doing(|| format!("find {}", peer.path.display()))?;
+            let path =
+                peer.path.canonicalize().doing(|| format!("find {}", peer.path.display()))?;
             vmms.push(Vmm { path, ..peer });
         }
         let programs = build::bare_guest()?;
@@ -67,7 +68,7 @@ impl BenchArgs {
         write_initramfs(&initramfs, &programs.with_file_name("first-line"))?;
         let plan = inside::Plan {
             vmms,
-            strace: Program::Strace.require()?,
+            strace: needs::STRACE.require()?,
             one_page: programs.with_file_name("one-page"),
             kernel: Kernel::provide()?.image(),
             initramfs,
@@ -127,7 +128,7 @@ fn median(values: &[u64]) -> Option<u64> {
 }
 
 /// The size of a file.
-fn size(path: &PathBuf) -> Result<u64, Error> {
+fn size(path: &Path) -> Result<u64, Error> {
     let metadata = path.metadata().doing(|| format!("read {}", path.display()))?;
     Ok(metadata.len())
 }

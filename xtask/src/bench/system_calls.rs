@@ -7,11 +7,7 @@ use super::start::Running;
 use crate::error::{Doing, Error};
 
 /// Counts with `strace`, whose record goes to `record`. The first is the VMM's `execve`; `KVM_RUN` itself is not counted.
-pub fn until_guest_runs(
-    strace: &Path,
-    vmm: Vec<OsString>,
-    record: &Path,
-) -> Result<u64, Error> {
+pub fn until_guest_runs(strace: &Path, vmm: Vec<OsString>, record: &Path) -> Result<u64, Error> {
     let mut arguments = vec![strace.into(), "-f".into(), "-o".into(), record.into()];
     arguments.extend(vmm);
     let mut running = Running::start(&arguments)?;

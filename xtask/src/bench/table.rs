@@ -150,7 +150,10 @@ mod tests {
         let half = || Must::TimesFirecracker(0.5);
         assert_eq!(verdict(&firecracker, half(), &[Some(5.0), Some(10.0)]), "met");
         assert_eq!(verdict(&firecracker, half(), &[Some(5.1), Some(10.0)]), "missed");
-        assert_eq!(verdict(&[Kind::CloudHypervisor], half(), &[Some(1.0), Some(9.0)]), "no peer given");
+        assert_eq!(
+            verdict(&[Kind::CloudHypervisor], half(), &[Some(1.0), Some(9.0)]),
+            "no peer given"
+        );
         assert_eq!(verdict(&[], half(), &[Some(5.0)]), "no peer given");
         assert_eq!(verdict(&[], Must::AtMost(3.0), &[Some(3.1)]), "missed");
         assert_eq!(verdict(&[], Must::AtMost(3.0), &[None]), "not measured");
