@@ -17,20 +17,17 @@ struct Row {
 
 /// Prints the table. Its status is 0: a lack is an answer, not an error.
 pub fn run() -> Result<u8, Error> {
-    let mut rows: Vec<Row> = Program::ALL.into_iter().map(program).collect();
+    let mut rows: Vec<Row> = needs::all().map(program).collect();
     rows.extend([target(MUSL, "static binaries"), target(BARE, "bare guest"), kernel()?, kvm()]);
     print!("{}", table(&rows));
     Ok(0)
 }
 
-fn program(program: Program) -> Row {
+fn program(program: &Program) -> Row {
     let path = program.find();
-    let remedy = match path {
-        Some(_) => String::new(),
-        None => needs::apt_command(&[needs::first_offered(program.packages())]),
-    };
+    let remedy = if path.is_some() { String::new() } else { program.remedy() };
     let found = path.map_or("missing".to_owned(), |path| path.display().to_string());
-    Row { need: program.name().to_owned(), purpose: program.purpose(), found, remedy }
+    Row { need: program.name.to_owned(), purpose: program.purpose, found, remedy }
 }
 
 fn target(name: &'static str, purpose: &'static str) -> Row {

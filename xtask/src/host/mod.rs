@@ -35,7 +35,7 @@ use wire::Size;
 use crate::child::spawn_bound;
 use crate::error::{Doing, Error};
 use crate::kernel::Kernel;
-use crate::needs::{self, Program};
+use crate::needs;
 use crate::watchdog::Watchdog;
 use console::Console;
 use wire::{PORTS, Reply, Request};
@@ -100,7 +100,7 @@ impl Control {
 impl Host {
     /// Installs what is missing, starts a host and waits until it takes commands.
     pub fn start(options: &Options) -> Result<Host, Error> {
-        needs::provide(&Program::HOST)?;
+        needs::provide(&needs::HOST)?;
         let kernel = Kernel::provide()?;
         let doing = || "connect the emulated host".to_owned();
         let initramfs = rustix::fs::memfd_create("initramfs", MemfdFlags::CLOEXEC)
@@ -108,12 +108,12 @@ impl Host {
             .doing(doing)?;
         initramfs::write(
             &initramfs,
-            &Program::Busybox.require()?,
+            &needs::BUSYBOX.require()?,
             &kernel.host_modules()?,
             crate::tool::own_path(),
         )?;
 
-        let (file_server, root) = share::serve(&Program::Virtiofsd.require()?)?;
+        let (file_server, root) = share::serve(&needs::VIRTIOFSD.require()?)?;
         let mut ours = Vec::new();
         let mut theirs = Vec::new();
         for _ in PORTS {
@@ -126,7 +126,7 @@ impl Host {
             ports: std::array::from_fn(|port| theirs[port].as_fd()),
             initramfs: initramfs.as_fd(),
         };
-        let qemu = Program::Qemu.require()?;
+        let qemu = needs::QEMU.require()?;
         let mut command = qemu::command(&qemu, &kernel.image(), options, &wiring);
         command.stdin(ProcessStdio::null());
         command.stdout(ProcessStdio::piped()).stderr(ProcessStdio::piped());

@@ -44,7 +44,7 @@ impl Kernel {
         if let Some(kernel) = Kernel::cached()? {
             return Ok(kernel);
         }
-        needs::provide(&[needs::Program::DpkgDeb])?;
+        needs::provide(&[&needs::DPKG_DEB])?;
         match Kernel::download() {
             // Package lists go out of date: a package that they name is gone when its successor comes.
             Err(_) if needs::may_install() => {

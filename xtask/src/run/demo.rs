@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cache::Cache;
 use crate::error::{Doing, Error};
-use crate::needs::{self, Program};
+use crate::needs;
 
 /// The image's configuration (image-spec 1.1 config.md, "config"), as a person would write it.
 const CONFIG: &str = include_str!("../../demo/config.json");
@@ -31,8 +31,8 @@ const APPLETS: [&str; 24] = [
 
 /// The path of the layout; it is made when the cache has none.
 pub fn image() -> Result<PathBuf, Error> {
-    needs::provide(&[Program::Busybox])?;
-    let path = Program::Busybox.require()?;
+    needs::provide(&[&needs::BUSYBOX])?;
+    let path = needs::BUSYBOX.require()?;
     let busybox = fs::read(&path).doing(|| format!("read {}", path.display()))?;
     let layer = layer(&busybox).doing(|| "put the demo image together".into())?;
     Cache::open("demo")?

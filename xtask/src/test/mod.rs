@@ -18,7 +18,7 @@ use crate::build::{self, Binaries};
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::kvm::Kvm;
-use crate::needs::{self, Program};
+use crate::needs;
 use crate::run::bare;
 use crate::tool;
 use place::Place;
@@ -41,7 +41,7 @@ pub struct TestArgs {
 impl TestArgs {
     /// Runs the tests; the status is 1 when one failed or none passed.
     pub fn run(self) -> Result<u8, Error> {
-        needs::provide(&Program::ALL)?;
+        needs::provide(&needs::all().collect::<Vec<_>>())?;
         let binaries = Binaries::build()?;
         let bare_guest = build::bare_guest()?;
         let kernel = Kernel::provide()?.image();

@@ -23,14 +23,16 @@ pub struct Suite {
 pub fn build() -> Result<Vec<Suite>, Error> {
     let arguments = ["test", "--no-run", "--workspace", "--exclude", "bulkhead-bare-guest"];
     let output = tool::run("building the tests", &mut build::cargo(&arguments))?;
-    let suites = build::executables(&output).into_iter().filter(|executable| executable.is_test);
-    Ok(suites
+    let tests = build::executables(&output).into_iter().filter(|executable| executable.is_test);
+    let mut suites: Vec<Suite> = tests
         .map(|executable| Suite {
             name: name(&executable),
             path: executable.path,
             directory: executable.directory,
         })
-        .collect())
+        .collect();
+    suites.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(suites)
 }
 
 /// The folder of the package and the name of the target.

@@ -1,0 +1,140 @@
+//! The programs of the distribution, each with its use, its package and its place.
+
+use std::path::{Path, PathBuf};
+
+use super::apt;
+use crate::error::Error;
+
+/// A program of a Debian package.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Its file name.
+    pub name: &'static str,
+    /// What it is used for.
+    pub purpose: &'static str,
+    /// The Debian packages that hold it, the newest release's first.
+    pub packages: &'static [&'static str],
+    /// Where it is when it is not on the PATH.
+    elsewhere: &'static [&'static str],
+    /// It has to run where there is no dynamic linker.
+    is_static: bool,
+}
+
+const fn on_path(
+    name: &'static str,
+    purpose: &'static str,
+    packages: &'static [&'static str],
+) -> Program {
+    Program { name, purpose, packages, elsewhere: &[], is_static: false }
+}
+
+/// The emulator of the emulated host.
+pub static QEMU: Program = on_path("qemu-system-x86_64", "emulated host", &["qemu-system-x86"]);
+
+/// The server of the emulated host's root file system. A package of its own since Debian 13.
+pub static VIRTIOFSD: Program = Program {
+    elsewhere: &["/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd"],
+    ..on_path("virtiofsd", "emulated host", &["virtiofsd", "qemu-system-common"])
+};
+
+/// The emulated host's first program and the demo image's shell.
+pub static BUSYBOX: Program = Program {
+    is_static: true,
+    ..on_path("busybox", "emulated host, demo image, tests", &["busybox-static"])
+};
+
+/// Unpacks the kernel package.
+pub static DPKG_DEB: Program = on_path("dpkg-deb", "guest kernel package", &["dpkg"]);
+
+/// Counts system calls.
+pub static STRACE: Program = on_path("strace", "benchmark", &["strace"]);
+
+/// What the emulated host is made of.
+pub static HOST: [&Program; 3] = [&QEMU, &VIRTIOFSD, &BUSYBOX];
+
+/// What only tests use: makers of images, and judges of what we make.
+pub static TESTS: [Program; 9] = [
+    on_path("umoci", "tests", &["umoci"]),
+    on_path("skopeo", "tests", &["skopeo"]),
+    on_path("fsck.erofs", "tests", &["erofs-utils"]),
+    on_path("mke2fs", "scratch disks", &["e2fsprogs"]),
+    on_path("cpio", "tests", &["cpio"]),
+    on_path("iasl", "tests", &["acpica-tools"]),
+    on_path("xz", "tests", &["xz-utils"]),
+    on_path("zstd", "tests", &["zstd"]),
+    on_path("lz4", "tests", &["lz4"]),
+];
+
+/// All of them, as `cargo xtask check` lists them.
+pub fn all() -> impl Iterator<Item = &'static Program> {
+    HOST.into_iter().chain([&DPKG_DEB, &STRACE]).chain(&TESTS)
+}
+
+impl Program {
+    /// Where it is installed.
+    pub fn find(&self) -> Option<PathBuf> {
+        let elsewhere = self.elsewhere.iter().map(PathBuf::from);
+        let mut candidates = search(self.name).chain(elsewhere).filter(|path| path.is_file());
+        candidates.find(|path| !self.is_static || is_static(path))
+    }
+
+    /// Where it is installed; an error when it is not.
+    pub fn require(&self) -> Result<PathBuf, Error> {
+        self.find().ok_or_else(|| {
+            let Program { name, .. } = self;
+            Error::Missing(format!("{name} is missing; install it with: {}", self.remedy()))
+        })
+    }
+
+    /// The command that installs it.
+    pub fn remedy(&self) -> String {
+        apt::command(&[apt::first_offered(self.packages)])
+    }
+}
+
+/// Installs those of `programs` that are missing, all in one call of the package manager.
+pub fn provide(programs: &[&Program]) -> Result<(), Error> {
+    let missing = programs.iter().filter(|program| program.find().is_none());
+    let packages: Vec<&[&str]> = missing.map(|program| program.packages).collect();
+    if packages.is_empty() { Ok(()) } else { apt::install(&packages) }
+}
+
+/// Where `name` would be. Debian keeps the system administrator's programs off a user's PATH.
+fn search(name: &str) -> impl Iterator<Item = PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let name = name.to_owned();
+    folders.into_iter().chain(["/usr/sbin".into(), "/sbin".into()]).map(move |dir| dir.join(&name))
+}
+
+/// Whether an ELF file names no dynamic linker (which no initramfs of ours holds).
+fn is_static(path: &Path) -> bool {
+    const INTERPRETER: &[u8] = b"/ld-linux";
+    std::fs::read(path).is_ok_and(|elf| {
+        let head = &elf[..elf.len().min(4096)];
+        !head.windows(INTERPRETER.len()).any(|window| window == INTERPRETER)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dynamic_program_is_not_taken_for_a_static_one() {
+        assert!(!is_static(&std::env::current_exe().unwrap()));
+        assert!(!is_static(Path::new("/no such file")));
+    }
+
+    #[test]
+    fn programs_are_looked_up_on_the_path() {
+        let program = on_path("sh", "", &[]);
+        assert!(program.find().is_some());
+        assert_eq!(Program { is_static: true, ..program }.find(), None);
+        let missing = on_path("no such program", "", &["no-such-package"]);
+        let message = missing.require().unwrap_err().to_string();
+        assert!(message.ends_with("apt-get install --no-install-recommends no-such-package"));
+        let elsewhere = Program { elsewhere: &["/bin/sh"], ..missing };
+        assert_eq!(elsewhere.find(), Some("/bin/sh".into()));
+    }
+}
