@@ -54,8 +54,6 @@ pub enum GuestError {
     NoModules { path: PathBuf },
     #[error("module {path}: its name is not plain text")]
     ModuleName { path: PathBuf },
-    #[error("cannot write the initramfs to the cache: {0}")]
-    Archive(boot::cpio::CpioError),
     #[error(transparent)]
     Cache(#[from] CacheError),
 }

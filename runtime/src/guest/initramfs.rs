@@ -1,7 +1,7 @@
 //! The initramfs: guest-init as `/init`, the kernel's modules in load order, and a console.
 
 use std::fs;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use boot::cpio::Writer;
@@ -39,7 +39,8 @@ pub fn initramfs(
     match cache.entry(Folder::Initramfs, &name)? {
         Entry::Ready(path) => Ok(path),
         Entry::Missing(pending) => {
-            write(&pending.file, &init, &modules).map_err(GuestError::Archive)?;
+            write(&pending.file, &init, &modules)
+                .map_err(|error| pending.failed(io::Error::other(error)))?;
             Ok(pending.commit()?)
         }
     }
