@@ -14,6 +14,8 @@ mod look;
 mod oci;
 mod platform;
 mod reference;
+#[cfg(test)]
+mod tests;
 mod unpack;
 
 use std::path::PathBuf;

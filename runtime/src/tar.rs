@@ -27,6 +27,9 @@ pub const RECORD: u64 = 512;
 /// all of a file's extended attributes, of which Linux allows 64 KiB each.
 const MAX_EXTENSION: u64 = 1 << 20;
 
+/// The longest global pax header, which is looked through again for every member that follows it.
+const MAX_GLOBAL: u64 = 64 << 10;
+
 /// The most extension members in a row before a real member: a GNU long name, a GNU long link and pax
 /// records are three; some writers repeat the global header.
 const MAX_EXTENSIONS_IN_A_ROW: usize = 8;
@@ -141,11 +144,11 @@ impl<S: Source> Reader<S> {
                 b'L' => name = Some(self.read_long_name(&header, start)?),
                 b'K' => link = Some(self.read_long_name(&header, start)?),
                 b'x' => {
-                    let text = self.read_extension(&header, start)?;
+                    let text = self.read_extension(&header, start, MAX_EXTENSION)?;
                     records.merge(&text).map_err(|field| self.bad_pax(field, start))?;
                 }
                 b'g' => {
-                    let text = self.read_extension(&header, start)?;
+                    let text = self.read_extension(&header, start, MAX_GLOBAL)?;
                     self.global.merge(&text).map_err(|field| self.bad_pax(field, start))?;
                     records.merge(&text).map_err(|field| self.bad_pax(field, start))?;
                 }
@@ -198,10 +201,15 @@ impl<S: Source> Reader<S> {
     }
 
     /// The data of an extension member.
-    fn read_extension(&mut self, header: &Header, start: u64) -> Result<Vec<u8>, TarError> {
+    fn read_extension(
+        &mut self,
+        header: &Header,
+        start: u64,
+        limit: u64,
+    ) -> Result<Vec<u8>, TarError> {
         let size = header.size().ok_or_else(|| header.bad_field("size", start))?;
-        if size > MAX_EXTENSION {
-            return Err(TarError::ExtensionTooLong { offset: start, size, limit: MAX_EXTENSION });
+        if size > limit {
+            return Err(TarError::ExtensionTooLong { offset: start, size, limit });
         }
         self.expect_data(size);
         let mut data = vec![0; size as usize];
@@ -214,7 +222,7 @@ impl<S: Source> Reader<S> {
 
     /// GNU tar's long names end with a NUL.
     fn read_long_name(&mut self, header: &Header, start: u64) -> Result<Vec<u8>, TarError> {
-        let mut name = self.read_extension(header, start)?;
+        let mut name = self.read_extension(header, start, MAX_EXTENSION)?;
         name.truncate(name.iter().position(|&byte| byte == 0).unwrap_or(name.len()));
         Ok(name)
     }

@@ -9,7 +9,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 pub use name::{NameError, components, relative};
 use thiserror::Error;
@@ -158,6 +158,13 @@ impl Tree {
     /// A tree always has its root.
     pub fn is_empty(&self) -> bool {
         false
+    }
+
+    /// The nodes that may have more than one name.
+    pub fn shared_nodes(&self) -> HashSet<NodeId> {
+        let mut seen = HashSet::new();
+        let children = self.nodes.iter().filter_map(Node::children).flat_map(BTreeMap::values);
+        children.copied().filter(|&id| !seen.insert(id)).collect()
     }
 
     /// Add a node that has no name yet.

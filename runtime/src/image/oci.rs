@@ -12,8 +12,11 @@ use crate::digest::Digest;
 /// How deep an index may refer to an index.
 const MAX_DEPTH: usize = 4;
 
-/// The most manifests that are looked at.
+/// The most manifests and nested indexes that are looked at.
 const MAX_MANIFESTS: usize = 1000;
+
+/// The most layers of an image. Each is a file that the VMM keeps open; docker stops at 127.
+const MAX_LAYERS: usize = 256;
 
 /// The name of an image in a layout (OCI image specification, "Pre-Defined Annotation Keys"), often only a tag.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -74,8 +77,9 @@ fn choose(
         });
     }
     let mut manifests = Vec::new();
+    let mut budget = MAX_MANIFESTS;
     for descriptor in named {
-        flatten(files, descriptor, 0, &mut manifests)?;
+        flatten(files, descriptor, 0, &mut budget, &mut manifests)?;
     }
     let fits = |manifest: &&Descriptor| {
         manifest.platform().as_ref().is_none_or(|p| platform::runs(p.os(), p.architecture()))
@@ -99,8 +103,12 @@ fn flatten(
     files: &Files,
     descriptor: &Descriptor,
     depth: usize,
+    budget: &mut usize,
     manifests: &mut Vec<Descriptor>,
 ) -> Result<(), ImageError> {
+    let too_many =
+        || files.invalid("index.json", format!("it holds more than {MAX_MANIFESTS} images"));
+    *budget = budget.checked_sub(1).ok_or_else(too_many)?;
     let media_type = descriptor.media_type();
     if *media_type == MediaType::ImageIndex || media_type.as_ref() == DOCKER_INDEX {
         let digest = digest_of(files, descriptor)?;
@@ -110,16 +118,11 @@ fn flatten(
         }
         let index: ImageIndex = files.document(&name, Some((digest, descriptor.size())))?;
         for nested in index.manifests() {
-            flatten(files, nested, depth + 1, manifests)?;
+            flatten(files, nested, depth + 1, budget, manifests)?;
         }
         return Ok(());
     }
     if *media_type == MediaType::ImageManifest || media_type.as_ref() == DOCKER_MANIFEST {
-        if manifests.len() == MAX_MANIFESTS {
-            return Err(
-                files.invalid("index.json", format!("it holds more than {MAX_MANIFESTS} images"))
-            );
-        }
         manifests.push(descriptor.clone());
     }
     // Anything else in an index is to be ignored ("OCI Image Index Specification").
@@ -182,6 +185,11 @@ pub fn diff_ids(
     layers: usize,
 ) -> Result<Vec<Digest>, ImageError> {
     let texts = configuration.rootfs().diff_ids();
+    if layers > MAX_LAYERS {
+        return Err(
+            files.invalid(name, format!("it has {layers} layers; the limit is {MAX_LAYERS}"))
+        );
+    }
     if texts.len() != layers {
         let reason = format!("it has {} diff_ids for {layers} layers", texts.len());
         return Err(files.invalid(name, reason));

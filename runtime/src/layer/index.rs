@@ -20,6 +20,9 @@ pub fn index_name(key: &str) -> String {
     format!("{key}.v{FORMAT}")
 }
 
+/// The most bytes of paths in an index. Through symbolic links, short names can put many entries in deep places.
+const MAX_PATHS: u64 = 1 << 30;
+
 /// Why an index cannot be read or written.
 #[derive(Debug, Error)]
 #[allow(missing_docs)]
@@ -28,6 +31,8 @@ pub enum IndexError {
     Line { line: usize, source: serde_json::Error },
     #[error("line {line} does not fit: {reason}")]
     Entry { line: usize, reason: String },
+    #[error("the paths of the layer's entries take more than {MAX_PATHS} bytes")]
+    TooLarge,
     #[error("cannot read or write it")]
     Io(#[from] io::Error),
 }
@@ -94,9 +99,15 @@ pub fn write_index(layer: &Layer, mut out: impl Write) -> Result<(), IndexError>
         Ok(writeln!(out, "{line}")?)
     };
     put(serde_json::to_string(&Head { format: FORMAT, blob_len: layer.blob_len }))?;
+    let shared = layer.tree.shared_nodes();
     let mut first_names: HashMap<NodeId, String> = HashMap::new();
+    let mut paths = 0;
     let mut pending = vec![(String::new(), Tree::ROOT)];
     while let Some((path, id)) = pending.pop() {
+        paths += path.len() as u64;
+        if paths > MAX_PATHS {
+            return Err(IndexError::TooLarge);
+        }
         let node = layer.tree.node(id);
         let what = match first_names.get(&id) {
             Some(to) => What::HardLink { to: to.clone() },
@@ -120,7 +131,9 @@ pub fn write_index(layer: &Layer, mut out: impl Write) -> Result<(), IndexError>
             let slash = if path.is_empty() { "" } else { "/" };
             pending.push((format!("{path}{slash}{}", escape(name)), child));
         }
-        first_names.entry(id).or_insert(path);
+        if shared.contains(&id) {
+            first_names.entry(id).or_insert(path);
+        }
     }
     Ok(())
 }

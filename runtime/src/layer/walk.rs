@@ -9,6 +9,8 @@ use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{lgetxattr, llistxattr};
 use sha2::{Digest as _, Sha256};
@@ -20,6 +22,9 @@ use super::{Layer, LayerError, Limits};
 use crate::digest::Digest;
 use crate::tar::{Time, printable};
 use crate::tree::{Kind, Meta, Node, NodeId, Tree, components};
+
+/// More than the coarsest step of a file's times (Linux `CONFIG_HZ=100`).
+const CLOCK_TICK: Duration = Duration::from_millis(20);
 
 /// One thing found on the walk.
 struct Found {
@@ -104,6 +109,9 @@ pub fn unpack_directory<W: Write>(
     out: W,
     limits: Limits,
 ) -> Result<Layer, LayerError> {
+    // A change within one tick of the clock after another leaves no trace: let the tick of the walk pass, so that
+    // whatever changes from here on shows in the second fingerprint.
+    thread::sleep(CLOCK_TICK);
     let mut tree = Tree::default();
     let mut blob = Blob::new(out);
     let mut meter = Meter::new(limits);
