@@ -101,7 +101,7 @@ fn an_index_for_several_platforms_gives_the_one_for_this_machine() {
     let nested = layout.document("index", &index);
     let image = layout.open(&[nested]).unwrap();
     assert_eq!(image.config.env, ["ARCH=amd64"]);
-    let error = layout.open(&[arm.clone()]).unwrap_err();
+    let error = layout.open(std::slice::from_ref(&arm)).unwrap_err();
     assert!(error.ends_with("is for linux/arm64; this machine runs linux/amd64"), "{error}");
     // The image itself says the same when the index does not.
     let mut unsaid = arm;
