@@ -59,12 +59,19 @@ impl HostArgs {
     }
 }
 
+/// Locks on the shared root are not seen outside: what lives as long as a process belongs on the host's own `/run`. Else
+/// a command in one host takes the folders of another's running VMs for left-overs.
+const RUNTIME_DIR: (&str, &str) = ("XDG_RUNTIME_DIR", "/run");
+
 /// A command with this process's environment and working directory.
 pub fn process(arguments: Vec<OsString>) -> Result<Process, Error> {
     let directory = std::env::current_dir().doing(|| "find the working directory".into())?;
+    let mut environment: Vec<_> = std::env::vars_os().collect();
+    environment.retain(|(key, _)| key != RUNTIME_DIR.0);
+    environment.push((RUNTIME_DIR.0.into(), RUNTIME_DIR.1.into()));
     Ok(Process {
         arguments,
-        environment: std::env::vars_os().collect(),
+        environment,
         directory: directory.into(),
         files: Vec::new(),
         terminal: None,
