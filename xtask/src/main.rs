@@ -17,6 +17,7 @@ mod watchdog;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 /// Build, run and test Bulkhead: containers, each in a microVM of its own
@@ -47,7 +48,11 @@ enum Command {
 
 fn main() -> ExitCode {
     tool::own_path();
-    let result = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let result = match arguments.command {
         Command::Run(arguments) => arguments.run(),
         Command::Check => check::run(),
         Command::Test(arguments) => arguments.run(),
@@ -65,4 +70,18 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_status())
         }
     }
+}
+
+/// Help goes to stdout; what is wrong with the command line is one line on stderr.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.to_string();
+    let what = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "name a command",
+        _ => text.lines().next().unwrap_or_default().trim_start_matches("error: "),
+    };
+    eprintln!("xtask: {what} (try --help)");
+    ExitCode::from(2)
 }

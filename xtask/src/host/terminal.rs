@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
 
 use super::{Control, Size};
 use crate::error::{Doing, Error};
@@ -11,10 +11,10 @@ use crate::error::{Doing, Error};
 /// Passed on to the command inside, as a shell passes them to the foreground command.
 const FORWARDED: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
-/// The size of the terminal on stdout; `None` when stdin or stdout is none.
+/// The size of the terminal; `None` when one of the three standard streams is none.
 pub fn size() -> Option<Size> {
-    let both = rustix::termios::isatty(io::stdin()) && rustix::termios::isatty(io::stdout());
-    let size = tcgetwinsize(io::stdout()).ok().filter(|_| both)?;
+    let (input, errors) = (isatty(io::stdin()), isatty(io::stderr()));
+    let size = tcgetwinsize(io::stdout()).ok().filter(|_| input && errors)?;
     Some(Size { rows: size.ws_row, columns: size.ws_col })
 }
 

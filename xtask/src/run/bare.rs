@@ -43,7 +43,9 @@ pub fn run(accel: Accel) -> Result<u8, Error> {
     let binaries = Binaries::build()?;
     let kernel = build::bare_guest()?;
     let any_kvm = |kvm: &Kvm| !matches!(kvm, Kvm::None(_));
-    match choose(accel, &binaries, any_kvm)? {
+    let (way, line) = choose(accel, &binaries, any_kvm)?;
+    eprintln!("{line}");
+    match way {
         Way::Direct => InnerArgs { vmm: binaries.vmm, kernel }.run(),
         Way::Emulated => {
             let xtask = tool::own_path().to_owned();

@@ -23,19 +23,26 @@ pub fn run(arguments: &RunArgs) -> Result<u8, Error> {
     // `bulkhead` finds it in the cache.
     Kernel::provide()?;
     let flags = flags(arguments)?;
-    match choose(arguments.accel, &binaries, |kvm| *kvm == Kvm::Linux)? {
+    let (way, line) = choose(arguments.accel, &binaries, |kvm| *kvm == Kvm::Linux)?;
+    match way {
         Way::Direct => {
+            eprintln!("{line}");
             let mut command = Command::new(&binaries.bulkhead);
             command.arg("run").args(flags);
             // Signals, the terminal and the exit status are then its own.
             let error = command.exec();
             Err(error).doing(|| format!("start {}", binaries.bulkhead.display()))
         }
-        Way::Emulated => emulated(arguments, &binaries, &flags),
+        Way::Emulated => emulated(arguments, &binaries, &flags, &line),
     }
 }
 
-fn emulated(arguments: &RunArgs, binaries: &Binaries, flags: &[OsString]) -> Result<u8, Error> {
+fn emulated(
+    arguments: &RunArgs,
+    binaries: &Binaries,
+    flags: &[OsString],
+    line: &str,
+) -> Result<u8, Error> {
     // A bundle that is no file can't be left behind; stderr is for its progress and its one line of error.
     let mut command = Command::new(&binaries.bulkhead);
     command.args(["prepare", "--out=/proc/self/fd/1"]).args(flags);
@@ -46,6 +53,7 @@ fn emulated(arguments: &RunArgs, binaries: &Binaries, flags: &[OsString]) -> Res
         return Ok(prepared.status.code().unwrap_or(signal) as u8);
     }
 
+    eprintln!("{line}");
     let memory = arguments.memory.map_or(0, |size| size.0);
     let options = Options {
         timeout: None,

@@ -111,28 +111,31 @@ impl RunArgs {
     }
 }
 
-/// Decides where to run and says so on stderr. `capable` tells whether a KVM with such a fault will do.
-pub fn choose(accel: Accel, binaries: &Binaries, capable: fn(&Kvm) -> bool) -> Result<Way, Error> {
+/// Decides where to run, and why, in a line for stderr. `capable` tells whether such a KVM will do.
+pub fn choose(
+    accel: Accel,
+    binaries: &Binaries,
+    capable: fn(&Kvm) -> bool,
+) -> Result<(Way, String), Error> {
     if accel == Accel::Emulated {
-        eprintln!("xtask: running in the emulated host, as asked (--accel emulated)");
-        return Ok(Way::Emulated);
+        let line = "xtask: running in the emulated host, as asked (--accel emulated)";
+        return Ok((Way::Emulated, line.into()));
     }
     let kvm = Kvm::probe(&binaries.vmm)?;
     let why = kvm.obstacle().unwrap_or_default();
+    let limits = if why.is_empty() { "" } else { ", which can't run Linux: " };
     match accel {
         _ if capable(&kvm) => {
-            let limits = if why.is_empty() { "" } else { ", which can't run Linux: " };
-            eprintln!("xtask: running on this machine's KVM{limits}{why}");
-            Ok(Way::Direct)
+            Ok((Way::Direct, format!("xtask: running on this machine's KVM{limits}{why}")))
         }
         Accel::Kvm => Err(Error::Missing(format!(
             "--accel kvm: this machine's KVM can't run this guest: {why}"
         ))),
-        _ => {
-            eprintln!(
-                "xtask: running in the emulated host, since this machine's KVM can't run Linux: {why}"
-            );
-            Ok(Way::Emulated)
-        }
+        _ => Ok((
+            Way::Emulated,
+            format!(
+                "xtask: running in the emulated host instead of this machine's KVM{limits}{why}"
+            ),
+        )),
     }
 }

@@ -10,6 +10,9 @@ mod place;
 mod suite;
 mod tally;
 
+use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 
 use clap::Args;
@@ -21,7 +24,7 @@ use crate::kvm::Kvm;
 use crate::needs;
 use crate::run::bare;
 use crate::tool;
-use place::Place;
+use place::{Left, Place, Ran};
 use suite::Suite;
 use tally::Tally;
 
@@ -29,6 +32,9 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask test              everything; the last line is `N passed, N failed, N skipped`
   cargo xtask test image        only test executables whose name contains \"image\"";
+
+/// Each takes up to 3 GiB of memory.
+const MAX_HOSTS: usize = 4;
 
 /// Run every test, installing what they need
 #[derive(Args)]
@@ -41,6 +47,17 @@ pub struct TestArgs {
 impl TestArgs {
     /// Runs the tests; the status is 1 when one failed or none passed.
     pub fn run(self) -> Result<u8, Error> {
+        let total = Mutex::new(Tally::default());
+        if let Err(error) = self.run_all(&total) {
+            println!("{error}");
+            add(&total, Tally::one_failed());
+        }
+        let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+        println!("{}", total.closing());
+        Ok(u8::from(!total.is_success()))
+    }
+
+    fn run_all(&self, total: &Mutex<Tally>) -> Result<(), Error> {
         needs::provide(&needs::all().collect::<Vec<_>>())?;
         let binaries = Binaries::build()?;
         let bare_guest = build::bare_guest()?;
@@ -49,51 +66,75 @@ impl TestArgs {
         let place = Place::new(&binaries, &kernel, &bare_guest, kvm.obstacle());
         println!("{}", place.describe());
 
-        let mut total = Tally::default();
+        let run = |name: &str, work: &dyn Fn() -> Result<Ran, Error>| {
+            let ran = step(name, work);
+            add(total, ran.tally);
+            ran.left
+        };
         if self.name.is_none() {
-            total.add(step("cargo fmt --check", formatting));
-            total.add(step("cargo clippy", lints));
-            total.add(step("bare guest", || match kvm {
-                Kvm::None(_) => place.bare_guest_in_host(),
-                _ => bare::report(&binaries.vmm, &bare_guest, |_| ()).map(Tally::from),
-            }));
-            total.add(step("documentation tests", suite::documentation));
-        }
-        match suite::build() {
-            Ok(suites) => {
-                let wanted = |suite: &Suite| {
-                    self.name.as_ref().is_none_or(|name| suite.name.contains(name.as_str()))
-                };
-                for suite in suites.into_iter().filter(wanted) {
-                    total.add(step(&suite.name, || place.run(&suite)));
+            run("cargo fmt --check", &formatting);
+            run("cargo clippy", &lints);
+            run("bare guest", &|| match kvm {
+                Kvm::None(_) => place.bare_guest_in_host().map(Ran::from),
+                _ => {
+                    bare::report(&binaries.vmm, &bare_guest, |_| ()).map(Tally::from).map(Ran::from)
                 }
-            }
-            Err(error) => total.add(step("building the tests", || Err(error))),
+            });
+            run("documentation tests", &|| suite::documentation().map(Ran::from));
         }
-        println!("{}", total.closing());
-        Ok(u8::from(!total.is_success()))
+        let mut suites = suite::build()?;
+        suites.retain(|suite| self.wants(suite));
+        let left: Vec<(&Suite, Left)> = suites
+            .iter()
+            .filter_map(|suite| Some((suite, run(&suite.name, &|| place.run_here(suite))?)))
+            .collect();
+        // An emulated host has one processor, so several run side by side.
+        let queue = Mutex::new(left.into_iter());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        thread::scope(|scope| {
+            for _ in 0..thread::available_parallelism().map_or(1, NonZero::get).min(MAX_HOSTS) {
+                scope.spawn(|| {
+                    while let Some((suite, left)) = next() {
+                        let name = format!("{} (emulated host)", suite.name);
+                        run(&name, &|| place.run_in_host(suite, left));
+                    }
+                });
+            }
+        });
+        Ok(())
+    }
+
+    fn wants(&self, suite: &Suite) -> bool {
+        self.name.as_ref().is_none_or(|name| suite.name.contains(name.as_str()))
     }
 }
 
+fn add(total: &Mutex<Tally>, tally: Tally) {
+    total.lock().unwrap_or_else(PoisonError::into_inner).add(tally);
+}
+
 /// Runs one step and tells its result in a line, after what its failure printed.
-fn step(name: &str, work: impl FnOnce() -> Result<Tally, Error>) -> Tally {
+fn step(name: &str, work: &dyn Fn() -> Result<Ran, Error>) -> Ran {
     let start = Instant::now();
     let bar = tool::spinner(name);
-    let tally = work().unwrap_or_else(|error| {
-        println!("{error}");
-        Tally::one_failed()
+    let ran = work().unwrap_or_else(|error| Ran {
+        tally: Tally::one_failed(),
+        told: format!("{error}\n"),
+        left: None,
     });
     bar.finish_and_clear();
-    println!("{name}: {tally} ({:.1} s)", start.elapsed().as_secs_f32());
-    tally
+    if ran.tally != Tally::default() {
+        println!("{}{name}: {} ({:.1} s)", ran.told, ran.tally, start.elapsed().as_secs_f32());
+    }
+    ran
 }
 
-fn formatting() -> Result<Tally, Error> {
+fn formatting() -> Result<Ran, Error> {
     let mut command = build::bare_cargo(&["fmt", "--all", "--check"]);
-    tool::run("checking the format", &mut command).map(|_| Tally::one_passed())
+    tool::run("checking the format", &mut command).map(|_| Tally::one_passed().into())
 }
 
-fn lints() -> Result<Tally, Error> {
+fn lints() -> Result<Ran, Error> {
     let here = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     let package =
         ["clippy", "--package", "bulkhead-bare-guest", "--target", needs::BARE, "--quiet"];
@@ -101,5 +142,5 @@ fn lints() -> Result<Tally, Error> {
     for arguments in [&here[..], &guest] {
         tool::run("looking for lints", &mut build::bare_cargo(arguments))?;
     }
-    Ok(Tally::one_passed())
+    Ok(Tally::one_passed().into())
 }

@@ -28,6 +28,32 @@ pub struct Place<'a> {
     obstacle: Option<&'a str>,
 }
 
+/// What came of running a test executable.
+#[derive(Debug, Default)]
+pub struct Ran {
+    /// Its results.
+    pub tally: Tally,
+    /// Its output when something failed.
+    pub told: String,
+    /// What has to run in an emulated host.
+    pub left: Option<Left>,
+}
+
+impl From<Tally> for Ran {
+    fn from(tally: Tally) -> Ran {
+        Ran { tally, ..Ran::default() }
+    }
+}
+
+/// Tests that need another machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Those that are ignored without one.
+    Ignored,
+    /// All of the executable: some ran and could not do their work.
+    All,
+}
+
 /// An executable's exit status and its whole output.
 struct Ended {
     status: i32,
@@ -66,22 +92,34 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Runs a test executable here, and there what can't run here.
-    pub fn run(&self, suite: &Suite) -> Result<Tally, Error> {
+    /// Runs a test executable here. What needs KVM is left for [`run_in_host`](Place::run_in_host).
+    pub fn run_here(&self, suite: &Suite) -> Result<Ran, Error> {
         if self.obstacle.is_none() {
-            return Ok(understand(suite, self.here(suite, &["--include-ignored"])?).tally);
+            return Ok(understand(self.here(suite, &["--include-ignored"])?).0);
         }
-        let mut outcome = understand(suite, self.here(suite, &[])?);
-        if outcome.skipped_for_kvm {
-            return Ok(understand(suite, self.in_host(suite, &["--include-ignored"])?).tally);
-        }
+        let (mut ran, outcome) = understand(self.here(suite, &[])?);
         if outcome.ignored_for_qemu {
-            outcome.tally.add(understand(suite, self.here(suite, &["--ignored"])?).tally);
+            let (more, _) = understand(self.here(suite, &["--ignored"])?);
+            ran.tally.add(more.tally);
+            ran.told += &more.told;
         }
-        if outcome.ignored_for_kvm {
-            outcome.tally.add(understand(suite, self.in_host(suite, &["--ignored"])?).tally);
+        if outcome.skipped_for_kvm {
+            return Ok(Ran { left: Some(Left::All), ..Ran::default() });
         }
-        Ok(outcome.tally)
+        ran.left = outcome.ignored_for_kvm.then_some(Left::Ignored);
+        Ok(ran)
+    }
+
+    /// Runs in an emulated host what `run_here` left.
+    pub fn run_in_host(&self, suite: &Suite, left: Left) -> Result<Ran, Error> {
+        let which = match left {
+            Left::Ignored => "--ignored",
+            Left::All => "--include-ignored",
+        };
+        // One at a time: guests that wait for each other's processor time out.
+        let words = ["--show-output", "--test-threads=1", which].map(OsString::from);
+        let command = std::iter::once(suite.path.clone().into()).chain(words);
+        Ok(understand(self.host_run(command.collect(), &suite.directory)?).0)
     }
 
     fn here(&self, suite: &Suite, arguments: &[&str]) -> Result<Ended, Error> {
@@ -92,13 +130,6 @@ impl<'a> Place<'a> {
         command.stdin(stdio.stdin).stdout(stdio.stdout).stderr(stdio.stderr);
         let status = command.status().doing(|| format!("start {}", suite.path.display()))?;
         Ok(Ended { status: status.code().unwrap_or(1), output: read(&mut capture)? })
-    }
-
-    fn in_host(&self, suite: &Suite, arguments: &[&str]) -> Result<Ended, Error> {
-        // One at a time: guests that wait for each other's processor time out.
-        let words = ["--show-output", "--test-threads=1"].iter().chain(arguments);
-        let command = std::iter::once(suite.path.clone().into()).chain(words.map(OsString::from));
-        self.host_run(command.collect(), &suite.directory)
     }
 
     fn host_run(&self, arguments: Vec<OsString>, directory: &Path) -> Result<Ended, Error> {
@@ -145,12 +176,13 @@ fn read(capture: &mut File) -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Counts, and prints the output of a failure.
-fn understand(suite: &Suite, ended: Ended) -> Outcome {
-    let mut outcome = libtest::parse(&ended.output).unwrap_or_default();
+/// Counts, and keeps the output of a failure.
+fn understand(ended: Ended) -> (Ran, Outcome) {
+    let outcome = libtest::parse(&ended.output).unwrap_or_default();
+    let mut ran = Ran { tally: outcome.tally.clone(), ..Ran::default() };
     if ended.status != 0 {
-        println!("{}\n{} ended with status {}", ended.output.trim_end(), suite.name, ended.status);
-        outcome.tally.failed = outcome.tally.failed.max(1);
+        ran.told = format!("{}\nended with status {}\n", ended.output.trim_end(), ended.status);
+        ran.tally.failed = ran.tally.failed.max(1);
     }
-    outcome
+    (ran, outcome)
 }
