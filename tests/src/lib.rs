@@ -1,1 +1,28 @@
-//! End-to-end tests against real guests.
+//! What the end-to-end tests share. They know Bulkhead as a person does: by its programs, found on PATH, what these
+//! print, and what they leave behind.
+//!
+//! - [`World`]: a test's own cache and folders, and the check that nothing is left in them;
+//! - [`Running`], [`Outcome`]: a command under way, and what came of it;
+//! - [`Images`]: small images in every form, made once for all tests;
+//! - [`Elf`]: kernels that no machine can boot.
+
+mod elf;
+mod images;
+mod layers;
+mod leftovers;
+mod process;
+mod tools;
+mod world;
+
+pub use elf::{Elf, Segment};
+pub use images::{Images, busybox_folder};
+pub use layers::{Layer, Meta};
+pub use leftovers::eventually;
+pub use process::{Outcome, Running, words};
+pub use tools::{have, is_root, tool};
+pub use world::World;
+
+/// What a test prints, besides its name, when a program that it needs is not there; `cargo xtask test` counts such lines.
+pub fn skip(test: &str, reason: &str) {
+    println!("SKIPPED: {test}: {reason}");
+}

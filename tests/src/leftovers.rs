@@ -1,0 +1,62 @@
+//! What is left of a test in the system: processes, mounts, files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a VM may take to stop in order, on a busy machine, once whoever started it is gone.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `done` says so, or for so long that it never will.
+pub fn eventually(done: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    true
+}
+
+/// Processes, besides this one, that have `folder` in their command line or environment: each was told of it, or has
+/// inherited it.
+pub(crate) fn processes(folder: &Path) -> Vec<u32> {
+    let numbers = fs::read_dir("/proc").unwrap().flatten();
+    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter(|number| *number != std::process::id() && mentions(*number, folder)).collect()
+}
+
+fn mentions(process: u32, folder: &Path) -> bool {
+    let folder = folder.as_os_str().as_encoded_bytes();
+    // One that ends meanwhile, or that has ended and was not waited for yet, mentions nothing.
+    ["cmdline", "environ"].iter().any(|file| {
+        fs::read(format!("/proc/{process}/{file}"))
+            .is_ok_and(|bytes| bytes.windows(folder.len()).any(|part| part == folder))
+    })
+}
+
+/// Whether something is mounted below `folder`.
+pub(crate) fn has_mounts(folder: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(1))
+        .any(|at| Path::new(at).starts_with(folder))
+}
+
+/// All that is below `folder`, if it is there.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(entry.path());
+            }
+            files.push(entry.path());
+        }
+    }
+    files
+}

@@ -1,0 +1,133 @@
+//! A test's own place: nothing that it does is seen by another, and all that it leaves is its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::leftovers::{eventually, files, has_mounts, processes};
+use crate::process::{Outcome, Running};
+use crate::{have, skip};
+
+/// The programs under test.
+const PROGRAMS: [&str; 3] = ["bulkhead", "bulkhead-vmm", "guest-init"];
+
+/// Where `cargo xtask test` says which kernel guests boot.
+const KERNEL: &str = "BULKHEAD_KERNEL";
+
+/// A cache, a folder for running VMs, one for temporary files, and one for the test's own.
+pub struct World {
+    folder: tempfile::TempDir,
+    kernel: PathBuf,
+}
+
+impl World {
+    /// An empty world. `None` where there is nothing to test, after a line that says so.
+    pub fn new(test: &str) -> Option<World> {
+        if !have(test, &PROGRAMS) {
+            return None;
+        }
+        let Some(kernel) = kernel() else {
+            skip(test, "no guest kernel: `cargo xtask test` fetches one");
+            return None;
+        };
+        let world = World { folder: tempfile::tempdir().unwrap(), kernel };
+        for folder in ["cache", "run", "tmp"] {
+            fs::create_dir(world.path(folder)).unwrap();
+        }
+        Some(world)
+    }
+
+    /// A path in the world's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Likewise, as text.
+    pub fn text(&self, name: &str) -> String {
+        self.path(name).into_os_string().into_string().unwrap()
+    }
+
+    /// The kernel that guests boot.
+    pub fn kernel(&self) -> &Path {
+        &self.kernel
+    }
+
+    /// A program that knows no other place than this.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().current_dir(self.folder.path());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", self.folder.path());
+        command.env("XDG_CACHE_HOME", self.path("cache"));
+        command.env("XDG_RUNTIME_DIR", self.path("run")).env("TMPDIR", self.path("tmp"));
+        command
+    }
+
+    /// `bulkhead run` with the guest kernel, these flags, this image, and this command, if any.
+    pub fn run(&self, flags: &[&str], image: &str, command: &[&str]) -> Command {
+        let mut run = self.command("bulkhead");
+        run.arg("run").arg("--kernel").arg(&self.kernel).args(flags).arg(image);
+        if !command.is_empty() {
+            run.arg("--").args(command);
+        }
+        run
+    }
+
+    /// A shell script in a container of this image, without input.
+    pub fn shell(&self, flags: &[&str], image: &str, script: &str) -> Outcome {
+        Running::start(&mut self.run(flags, image, &["sh", "-c", script]), "").wait()
+    }
+
+    /// Checks that no process, mount, VM's folder, temporary file or half-written cache file is left. What was killed
+    /// gets the time to end.
+    #[track_caller]
+    pub fn assert_nothing_left(&self) {
+        let folder = self.folder.path();
+        eventually(|| processes(folder).is_empty());
+        let left: Vec<_> = processes(folder).into_iter().map(command_line).collect();
+        assert!(left.is_empty(), "processes: {left:?}");
+        assert!(!has_mounts(folder), "mounts are left");
+        let left: Vec<_> = [files(&self.path("run/bulkhead")), files(&self.path("tmp"))].concat();
+        assert!(left.is_empty(), "files: {left:?}");
+        let partial = files(&self.path("cache")).into_iter().filter(|path| {
+            path.to_string_lossy().ends_with(".partial")
+                || path.parent() == Some(&self.path("cache/bulkhead")) && path.is_file()
+        });
+        assert_eq!(partial.collect::<Vec<_>>(), [PathBuf::new(); 0], "half-written files");
+    }
+
+    /// Processes that run for this world.
+    pub fn processes(&self) -> Vec<u32> {
+        processes(self.folder.path())
+    }
+
+    /// The one process of this world that runs `program`.
+    #[track_caller]
+    pub fn process(&self, program: &str) -> u32 {
+        let runs = |number: &u32| {
+            command_line(*number).split(' ').next().is_some_and(|file| file.ends_with(program))
+        };
+        let found: Vec<u32> = self.processes().into_iter().filter(runs).collect();
+        match found[..] {
+            [number] => number,
+            _ => panic!("{program}: {found:?}"),
+        }
+    }
+}
+
+fn command_line(process: u32) -> String {
+    let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).replace('\0', " ")
+}
+
+/// The one that `cargo xtask test` names, else the one that `cargo xtask` has fetched before.
+fn kernel() -> Option<PathBuf> {
+    let named = std::env::var_os(KERNEL).map(PathBuf::from);
+    let fetched = || {
+        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        let cache =
+            cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+        Some(cache.join("bulkhead/kernels/default/vmlinux"))
+    };
+    named.or_else(fetched).filter(|path| path.is_file())
+}
