@@ -60,3 +60,41 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     }
     files
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn processes_are_found_by_arguments_and_by_inheritance() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = Command::new("sleep").arg("100").env("SOME_FOLDER", folder.path()).spawn();
+        // The shell is told, and starts nothing else: the folder is a word that it does not use.
+        let mut named = Command::new("sh");
+        named.args(["-c", "read line"]).arg(folder.path()).stdin(Stdio::piped());
+        let named = named.spawn();
+        let mut children = [told.unwrap(), named.unwrap()];
+        let mut expected = children.each_ref().map(|child| child.id());
+        let mut found = processes(folder.path());
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+        for child in &mut children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert!(processes(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn files_are_found_at_any_depth() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(files(folder.path()).is_empty() && files(&folder.path().join("none")).is_empty());
+        fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        fs::write(folder.path().join("a/b/c"), "").unwrap();
+        assert_eq!(files(folder.path()).len(), 3);
+        assert!(!has_mounts(folder.path()) && has_mounts(Path::new("/proc")));
+    }
+}
