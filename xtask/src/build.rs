@@ -53,6 +53,12 @@ impl Binaries {
     }
 }
 
+/// Where [`Binaries::build`] puts them, beside this program's own folder. They may not be there yet.
+pub fn last_folder() -> PathBuf {
+    let target = tool::own_path().ancestors().nth(2).unwrap_or(Path::new("target"));
+    target.join(MUSL).join("release")
+}
+
 /// Builds the bare guest.
 pub fn bare_guest() -> Result<PathBuf, Error> {
     needs::add_target(BARE)?;

@@ -17,7 +17,13 @@ struct Row {
 
 /// Prints the table. Its status is 0: a lack is an answer, not an error.
 pub fn run() -> Result<u8, Error> {
-    let mut rows: Vec<Row> = needs::all().map(program).collect();
+    let mut rows = vec![Row {
+        need: "NEED".to_owned(),
+        purpose: "USED FOR",
+        found: "FOUND".to_owned(),
+        remedy: String::new(),
+    }];
+    rows.extend(needs::all().map(program));
     rows.extend([target(MUSL, "static binaries"), target(BARE, "bare guest"), kernel()?, kvm()]);
     print!("{}", table(&rows));
     Ok(0)

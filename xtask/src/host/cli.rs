@@ -1,12 +1,14 @@
 //! `cargo xtask host`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::{Host, Options, Process, Stdio, terminal};
+use crate::build;
 use crate::error::{Doing, Error};
 
 const EXAMPLES: &str = "\
@@ -16,7 +18,7 @@ Examples:
   cargo xtask host                        a shell, when there is a terminal
 
 The host's root is this machine's own file system, so all paths are the same inside.
-Only /dev, /proc, /sys and /run are its own.";
+Only /dev, /proc, /sys and /run are its own. What `cargo xtask build` made is on the PATH.";
 
 /// Run a command in an emulated machine with KVM
 #[derive(Args)]
@@ -63,12 +65,15 @@ impl HostArgs {
 /// a command in one host takes the folders of another's running VMs for left-overs.
 const RUNTIME_DIR: (&str, &str) = ("XDG_RUNTIME_DIR", "/run");
 
-/// A command with this process's environment and working directory.
+/// A command with this process's working directory and environment, and with our binaries on its PATH.
 pub fn process(arguments: Vec<OsString>) -> Result<Process, Error> {
     let directory = std::env::current_dir().doing(|| "find the working directory".into())?;
     let mut environment: Vec<_> = std::env::vars_os().collect();
     environment.retain(|(key, _)| key != RUNTIME_DIR.0);
     environment.push((RUNTIME_DIR.0.into(), RUNTIME_DIR.1.into()));
+    if let Some((_, path)) = environment.iter_mut().find(|(key, _)| key == "PATH") {
+        *path = join(&build::last_folder(), path);
+    }
     Ok(Process {
         arguments,
         environment,
@@ -76,6 +81,13 @@ pub fn process(arguments: Vec<OsString>) -> Result<Process, Error> {
         files: Vec::new(),
         terminal: None,
     })
+}
+
+fn join(folder: &Path, path: &OsStr) -> OsString {
+    let mut joined = folder.as_os_str().to_owned();
+    joined.push(":");
+    joined.push(path);
+    joined
 }
 
 /// Runs `process` in a fresh host as if it were this process: with its terminal if there is one,

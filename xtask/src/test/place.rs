@@ -13,7 +13,7 @@ use super::suite::Suite;
 use super::tally::Tally;
 use crate::build::Binaries;
 use crate::error::{Doing, Error};
-use crate::host::{Host, Options, Process, Stdio};
+use crate::host::{self, Host, Options, Stdio};
 use crate::run::bare;
 use crate::tool;
 
@@ -22,6 +22,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(600);
 
 /// What tests find in their environment, and whether they need another machine.
 pub struct Place<'a> {
+    /// Besides what xtask has in its own.
     environment: Vec<(OsString, OsString)>,
     bare_guest: [&'a Path; 2],
     /// Why this machine's KVM can't run Linux.
@@ -78,9 +79,7 @@ impl<'a> Place<'a> {
             ("BULKHEAD_KERNEL", kernel.into()),
             ("BULKHEAD_BARE_GUEST", bare_guest.into()),
         ];
-        let mut environment: Vec<_> = std::env::vars_os().collect();
-        environment.retain(|(key, _)| own.iter().all(|(name, _)| key != name));
-        environment.extend(own.map(|(key, value)| (key.into(), value)));
+        let environment = own.map(|(key, value)| (key.into(), value)).into();
         Place { environment, bare_guest: [&binaries.vmm, bare_guest], obstacle }
     }
 
@@ -126,7 +125,7 @@ impl<'a> Place<'a> {
         let (mut capture, stdio) = capture()?;
         let mut command = Command::new(&suite.path);
         command.arg("--show-output").args(arguments).current_dir(&suite.directory);
-        command.env_clear().envs(self.environment.iter().map(|(key, value)| (key, value)));
+        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         command.stdin(stdio.stdin).stdout(stdio.stdout).stderr(stdio.stderr);
         let status = command.status().doing(|| format!("start {}", suite.path.display()))?;
         Ok(Ended { status: status.code().unwrap_or(1), output: read(&mut capture)? })
@@ -135,13 +134,10 @@ impl<'a> Place<'a> {
     fn host_run(&self, arguments: Vec<OsString>, directory: &Path) -> Result<Ended, Error> {
         let (mut capture, stdio) = capture()?;
         let mut host = Host::start(&Options { timeout: Some(TIME_LIMIT), ..Options::default() })?;
-        let process = Process {
-            arguments,
-            environment: self.environment.clone(),
-            directory: directory.into(),
-            files: Vec::new(),
-            terminal: None,
-        };
+        let mut process = host::process(arguments)?;
+        process.directory = directory.into();
+        process.environment.retain(|(key, _)| self.environment.iter().all(|(own, _)| key != own));
+        process.environment.extend(self.environment.iter().cloned());
         let result = host.run(process, stdio);
         let output = read(&mut capture)?;
         match result {
