@@ -46,20 +46,6 @@ fn flags_say_it_instead() {
 
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]
-fn a_machine_has_as_many_processors_as_asked_for() {
-    let test = "a_machine_has_as_many_processors_as_asked_for";
-    let Some((world, images)) = setting(test) else { return };
-    let outcome = world.shell(
-        &["--cpus", "4"],
-        &images.get("root"),
-        "nproc; grep -c ^processor /proc/cpuinfo",
-    );
-    outcome.assert(0, "4\n4\n", "");
-    world.assert_nothing_left();
-}
-
-#[test]
-#[ignore = "needs KVM: cargo xtask test"]
 fn root_is_root_of_a_container_only() {
     let Some((world, images)) = setting("root_is_root_of_a_container_only") else { return };
     let script = "
