@@ -55,6 +55,8 @@ fn write(
     archive.directory("dev", 0o755)?;
     // The kernel opens it for init before anything is mounted (major 5, minor 1: devices.txt).
     archive.char_device("dev/console", 0o600, 5, 1)?;
+    // Rust's runtime opens it in place of a missing stdin, stdout or stderr: a kernel without any console has none.
+    archive.char_device("dev/null", 0o666, 1, 3)?;
     archive.file("init", 0o755, init)?;
     archive.directory("modules", 0o755)?;
     for module in modules {
