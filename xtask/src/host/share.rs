@@ -16,10 +16,14 @@ pub fn serve(program: &Path) -> Result<(Child, UnixStream), Error> {
     let mut command = Command::new(program);
     command.arg(format!("--fd={}", listener.as_raw_fd()));
     if program.starts_with("/usr/libexec") {
-        // The Rust implementation, since Debian 13.
+        // The implementation in Rust, since Debian 13.
         command.args(["--shared-dir=/", "--cache=auto", "--sandbox=none"]);
-    } else {
+    } else if rustix::process::geteuid().is_root() {
         command.args(["-f", "-o", "source=/,cache=auto,sandbox=chroot,log_level=err"]);
+    } else {
+        let message =
+            "this release's virtiofsd works for root only: run it as root, or use Debian 13";
+        return Err(Error::Missing(message.into()));
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = spawn_bound(&mut command, &[listener.as_fd()], Signal::KILL)
