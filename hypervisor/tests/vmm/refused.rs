@@ -1,5 +1,8 @@
 //! Bad input: one line on stderr that says what is wrong, and no VM.
 
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::guest::Code;
@@ -100,4 +103,28 @@ fn the_probe_answers_in_one_line() {
     let known = ["kvm: linux", "kvm: bare: ", "kvm: none: "];
     assert!(known.iter().any(|start| line.starts_with(start)) && !line.contains('\n'), "{text}");
     assert!(output.status.success());
+}
+
+#[test]
+fn no_permission_on_kvm_comes_with_the_remedy() {
+    // As nobody; so this process must be able to become nobody, and nobody not to use KVM.
+    const NOBODY: u32 = 65534;
+    let kvm = fs::metadata("/dev/kvm").map(|kvm| kvm.mode() & 0o006 == 0 && kvm.gid() != NOBODY);
+    // SAFETY: the call has no conditions.
+    let root = unsafe { libc::geteuid() } == 0;
+    if !root || !kvm.is_ok_and(|closed| closed) {
+        println!(
+            "SKIPPED: no_permission_on_kvm_comes_with_the_remedy: needs root, and a /dev/kvm that is not for all"
+        );
+        return;
+    }
+    // The build folder may be out of nobody's reach.
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("bulkhead-vmm");
+    fs::copy(env!("CARGO_BIN_EXE_bulkhead-vmm"), &program).unwrap();
+    let output = Command::new(program).arg("--probe").uid(NOBODY).gid(NOBODY).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("kvm: none: no permission on /dev/kvm: "), "{text}");
+    assert!(text.contains("usermod -aG kvm") && text.lines().count() == 1, "{text}");
 }
