@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::error::{Doing, Error};
 
-/// What each of the guests prints. The VMMs' own messages on stdout don't contain it.
+/// What each of the guests prints.
 pub const LINE: &[u8] = b"hello";
 
 /// A VMM that was started.

@@ -89,11 +89,13 @@ impl Vmm {
     pub fn arguments(&self, guest: &Guest) -> Vec<std::ffi::OsString> {
         let mut command = Command::new(&self.path);
         match self.kind {
-            Kind::Bulkhead | Kind::Firecracker => {
+            Kind::Bulkhead => {
+                command.arg("--config-file").arg(&guest.config_file).arg("--stats");
+            }
+            Kind::Firecracker => {
                 command.arg("--no-api").arg("--config-file").arg(&guest.config_file);
-                if self.kind == Kind::Bulkhead {
-                    command.arg("--stats");
-                }
+                // Its log goes to stdout, into the middle of the guest's line.
+                command.args(["--level", "Off"]);
             }
             Kind::CloudHypervisor => {
                 command.arg("--kernel").arg(&guest.kernel);
