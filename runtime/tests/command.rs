@@ -6,17 +6,24 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::text;
 
 /// A place to run the command in: a cache, a folder for running VMs, a copy of the command, and programs beside it.
 struct Place {
     work: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// One test at a time: a program that one thread still writes, when another forks, stays open in the child until its
+/// `exec`, and to start the program then fails with ETXTBSY.
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Place {
     fn new() -> Self {
-        let place = Self { work: tempfile::tempdir().unwrap() };
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = Self { work: tempfile::tempdir().unwrap(), _turn: turn };
         for folder in ["bin", "cache", "run", "root"] {
             fs::create_dir(place.path(folder)).unwrap();
         }

@@ -122,7 +122,10 @@ fn no_permission_on_kvm_comes_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = folder.path().join("bulkhead-vmm");
-    fs::copy(env!("CARGO_BIN_EXE_bulkhead-vmm"), &program).unwrap();
+    // Not by `fs::copy`: what another test forks meanwhile would hold the file open for writing, and the start below
+    // would fail with ETXTBSY.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_bulkhead-vmm")).arg(&program).status();
+    assert!(copied.unwrap().success());
     let output = Command::new(program).arg("--probe").uid(NOBODY).gid(NOBODY).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.starts_with("kvm: none: no permission on /dev/kvm: "), "{text}");
