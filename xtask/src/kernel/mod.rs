@@ -19,8 +19,9 @@ use crate::needs;
 const GUEST_MODULES: [&str; 6] =
     ["virtio_mmio", "virtio_blk", "vmw_vsock_virtio_transport", "virtio_rng", "erofs", "overlay"];
 
-/// What the emulated host loads: KVM on its emulated CPU's SVM.
-const HOST_MODULES: [&str; 1] = ["kvm_amd"];
+/// What the emulated host loads: its ports and its root file system (built into some kernels), and KVM on
+/// its emulated CPU's SVM.
+const HOST_MODULES: [&str; 4] = ["virtio_pci", "virtio_console", "virtiofs", "kvm_amd"];
 
 /// The link to the kernel in use.
 const DEFAULT: &str = "default";
@@ -41,18 +42,31 @@ impl Kernel {
 
     /// The kernel of an earlier run; otherwise it is downloaded and unpacked.
     pub fn provide() -> Result<Kernel, Error> {
-        if let Some(kernel) = Kernel::cached()? {
-            return Ok(kernel);
+        let cached = Kernel::cached()?;
+        // An older series was taken when the package lists offered no better: they may do so now.
+        if let Some(kernel) = cached.as_ref().filter(|kernel| kernel.is_preferred()) {
+            return Ok(kernel.clone());
         }
         needs::provide(&[&needs::DPKG_DEB])?;
+        // Package lists go out of date: new series are not in them yet, and a package that they name is
+        // gone when its successor comes.
+        if needs::may_install() && !package::is_preferred_offered() {
+            needs::refresh()?;
+        }
         match Kernel::download() {
-            // Package lists go out of date: a package that they name is gone when its successor comes.
             Err(_) if needs::may_install() => {
                 needs::refresh()?;
                 Kernel::download()
             }
             result => result,
         }
+        .or_else(|error| cached.ok_or(error))
+    }
+
+    /// Whether it is of the series that guests are made for.
+    fn is_preferred(&self) -> bool {
+        let release = fs::read_link(&self.dir).unwrap_or_default();
+        release.to_string_lossy().starts_with(package::PREFERRED_SERIES)
     }
 
     fn download() -> Result<Kernel, Error> {

@@ -9,8 +9,16 @@ use crate::{needs, tool};
 /// The names under which Debian's releases offer the newest 6.12 cloud kernel. Each depends on the real package.
 const META_PACKAGES: [&str; 2] = ["linux-image-6.12-cloud-amd64", "linux-image-cloud-amd64"];
 
+/// How releases of the first of them begin.
+pub const PREFERRED_SERIES: &str = "6.12.";
+
 /// Real packages are called this plus the kernel's release.
 const PREFIX: &str = "linux-image-";
+
+/// Whether the package lists offer the series that guests are made for.
+pub fn is_preferred_offered() -> bool {
+    needs::is_offered(META_PACKAGES[0])
+}
 
 /// The name of the newest package.
 pub fn newest() -> Result<String, Error> {

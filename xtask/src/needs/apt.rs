@@ -48,7 +48,7 @@ pub fn download(name: &str, dir: &Path) -> Result<(), Error> {
 }
 
 /// Whether the package lists offer `name`.
-fn is_offered(name: &str) -> bool {
+pub fn is_offered(name: &str) -> bool {
     let output = Command::new("apt-cache").args(["policy", name]).env("LC_ALL", "C").output();
     output.is_ok_and(|output| {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
