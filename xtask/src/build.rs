@@ -5,12 +5,10 @@ use std::process::Command;
 
 use serde::Deserialize;
 
+use crate::arch::Arch;
 use crate::error::Error;
-use crate::needs::{self, BARE, MUSL};
+use crate::needs;
 use crate::tool;
-
-/// The host triple whose C library can be linked statically too, where the musl target can't be had.
-const GNU: &str = "x86_64-unknown-linux-gnu";
 
 /// The binaries of a container's host, all in one folder.
 #[derive(Debug)]
@@ -27,9 +25,9 @@ impl Binaries {
     /// Builds them, static and optimized.
     pub fn build() -> Result<Binaries, Error> {
         // Without a network there may be no musl target; the host's own C library then is linked in.
-        let (target, flags) = match needs::add_target(MUSL) {
-            Ok(()) => (MUSL, ""),
-            Err(_) => (GNU, "-C target-feature=+crt-static"),
+        let (target, flags) = match needs::add_target(Arch::NATIVE.musl()) {
+            Ok(()) => (Arch::NATIVE.musl(), ""),
+            Err(_) => (Arch::NATIVE.gnu(), "-C target-feature=+crt-static"),
         };
         let mut command = cargo(&["build", "--release", "--target", target]);
         for package in ["bulkhead-runtime", "bulkhead-hypervisor", "bulkhead-guest-init"] {
@@ -56,13 +54,14 @@ impl Binaries {
 /// Where [`Binaries::build`] puts them, beside this program's own folder. They may not be there yet.
 pub fn last_folder() -> PathBuf {
     let target = tool::own_path().ancestors().nth(2).unwrap_or(Path::new("target"));
-    target.join(MUSL).join("release")
+    target.join(Arch::NATIVE.musl()).join("release")
 }
 
 /// Builds the bare guest.
 pub fn bare_guest() -> Result<PathBuf, Error> {
-    needs::add_target(BARE)?;
-    let arguments = ["build", "--release", "--target", BARE, "--package", "bulkhead-bare-guest"];
+    let target = Arch::NATIVE.bare();
+    needs::add_target(target)?;
+    let arguments = ["build", "--release", "--target", target, "--package", "bulkhead-bare-guest"];
     let output = tool::run("building the bare guest", &mut cargo(&arguments))?;
     executable(&executables(&output), "bare-guest")
 }

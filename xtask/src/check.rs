@@ -1,10 +1,11 @@
 //! `cargo xtask check`: what this machine can do, and the way to get what it lacks.
 
+use crate::arch::Arch;
 use crate::build::Binaries;
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::kvm::Kvm;
-use crate::needs::{self, BARE, MUSL, Program};
+use crate::needs::{self, Program};
 
 /// A line of the table.
 struct Row {
@@ -24,7 +25,12 @@ pub fn run() -> Result<u8, Error> {
         remedy: String::new(),
     }];
     rows.extend(needs::all().map(program));
-    rows.extend([target(MUSL, "static binaries"), target(BARE, "bare guest"), kernel()?, kvm()]);
+    rows.extend([
+        target(Arch::NATIVE.musl(), "static binaries"),
+        target(Arch::NATIVE.bare(), "bare guest"),
+        kernel()?,
+        kvm(),
+    ]);
     print!("{}", table(&rows));
     Ok(0)
 }

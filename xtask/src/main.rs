@@ -1,5 +1,6 @@
 //! Build, fetch, run, test and bench: the only entry point a person needs.
 
+mod arch;
 mod bench;
 mod build;
 mod cache;

@@ -6,4 +6,4 @@ mod rust;
 
 pub use apt::{download, first_offered, is_offered, may_install, refresh};
 pub use program::{BUSYBOX, DPKG_DEB, HOST, Program, QEMU, STRACE, VIRTIOFSD, all, provide};
-pub use rust::{BARE, MUSL, add_target, has_target};
+pub use rust::{add_target, has_target};

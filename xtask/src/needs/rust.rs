@@ -5,11 +5,6 @@ use std::process::Command;
 use crate::error::Error;
 use crate::tool;
 
-/// Static Linux binaries.
-pub const MUSL: &str = "x86_64-unknown-linux-musl";
-/// The bare guest: no operating system, no red zone, no SSE.
-pub const BARE: &str = "x86_64-unknown-none";
-
 /// Whether the standard library (or core) for `target` is installed.
 pub fn has_target(target: &str) -> bool {
     let arguments = ["--print", "target-libdir", "--target", target];

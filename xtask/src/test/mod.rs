@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use crate::arch::Arch;
 use crate::build::{self, Binaries};
 use crate::error::Error;
 use crate::kernel::Kernel;
@@ -137,7 +138,7 @@ fn formatting() -> Result<Ran, Error> {
 fn lints() -> Result<Ran, Error> {
     let here = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     let package =
-        ["clippy", "--package", "bulkhead-bare-guest", "--target", needs::BARE, "--quiet"];
+        ["clippy", "--package", "bulkhead-bare-guest", "--target", Arch::NATIVE.bare(), "--quiet"];
     let guest = [&package[..], &["--", "-D", "warnings"]].concat();
     for arguments in [&here[..], &guest] {
         tool::run("looking for lints", &mut build::bare_cargo(arguments))?;
