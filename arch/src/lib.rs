@@ -4,4 +4,16 @@
 //! bytes, so that the tables of each machine are tested wherever the tests run, whatever the
 //! architecture of the host.
 
+pub mod aarch64;
 pub mod x86_64;
+
+/// One virtio-mmio device in the address space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VirtioSlot {
+    /// Guest physical address of its registers.
+    pub base: u64,
+    /// Size of its registers.
+    pub len: u64,
+    /// Its interrupt: edge-triggered, active high.
+    pub gsi: u32,
+}

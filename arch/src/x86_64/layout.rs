@@ -14,6 +14,7 @@
 //! 0x1_0000_0000  the rest of RAM, when there is more than 3 GiB
 //! ```
 
+use crate::VirtioSlot;
 use std::ops::Range;
 
 /// End of RAM below 4 GiB at most, and start of the MMIO gap.
@@ -102,17 +103,6 @@ const VIRTIO_FIRST_GSI: u32 = 5;
 
 /// Most vCPUs of a machine.
 pub const MAX_CPUS: u32 = 32;
-
-/// One virtio-mmio device in the address space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VirtioSlot {
-    /// Guest physical address of its registers.
-    pub base: u64,
-    /// Size of its registers.
-    pub len: u64,
-    /// Its interrupt: edge-triggered, active high.
-    pub gsi: u32,
-}
 
 /// Slot `n` of the virtio-mmio devices; `None` past the last.
 ///

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
-use arch::x86_64::layout::{self, VirtioSlot};
+use arch::VirtioSlot;
+use arch::x86_64::layout;
 use arch::x86_64::regs::{self, CpuStart};
 use arch::x86_64::{acpi, reset_vector};
 use boot::cmdline::Cmdline;

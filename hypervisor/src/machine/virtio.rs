@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arch::x86_64::layout::{self, VirtioSlot};
+use arch::VirtioSlot;
+use arch::x86_64::layout;
 use devices::virtio::VirtioDevice;
 use devices::virtio::block::Block;
 use devices::virtio::mmio::{Mmio, QUEUE_NOTIFY};

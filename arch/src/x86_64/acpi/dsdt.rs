@@ -4,7 +4,8 @@
 //! As few as possible: each costs the guest time at boot. There is no PCI root, no keyboard
 //! controller (Linux resets by the FADT's register) and no processor object (the MADT is enough).
 
-use super::super::layout::{self, VirtioSlot};
+use super::super::layout;
+use crate::VirtioSlot;
 use acpi_tables::aml::{
     Device, EISAName, IO, Interrupt, Memory32Fixed, Name, Package, Path, ResourceTemplate, Scope,
 };

@@ -9,7 +9,8 @@ mod madt;
 #[cfg(test)]
 mod tests;
 
-use super::layout::{self, VirtioSlot};
+use super::layout;
+use crate::VirtioSlot;
 use acpi_tables::Aml;
 use acpi_tables::rsdp::Rsdp;
 use acpi_tables::xsdt::XSDT;
