@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use clap::Args;
 use serde::Deserialize;
 
 use crate::arch::Arch;
@@ -22,22 +23,10 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Builds them, static and optimized.
-    pub fn build() -> Result<Binaries, Error> {
-        // Without a network there may be no musl target; the host's own C library then is linked in.
-        let (target, flags) = match needs::add_target(Arch::NATIVE.musl()) {
-            Ok(()) => (Arch::NATIVE.musl(), ""),
-            Err(_) => (Arch::NATIVE.gnu(), "-C target-feature=+crt-static"),
-        };
-        let mut command = cargo(&["build", "--release", "--target", target]);
-        for package in ["bulkhead-runtime", "bulkhead-hypervisor", "bulkhead-guest-init"] {
-            command.args(["--package", package]);
-        }
-        if !flags.is_empty() {
-            command.env("RUSTFLAGS", flags);
-        }
-        let output = tool::run("building bulkhead", &mut command)?;
-        let executables = executables(&output);
+    /// Builds them for `arch`, static and optimized.
+    pub fn build(arch: Arch) -> Result<Binaries, Error> {
+        let packages = ["bulkhead-runtime", "bulkhead-hypervisor", "bulkhead-guest-init"];
+        let executables = static_executables(arch, &packages)?;
         Ok(Binaries {
             bulkhead: executable(&executables, "bulkhead")?,
             vmm: executable(&executables, "bulkhead-vmm")?,
@@ -51,29 +40,67 @@ impl Binaries {
     }
 }
 
-/// Where [`Binaries::build`] puts them, beside this program's own folder. They may not be there yet.
-pub fn last_folder() -> PathBuf {
-    let target = tool::own_path().ancestors().nth(2).unwrap_or(Path::new("target"));
-    target.join(Arch::NATIVE.musl()).join("release")
+/// This program for `arch`, to be run in the emulated host.
+pub fn xtask(arch: Arch) -> Result<PathBuf, Error> {
+    if arch == Arch::NATIVE {
+        return Ok(tool::own_path().to_owned());
+    }
+    executable(&static_executables(arch, &["xtask"])?, "xtask")
 }
 
-/// Builds the bare guest.
-pub fn bare_guest() -> Result<PathBuf, Error> {
-    let target = Arch::NATIVE.bare();
+/// Builds the binaries of `packages` for `arch`, static and optimized.
+fn static_executables(arch: Arch, packages: &[&str]) -> Result<Vec<Executable>, Error> {
+    // Without a network there may be no musl target; the host's own C library then is linked in.
+    let (target, flags) = match needs::add_target(arch.musl()) {
+        Err(_) if arch == Arch::NATIVE => (arch.gnu(), "-C target-feature=+crt-static"),
+        result => result.map(|()| (arch.musl(), ""))?,
+    };
+    let mut command = cargo(&["build", "--release", "--target", target]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    if !flags.is_empty() {
+        command.env("RUSTFLAGS", flags);
+    }
+    let output =
+        tool::run(&format!("building {} for {target}", packages.join(", ")), &mut command)?;
+    Ok(executables(&output))
+}
+
+/// Where [`Binaries::build`] puts them, beside this program's own folder. They may not be there yet.
+pub fn last_folder(arch: Arch) -> PathBuf {
+    let target = tool::own_path().ancestors().nth(2).unwrap_or(Path::new("target"));
+    target.join(arch.musl()).join("release")
+}
+
+/// Builds the bare guest for `arch`.
+pub fn bare_guest(arch: Arch) -> Result<PathBuf, Error> {
+    let target = arch.bare();
     needs::add_target(target)?;
     let arguments = ["build", "--release", "--target", target, "--package", "bulkhead-bare-guest"];
     let output = tool::run("building the bare guest", &mut cargo(&arguments))?;
     executable(&executables(&output), "bare-guest")
 }
 
-/// Builds all and says where it is.
-pub fn run() -> Result<u8, Error> {
-    let binaries = Binaries::build()?;
-    let bare_guest = bare_guest()?;
-    for path in [&binaries.bulkhead, &binaries.vmm, &binaries.guest_init, &bare_guest] {
-        println!("{}", path.display());
+/// Build the static release binaries and the bare guest, and say where they are
+#[derive(Args)]
+pub struct BuildArgs {
+    /// The architecture to build for
+    #[arg(long, value_enum, value_name = "ARCH", default_value_t = Arch::NATIVE)]
+    target: Arch,
+}
+
+impl BuildArgs {
+    /// Builds all.
+    pub fn run(self) -> Result<u8, Error> {
+        let Binaries { bulkhead, vmm, guest_init } = Binaries::build(self.target)?;
+        let mut paths = vec![bulkhead, vmm, guest_init, bare_guest(self.target)?];
+        if self.target != Arch::NATIVE {
+            paths.push(xtask(self.target)?);
+        }
+        paths.iter().for_each(|path| println!("{}", path.display()));
+        Ok(0)
     }
-    Ok(0)
 }
 
 /// Cargo in this workspace.

@@ -63,12 +63,13 @@ fn kernel() -> Result<Row, Error> {
 }
 
 fn kvm() -> Row {
-    let (found, remedy) = match Binaries::build().and_then(|binaries| Kvm::probe(&binaries.vmm)) {
-        Ok(Kvm::Linux) => ("runs Linux".to_owned(), ""),
-        Ok(Kvm::Bare(why)) => (format!("bare guest only: {why}"), "the emulated host is used"),
-        Ok(Kvm::None(why)) => (format!("none: {why}"), "the emulated host is used"),
-        Err(error) => (format!("unknown: {error}"), "mend the build"),
-    };
+    let (found, remedy) =
+        match Binaries::build(Arch::NATIVE).and_then(|binaries| Kvm::probe(&binaries.vmm)) {
+            Ok(Kvm::Linux) => ("runs Linux".to_owned(), ""),
+            Ok(Kvm::Bare(why)) => (format!("bare guest only: {why}"), "the emulated host is used"),
+            Ok(Kvm::None(why)) => (format!("none: {why}"), "the emulated host is used"),
+            Err(error) => (format!("unknown: {error}"), "mend the build"),
+        };
     Row { need: "KVM".to_owned(), purpose: "guests", found, remedy: remedy.to_owned() }
 }
 

@@ -37,8 +37,7 @@ enum Command {
     Test(test::TestArgs),
     Bench(bench::BenchArgs),
     Host(host::cli::HostArgs),
-    /// Build the static release binaries and the bare guest, and say where they are
-    Build,
+    Build(build::BuildArgs),
     #[command(name = host::AGENT_COMMAND, hide = true)]
     HostAgent,
     #[command(name = run::bare::INNER_COMMAND, hide = true)]
@@ -59,7 +58,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => arguments.run(),
         Command::Bench(arguments) => arguments.run(),
         Command::Host(arguments) => arguments.run(),
-        Command::Build => build::run(),
+        Command::Build(arguments) => arguments.run(),
         Command::HostAgent => host::agent::run(),
         Command::BareGuest(arguments) => arguments.run(),
         Command::BenchInside(arguments) => arguments.run(),

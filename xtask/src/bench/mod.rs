@@ -20,6 +20,7 @@ use std::time::Duration;
 use boot::cpio;
 use clap::Args;
 
+use crate::arch::Arch;
 use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::{self, Host, Options, Stdio};
@@ -55,13 +56,13 @@ impl BenchArgs {
     /// Measures and prints the table; a figure that misses its goal is no failure.
     pub fn run(self) -> Result<u8, Error> {
         needs::provide(&[&needs::STRACE])?;
-        let mut vmms = vec![Vmm { kind: Kind::Bulkhead, path: Binaries::build()?.vmm }];
+        let mut vmms = vec![Vmm { kind: Kind::Bulkhead, path: Binaries::build(Arch::NATIVE)?.vmm }];
         for peer in self.peer {
             let path =
                 peer.path.canonicalize().doing(|| format!("find {}", peer.path.display()))?;
             vmms.push(Vmm { path, ..peer });
         }
-        let programs = build::bare_guest()?;
+        let programs = build::bare_guest(Arch::NATIVE)?;
         let doing = || "make a temporary folder".to_owned();
         let dir = tempfile::tempdir().doing(doing)?;
         let initramfs = dir.path().join("initramfs");

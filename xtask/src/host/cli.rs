@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Host, Options, Process, Stdio, terminal};
+use crate::arch::Arch;
 use crate::build;
 use crate::error::{Doing, Error};
 
@@ -72,7 +73,7 @@ pub fn process(arguments: Vec<OsString>) -> Result<Process, Error> {
     environment.retain(|(key, _)| key != RUNTIME_DIR.0);
     environment.push((RUNTIME_DIR.0.into(), RUNTIME_DIR.1.into()));
     if let Some((_, path)) = environment.iter_mut().find(|(key, _)| key == "PATH") {
-        *path = join(&build::last_folder(), path);
+        *path = join(&build::last_folder(Arch::NATIVE), path);
     }
     Ok(Process {
         arguments,

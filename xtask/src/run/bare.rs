@@ -14,6 +14,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use super::{Accel, Way, choose};
+use crate::arch::Arch;
 use crate::build::{self, Binaries};
 use crate::child::spawn_bound;
 use crate::error::{Doing, Error};
@@ -40,8 +41,8 @@ pub struct InnerArgs {
 
 /// Runs it, here if there is any KVM, otherwise in the emulated host.
 pub fn run(accel: Accel) -> Result<u8, Error> {
-    let binaries = Binaries::build()?;
-    let kernel = build::bare_guest()?;
+    let binaries = Binaries::build(Arch::NATIVE)?;
+    let kernel = build::bare_guest(Arch::NATIVE)?;
     let any_kvm = |kvm: &Kvm| !matches!(kvm, Kvm::None(_));
     let (way, line) = choose(accel, &binaries, any_kvm)?;
     eprintln!("{line}");

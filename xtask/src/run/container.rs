@@ -5,6 +5,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
 
 use super::{RunArgs, Way, choose, demo};
+use crate::arch::Arch;
 use crate::build::Binaries;
 use crate::error::{Doing, Error};
 use crate::host::{self, Options};
@@ -19,7 +20,7 @@ const HOST_MEMORY_MIB: u32 = 1024;
 
 /// Runs it; the exit status is the entrypoint's.
 pub fn run(arguments: &RunArgs) -> Result<u8, Error> {
-    let binaries = Binaries::build()?;
+    let binaries = Binaries::build(Arch::NATIVE)?;
     // `bulkhead` finds it in the cache.
     Kernel::provide()?;
     let flags = flags(arguments)?;

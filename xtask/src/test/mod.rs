@@ -60,8 +60,8 @@ impl TestArgs {
 
     fn run_all(&self, total: &Mutex<Tally>) -> Result<(), Error> {
         needs::provide(&needs::all().collect::<Vec<_>>())?;
-        let binaries = Binaries::build()?;
-        let bare_guest = build::bare_guest()?;
+        let binaries = Binaries::build(Arch::NATIVE)?;
+        let bare_guest = build::bare_guest(Arch::NATIVE)?;
         let kernel = Kernel::provide()?.image();
         let kvm = Kvm::probe(&binaries.vmm)?;
         let place = Place::new(&binaries, &kernel, &bare_guest, kvm.obstacle());
