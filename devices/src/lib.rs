@@ -7,7 +7,7 @@
 //!
 //! | module | what it models |
 //! |---|---|
-//! | [`legacy`] | the fixed devices of a PC: serial port, clock, keyboard controller, ACPI power registers |
+//! | [`legacy`] | the fixed devices: a PC's serial port, clock, keyboard controller and ACPI power registers; an Arm machine's UART and clock |
 //! | [`virtio`] | the virtqueue, the memory-mapped transport, and the devices behind it |
 
 pub mod legacy;

@@ -1,4 +1,6 @@
-//! The fixed devices of a PC that a kernel still expects, each behind a few byte-wide registers.
+//! The fixed devices of both machines, those that are always there and at the same place.
+//!
+//! The PC's are behind byte-wide ports, and a kernel has expected them ever since 1981:
 //!
 //! | module | what | where on the x86_64 machine |
 //! |---|---|---|
@@ -6,11 +8,27 @@
 //! | [`rtc`] | MC146818 clock with its CMOS memory | ports 0x70 and 0x71, IRQ 8 |
 //! | [`i8042`] | keyboard controller, without a keyboard: reset and A20 | ports 0x60 to 0x64 |
 //! | [`acpi_power`] | sleep and reset registers of hardware-reduced ACPI | ports 0x600 to 0x602 |
+//!
+//! The Arm machine's are PrimeCells, behind words in memory; the device tree says where:
+//!
+//! | module | what | where on the aarch64 machine |
+//! |---|---|---|
+//! | [`pl011`] | UART: the console | 4 KiB at 0x0900_0000, SPI 1 |
+//! | [`pl031`] | clock | 4 KiB at 0x0901_0000, SPI 2 |
+//!
+//! The host treats the two consoles alike as a [`uart::Uart`], and the two clocks as a [`clock::RealTimeClock`].
 
 pub mod acpi_power;
+pub mod clock;
 pub mod i8042;
+pub mod pl011;
+pub mod pl031;
 pub mod rtc;
 pub mod serial;
+pub mod uart;
+
+mod output;
+mod primecell;
 
 use crate::Outcome;
 

@@ -5,6 +5,7 @@ use std::sync::{Mutex, TryLockError};
 use std::time::Duration;
 
 use devices::legacy::serial::{INPUT_CAPACITY, Serial};
+use devices::legacy::uart::Uart;
 use rustix::io::Errno;
 
 use crate::event::{Poll, Source};

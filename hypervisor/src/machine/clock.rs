@@ -4,7 +4,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime};
 
-use devices::legacy::rtc::{Clock, Rtc};
+use devices::legacy::clock::{Clock, RealTimeClock};
+use devices::legacy::rtc::Rtc;
 use devices::{Outcome, Registers};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,

@@ -7,6 +7,7 @@ use devices::legacy::acpi_power::AcpiPower;
 use devices::legacy::i8042::I8042;
 use devices::legacy::rtc::Rtc;
 use devices::legacy::serial::Serial;
+use devices::legacy::uart::Uart;
 
 use super::clock::{HostClock, TimedRtc};
 use crate::bus::Bus;

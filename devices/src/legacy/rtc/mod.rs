@@ -25,6 +25,7 @@ mod tests;
 
 use std::time::Duration;
 
+use super::clock::{Clock, RealTimeClock, unix_seconds, until};
 use super::{read_bytes, write_bytes};
 use crate::{Device, Interrupt, Outcome, Registers, RestoreError};
 use alarm::Alarm;
@@ -79,12 +80,6 @@ const REG_D_VALID: u8 = 1 << 7;
 
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
 
-/// Where the time of day comes from.
-pub trait Clock: Send {
-    /// Time since 1970-01-01T00:00:00Z. It may be set, and so jump, like any time of day.
-    fn since_epoch(&self) -> Duration;
-}
-
 /// The clock.
 pub struct Rtc {
     state: RtcState,
@@ -95,49 +90,15 @@ pub struct Rtc {
 impl Rtc {
     /// A clock that shows `clock`'s time, in UTC.
     pub fn new(clock: Box<dyn Clock>, irq: Box<dyn Interrupt>) -> Self {
-        let state = RtcState::at(unix_seconds(clock.since_epoch()));
+        let state = RtcState::at(unix_seconds(&*clock));
         Self { state, clock, irq }
-    }
-
-    /// Takes notice of the time that went by: sets the flags of register C, and interrupts if they are enabled. Call it when
-    /// [`next_event`](Self::next_event) has passed, and whenever the host's clock was set.
-    pub fn tick(&mut self) {
-        if self.state.is_set_mode() {
-            return;
-        }
-        let now = self.now();
-        let last = std::mem::replace(&mut self.state.last_update, now);
-        if now > last {
-            let mut flags = REG_B_UPDATE;
-            if self.alarm().next_after(last).is_some_and(|match_| match_ <= now) {
-                flags |= REG_B_ALARM;
-            }
-            self.with_edge(|state| state.flags |= flags);
-        }
-    }
-
-    /// How long from now [`tick`](Self::tick) has an interrupt to send; `None`: not before the guest does something.
-    pub fn next_event(&self) -> Option<Duration> {
-        let state = &self.state;
-        if state.is_set_mode() || state.interrupt_pending() {
-            return None;
-        }
-        let now = self.now();
-        let update = (state.register_b & REG_B_UPDATE != 0).then_some(now + 1);
-        let alarm = (state.register_b & REG_B_ALARM != 0)
-            .then(|| self.alarm().next_after(now.min(state.last_update)))
-            .flatten();
-        let next = [update, alarm].into_iter().flatten().min()?;
-        let fraction = Duration::from_nanos(self.clock.since_epoch().subsec_nanos().into());
-        let whole = u64::try_from(next - now).unwrap_or(0);
-        Some(Duration::from_secs(whole).saturating_sub(fraction))
     }
 
     /// The time that the guest's clock shows.
     fn now(&self) -> i64 {
         match self.state.held {
             Some(_) => self.state.last_update,
-            None => unix_seconds(self.clock.since_epoch()) + self.state.offset,
+            None => unix_seconds(&*self.clock) + self.state.offset,
         }
     }
 
@@ -249,14 +210,41 @@ impl Rtc {
             second: format.decode(second),
         };
         let time = date.to_unix();
-        self.state.offset = time - unix_seconds(self.clock.since_epoch());
+        self.state.offset = time - unix_seconds(&*self.clock);
         self.state.last_update = time;
     }
 }
 
-/// Whole seconds; a host clock millions of years ahead stops there.
-fn unix_seconds(since_epoch: Duration) -> i64 {
-    since_epoch.as_secs().min(state::SECONDS_LIMIT.unsigned_abs()) as i64
+impl RealTimeClock for Rtc {
+    /// Sets the flags of register C, and interrupts if they are enabled.
+    fn tick(&mut self) {
+        if self.state.is_set_mode() {
+            return;
+        }
+        let now = self.now();
+        let last = std::mem::replace(&mut self.state.last_update, now);
+        if now > last {
+            let mut flags = REG_B_UPDATE;
+            if self.alarm().next_after(last).is_some_and(|match_| match_ <= now) {
+                flags |= REG_B_ALARM;
+            }
+            self.with_edge(|state| state.flags |= flags);
+        }
+    }
+
+    fn next_event(&self) -> Option<Duration> {
+        let state = &self.state;
+        if state.is_set_mode() || state.interrupt_pending() {
+            return None;
+        }
+        let now = self.now();
+        let update = (state.register_b & REG_B_UPDATE != 0).then_some(now + 1);
+        let alarm = (state.register_b & REG_B_ALARM != 0)
+            .then(|| self.alarm().next_after(now.min(state.last_update)))
+            .flatten();
+        let next = [update, alarm].into_iter().flatten().min()?;
+        Some(until(&*self.clock, now, next))
+    }
 }
 
 impl Registers for Rtc {

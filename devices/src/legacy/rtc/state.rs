@@ -7,9 +7,8 @@ use super::{
     TIME,
 };
 use crate::RestoreError;
+use crate::legacy::clock::SECONDS_LIMIT;
 
-/// No clock shows a time further than this from 1970: a few million years.
-pub(super) const SECONDS_LIMIT: i64 = 1 << 47;
 /// Divider on, rate 1024 Hz: what a PC's firmware leaves behind.
 const REG_A_AT_POWER_ON: u8 = 0x26;
 /// Register B: periodic, alarm and update interrupts, square wave; what a reset takes away.

@@ -1,30 +1,7 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::Counter;
-
-/// A clock that only tests move.
-#[derive(Clone)]
-struct Hand(Arc<AtomicU64>);
-
-impl Hand {
-    fn at(seconds: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(seconds * 1_000_000_000)))
-    }
-
-    fn advance(&self, by: Duration) {
-        self.0.fetch_add(by.as_nanos() as u64, Ordering::SeqCst);
-    }
-}
-
-impl Clock for Hand {
-    fn since_epoch(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::SeqCst))
-    }
-}
+use crate::testing::{Counter, Hand};
 
 struct Bench {
     rtc: Rtc,
@@ -37,7 +14,11 @@ const NOW: u64 = 1_795_458_615;
 
 impl Bench {
     fn new() -> Self {
-        let (hand, irq) = (Hand::at(NOW), Counter::default());
+        Self::with(Hand::at(NOW))
+    }
+
+    fn with(hand: Hand) -> Self {
+        let irq = Counter::default();
         Self { rtc: Rtc::new(Box::new(hand.clone()), Box::new(irq.clone())), hand, irq }
     }
 
@@ -181,7 +162,7 @@ fn an_alarm_that_was_slept_through_rings_late() {
 fn a_host_clock_that_is_set_back_rings_nothing() {
     let mut b = Bench::new();
     b.put(REG_B, REG_B_24_HOUR | REG_B_ALARM | REG_B_UPDATE);
-    b.hand.0.fetch_sub(3_600_000_000_000, Ordering::SeqCst);
+    b.hand.set_back(Duration::from_secs(3600));
     b.rtc.tick();
     assert_eq!(b.irq.count(), 0);
     assert_eq!(b.rtc.next_event(), Some(Duration::from_secs(1)));
@@ -273,11 +254,8 @@ proptest! {
             }
             if i == cut {
                 let saved = serde_json::to_string(&original.rtc.save()).unwrap();
-                let mut new = Bench::new();
-                new.hand.0.store(original.hand.0.load(Ordering::SeqCst), Ordering::SeqCst);
+                let mut new = Bench::with(original.hand.clone());
                 new.rtc.restore(&serde_json::from_str(&saved).unwrap()).unwrap();
-                new.hand = original.hand.clone();
-                new.rtc.clock = Box::new(original.hand.clone());
                 copy = Some(new);
             }
             let want = original.take(step);

@@ -1,8 +1,7 @@
 //! 16550A serial port: the guest's console.
 //!
 //! The transmitter is infinitely fast: a byte written to the holding register is out at once, so the register is
-//! always empty again. The receiver has a bounded buffer that the host fills with [`Serial::enqueue`]; while the buffer is
-//! full, the host keeps its input, so nothing that a person types or pipes in gets lost.
+//! always empty again. The receiver has a bounded buffer that the host fills ([`Uart`]).
 //!
 //! Interrupt causes and how each goes away (PC16550D datasheet, table IV, highest priority first):
 //!
@@ -16,7 +15,6 @@
 //! An edge goes out whenever an enabled cause appears. A driver on an edge-triggered line reads causes until none is
 //! left, so an edge that comes while it does so is merely superfluous.
 
-mod output;
 mod registers;
 #[cfg(test)]
 mod tests;
@@ -26,8 +24,9 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
+use super::output::Output;
+use super::uart::Uart;
 use crate::{Device, Interrupt, Outcome, Registers, RestoreError};
-use output::Output;
 use registers::*;
 
 /// How many bytes of input wait for the guest.
@@ -84,26 +83,6 @@ impl Serial {
     /// byte, as an unconnected cable would; one that is closed loses all that follows.
     pub fn new(out: Box<dyn Write + Send>, irq: Box<dyn Interrupt>) -> Self {
         Self { state: SerialState::default(), output: Output::new(out), irq, drained: None }
-    }
-
-    /// Has `wake` raised whenever the guest has emptied the input buffer: time to call [`enqueue`](Self::enqueue) again.
-    pub fn on_input_drained(&mut self, wake: Box<dyn Interrupt>) {
-        self.drained = Some(wake);
-    }
-
-    /// Takes as much of `bytes` as fits, and says how much that was.
-    pub fn enqueue(&mut self, bytes: &[u8]) -> usize {
-        let taken = bytes.len().min(self.input_room());
-        self.state.input.extend(&bytes[..taken]);
-        if taken > 0 && self.causes() & IER_RECEIVED != 0 {
-            self.irq.raise();
-        }
-        taken
-    }
-
-    /// How many bytes [`enqueue`](Self::enqueue) takes now: none in loopback, when the line is cut off.
-    pub fn input_room(&self) -> usize {
-        if self.in_loopback() { 0 } else { INPUT_CAPACITY.saturating_sub(self.state.input.len()) }
     }
 
     fn in_loopback(&self) -> bool {
@@ -271,6 +250,25 @@ impl Registers for Serial {
             self.tell_changes(causes, room);
             Outcome::Continue
         })
+    }
+}
+
+impl Uart for Serial {
+    fn enqueue(&mut self, bytes: &[u8]) -> usize {
+        let taken = bytes.len().min(self.input_room());
+        self.state.input.extend(&bytes[..taken]);
+        if taken > 0 && self.causes() & IER_RECEIVED != 0 {
+            self.irq.raise();
+        }
+        taken
+    }
+
+    fn input_room(&self) -> usize {
+        if self.in_loopback() { 0 } else { INPUT_CAPACITY.saturating_sub(self.state.input.len()) }
+    }
+
+    fn on_input_drained(&mut self, wake: Box<dyn Interrupt>) {
+        self.drained = Some(wake);
     }
 }
 

@@ -1,25 +1,9 @@
 use std::io::{self, ErrorKind};
-use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::Counter;
-
-/// An output that tests can look at.
-#[derive(Clone, Default)]
-struct Screen(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Screen {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::testing::{Counter, Screen};
 
 /// An output that answers with the given results in turn, and counts how often it was asked.
 struct Failing(Vec<io::Result<usize>>, Counter);
@@ -44,7 +28,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let (screen, irq, drained) = (Screen::default(), Counter::default(), Counter::default());
+        Self::with(Screen::default())
+    }
+
+    fn with(screen: Screen) -> Self {
+        let (irq, drained) = (Counter::default(), Counter::default());
         let mut serial = Serial::new(Box::new(screen.clone()), Box::new(irq.clone()));
         serial.on_input_drained(Box::new(drained.clone()));
         Self { serial, screen, irq, drained }
@@ -61,7 +49,7 @@ impl Bench {
     }
 
     fn screen(&self) -> Vec<u8> {
-        self.screen.0.lock().unwrap().clone()
+        self.screen.shows()
     }
 }
 
@@ -281,9 +269,8 @@ proptest! {
         for (i, step) in steps.iter().enumerate() {
             if i == cut {
                 let saved = serde_json::to_string(&original.serial.save()).unwrap();
-                let mut new = Bench::new();
+                let mut new = Bench::with(Screen::showing(original.screen()));
                 new.serial.restore(&serde_json::from_str(&saved).unwrap()).unwrap();
-                *new.screen.0.lock().unwrap() = original.screen();
                 copy = Some(new);
             }
             let want = original.take(step);

@@ -1,0 +1,19 @@
+//! A UART as the host sees it: the far end of its line, which is the guest's console.
+
+use crate::{Interrupt, Registers};
+
+/// The receiving half of a UART; the sending half goes to the output it was built with.
+///
+/// Its buffer is bounded. What does not fit stays with the host, so nothing that a person types or pipes in gets lost.
+pub trait Uart: Registers {
+    /// Takes as much of `bytes` as fits, and says how much that was.
+    fn enqueue(&mut self, bytes: &[u8]) -> usize;
+
+    /// How many bytes [`enqueue`](Self::enqueue) takes now: none while the guest has cut off the line or not yet switched on
+    /// the receiver.
+    fn input_room(&self) -> usize;
+
+    /// Has `wake` raised whenever the guest has emptied the input buffer, or reconnected an empty one: time to call
+    /// [`enqueue`](Self::enqueue) again.
+    fn on_input_drained(&mut self, wake: Box<dyn Interrupt>);
+}
