@@ -1,4 +1,5 @@
-//! The two machines as data: memory maps, page tables, register values, CPUID, ACPI tables.
+//! The two machines as data: memory maps, page tables, register values, CPUID, ACPI tables, device
+//! tree.
 //!
 //! Nothing here opens a file or talks to KVM. Every function takes numbers and gives numbers or
 //! bytes, so that the tables of each machine are tested wherever the tests run, whatever the

@@ -1,5 +1,7 @@
 //! The interrupt controller that KVM emulates: where its parts are, and how it counts.
 
+use std::fmt;
+
 /// The version of the GIC, which is the host's to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gic {
@@ -16,6 +18,15 @@ impl Gic {
             Gic::V2 => 8,
             Gic::V3 => super::layout::MAX_CPUS,
         }
+    }
+}
+
+impl fmt::Display for Gic {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Gic::V2 => "GICv2",
+            Gic::V3 => "GICv3",
+        })
     }
 }
 

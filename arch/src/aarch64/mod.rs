@@ -4,6 +4,7 @@
 //! virtio-mmio slots. No PCI, no firmware: the VMM puts the vCPU where a boot loader would have
 //! left it, and PSCI, which KVM answers, powers off and resets.
 
+pub mod fdt;
 pub mod gic;
 pub mod ipa;
 pub mod layout;

@@ -53,13 +53,14 @@ pub static STRACE: Program = on_path("strace", "benchmark", &["strace"]);
 pub static HOST: [&Program; 3] = [&QEMU, &VIRTIOFSD, &BUSYBOX];
 
 /// What only tests use: makers of images, and judges of what we make.
-pub static TESTS: [Program; 9] = [
+pub static TESTS: [Program; 10] = [
     on_path("umoci", "tests", &["umoci"]),
     on_path("skopeo", "tests", &["skopeo"]),
     on_path("fsck.erofs", "tests", &["erofs-utils"]),
     on_path("mke2fs", "scratch disks", &["e2fsprogs"]),
     on_path("cpio", "tests", &["cpio"]),
     on_path("iasl", "tests", &["acpica-tools"]),
+    on_path("dtc", "tests", &["device-tree-compiler"]),
     on_path("xz", "tests", &["xz-utils"]),
     on_path("zstd", "tests", &["zstd"]),
     on_path("lz4", "tests", &["lz4"]),
