@@ -125,7 +125,7 @@ fn kernel() -> Option<PathBuf> {
         let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
         let cache =
             cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-        Some(cache.join("bulkhead/kernels/default/vmlinux"))
+        Some(cache.join("bulkhead/kernels").join(std::env::consts::ARCH).join("vmlinux"))
     };
     named.or_else(fetched).filter(|path| path.is_file())
 }

@@ -17,6 +17,22 @@ impl Arch {
     pub const NATIVE: Arch =
         if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 };
 
+    /// As the kernel (`uname -m`) and [`std::env::consts::ARCH`] have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Arch::X86_64 => "x86_64",
+            Arch::Aarch64 => "aarch64",
+        }
+    }
+
+    /// As Debian has it.
+    pub fn debian(self) -> &'static str {
+        match self {
+            Arch::X86_64 => "amd64",
+            Arch::Aarch64 => "arm64",
+        }
+    }
+
     /// The compiler's target for static Linux binaries.
     pub fn musl(self) -> &'static str {
         match self {

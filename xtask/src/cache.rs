@@ -14,6 +14,15 @@ use crate::error::{Doing, Error};
 /// Directories being filled have this prefix; one without a lock holder was left by a killed run.
 const ASIDE_PREFIX: &str = ".new-";
 
+/// The whole of this user's cache, there or not.
+pub fn folder() -> Result<PathBuf, Error> {
+    let set = |key| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    let base =
+        base.ok_or_else(|| Error::Missing("neither XDG_CACHE_HOME nor HOME is set".into()))?;
+    Ok(base.join("bulkhead"))
+}
+
 /// A folder of the cache.
 pub struct Cache {
     root: PathBuf,
@@ -22,11 +31,7 @@ pub struct Cache {
 impl Cache {
     /// The part `name` of this user's cache; created when it is not there.
     pub fn open(name: &str) -> Result<Cache, Error> {
-        let set = |key| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-        let base =
-            base.ok_or_else(|| Error::Missing("neither XDG_CACHE_HOME nor HOME is set".into()))?;
-        Cache::at(base.join("bulkhead").join(name))
+        Cache::at(folder()?.join(name))
     }
 
     fn at(root: PathBuf) -> Result<Cache, Error> {
@@ -40,7 +45,7 @@ impl Cache {
     }
 
     /// Waits until no other run fills this folder. The lock ends with the returned file.
-    fn lock(&self) -> Result<File, Error> {
+    pub fn lock(&self) -> Result<File, Error> {
         let path = self.path(".lock");
         let file = File::create(&path).doing(|| format!("create {}", path.display()))?;
         rustix::fs::flock(&file, FlockOperation::LockExclusive)

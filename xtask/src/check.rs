@@ -53,7 +53,7 @@ fn target(name: &'static str, purpose: &'static str) -> Row {
 }
 
 fn kernel() -> Result<Row, Error> {
-    let cached = Kernel::cached()?;
+    let cached = Kernel::cached(Arch::NATIVE)?;
     Ok(Row {
         need: "guest kernel".to_owned(),
         purpose: "Linux guests, emulated host",

@@ -16,7 +16,7 @@ const ELF: &[u8] = b"\x7fELF";
 const MAX_BZIMAGE: u64 = 256 << 20;
 
 /// Where `cargo xtask` keeps the kernel that guests boot unless told otherwise: a folder with `vmlinux` and `modules/`.
-const DEFAULT: &str = "default";
+const DEFAULT: &str = std::env::consts::ARCH;
 
 /// A kernel to boot.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -71,7 +71,7 @@ impl BenchArgs {
             vmms,
             strace: needs::STRACE.require()?,
             one_page: programs.with_file_name("one-page"),
-            kernel: Kernel::provide()?.image(),
+            kernel: Kernel::provide(Arch::NATIVE)?.image(),
             initramfs,
             runs: self.runs,
         };
@@ -99,7 +99,8 @@ fn measure(plan: &inside::Plan) -> Result<Vec<inside::Figures>, Error> {
     let json = |error: serde_json::Error| Error::Content(format!("the figures: {error}"));
     let xtask = std::env::current_exe().doing(|| "find the path of xtask".into())?;
     let plan = serde_json::to_string(plan).map_err(json)?;
-    let process = host::process(vec![xtask.into(), INNER_COMMAND.into(), plan.into()])?;
+    let process =
+        host::process(Arch::NATIVE, vec![xtask.into(), INNER_COMMAND.into(), plan.into()])?;
     let options = Options { timeout: Some(TIME_LIMIT), icount: true, ..Options::default() };
     let mut host = Host::start(&options)?;
     let bar = tool::spinner("measuring: some minutes");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Host, Options, Process, Stdio, terminal};
+use super::{Cpu, Host, Options, Process, Stdio, terminal};
 use crate::arch::Arch;
 use crate::build;
 use crate::error::{Doing, Error};
@@ -17,14 +17,23 @@ Examples:
   cargo xtask host -- ls -l /dev/kvm      run one command in a machine with KVM
   echo hello | cargo xtask host -- cat    its input, output and exit status are the command's
   cargo xtask host                        a shell, when there is a terminal
+  cargo xtask host --arch aarch64 -- uname -m
 
 The host's root is this machine's own file system, so all paths are the same inside.
-Only /dev, /proc, /sys and /run are its own. What `cargo xtask build` made is on the PATH.";
+Only /dev, /proc, /sys and /run are its own. What `cargo xtask build` made is on the PATH.
+A host of another architecture has /home, /root, /tmp, /work and all else that belongs to
+users in common with this machine, and Debian's programs in a system of its own.";
 
 /// Run a command in an emulated machine with KVM
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct HostArgs {
+    /// The host's architecture [default: this machine's]
+    #[arg(long, value_enum, default_value_t = Arch::NATIVE, hide_default_value = true)]
+    arch: Arch,
+    /// The processor of an aarch64 host
+    #[arg(long, value_enum)]
+    cpu: Option<Cpu>,
     /// Stop the host after this many seconds; 0 is no limit [default: 300, for a shell 0]
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
@@ -50,15 +59,21 @@ impl HostArgs {
             let message = "name a command after `--`: without a terminal there is no shell to use";
             return Err(Error::Usage(message.into()));
         }
+        if self.cpu.is_some() && self.arch != Arch::Aarch64 {
+            let message = "--cpu is for an aarch64 host: the x86_64 host has one kind of processor";
+            return Err(Error::Usage(message.into()));
+        }
         let seconds = self.timeout.unwrap_or(if shell { 0 } else { 300 });
         let options = Options {
+            arch: self.arch,
+            cpu: self.cpu.unwrap_or_default(),
             timeout: (seconds > 0).then(|| Duration::from_secs(seconds)),
             icount: self.icount,
             memory_mib: self.memory,
             verbose: self.verbose,
         };
         let command = if shell { vec!["/bin/sh".into()] } else { self.command };
-        run_in_foreground(&options, process(command)?)
+        run_in_foreground(&options, process(self.arch, command)?)
     }
 }
 
@@ -66,15 +81,19 @@ impl HostArgs {
 /// a command in one host takes the folders of another's running VMs for left-overs.
 const RUNTIME_DIR: (&str, &str) = ("XDG_RUNTIME_DIR", "/run");
 
-/// A command with this process's working directory and environment, and with our binaries on its PATH.
-pub fn process(arguments: Vec<OsString>) -> Result<Process, Error> {
+/// The PATH of a Debian system.
+const DEBIAN_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A command for the host of one architecture, with this process's working directory and environment, and with our binaries on
+/// its PATH.
+pub fn process(arch: Arch, arguments: Vec<OsString>) -> Result<Process, Error> {
     let directory = std::env::current_dir().doing(|| "find the working directory".into())?;
     let mut environment: Vec<_> = std::env::vars_os().collect();
-    environment.retain(|(key, _)| key != RUNTIME_DIR.0);
+    environment.retain(|(key, _)| key != RUNTIME_DIR.0 && key != "PATH");
     environment.push((RUNTIME_DIR.0.into(), RUNTIME_DIR.1.into()));
-    if let Some((_, path)) = environment.iter_mut().find(|(key, _)| key == "PATH") {
-        *path = join(&build::last_folder(Arch::NATIVE), path);
-    }
+    let path = std::env::var_os("PATH").filter(|_| arch == Arch::NATIVE);
+    let path = path.unwrap_or_else(|| DEBIAN_PATH.into());
+    environment.push(("PATH".into(), join(&build::last_folder(arch), &path)));
     Ok(Process {
         arguments,
         environment,

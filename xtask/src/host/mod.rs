@@ -1,7 +1,8 @@
 //! The emulated host: a whole machine with KVM in it, on any machine.
 //!
-//! QEMU emulates a PC whose CPU has SVM. In it runs the distribution's kernel with KVM, and its root is this
-//! machine's own `/`, so that every path means the same inside. The first program there is xtask
+//! QEMU emulates a PC whose CPU has SVM, or an Arm board whose CPU has EL2. In it runs the distribution's kernel with KVM,
+//! and its root is this machine's own `/`, so that every path means the same inside. Where that holds programs of the
+//! other architecture, only its users' folders are there, in a small Debian system. The first program is xtask
 //! again, as an [`agent`]: it starts commands and passes their streams through virtio-serial ports.
 
 pub mod agent;
@@ -9,9 +10,11 @@ pub mod cli;
 mod console;
 mod initramfs;
 mod qemu;
+mod root;
 mod share;
 mod streams;
 mod terminal;
+mod tree;
 mod wire;
 
 use std::fs::File;
@@ -27,22 +30,29 @@ use rustix::fs::MemfdFlags;
 use rustix::process::Signal;
 
 pub use cli::{process, run_in_foreground};
+pub use qemu::Cpu;
 pub use streams::Stdio;
 pub use wire::{AGENT_COMMAND, Process};
 
 use wire::Size;
 
+use crate::arch::Arch;
 use crate::child::spawn_bound;
 use crate::error::{Doing, Error};
 use crate::kernel::Kernel;
 use crate::needs;
 use crate::watchdog::Watchdog;
 use console::Console;
+use root::Root;
 use wire::{PORTS, Reply, Request};
 
 /// What kind of host to start.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Its architecture.
+    pub arch: Arch,
+    /// The processor of an aarch64 host.
+    pub cpu: Cpu,
     /// The host is stopped after this time, whatever it does.
     pub timeout: Option<Duration>,
     /// Its clock counts instructions instead of time.
@@ -56,6 +66,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
+            arch: Arch::NATIVE,
+            cpu: Cpu::default(),
             timeout: Some(Duration::from_secs(300)),
             icount: false,
             memory_mib: 2048,
@@ -100,18 +112,15 @@ impl Control {
 impl Host {
     /// Installs what is missing, starts a host and waits until it takes commands.
     pub fn start(options: &Options) -> Result<Host, Error> {
-        needs::provide(&needs::HOST)?;
-        let kernel = Kernel::provide()?;
+        let emulator = needs::emulator(options.arch);
+        needs::provide(&[emulator, &needs::VIRTIOFSD])?;
+        let kernel = Kernel::provide(options.arch)?;
+        let root = Root::provide(options.arch)?;
         let doing = || "connect the emulated host".to_owned();
         let initramfs = rustix::fs::memfd_create("initramfs", MemfdFlags::CLOEXEC)
             .map(File::from)
             .doing(doing)?;
-        initramfs::write(
-            &initramfs,
-            &needs::BUSYBOX.require()?,
-            &kernel.host_modules()?,
-            crate::tool::own_path(),
-        )?;
+        initramfs::write(&initramfs, &root, &kernel.host_modules()?)?;
 
         let (file_server, root) = share::serve(&needs::VIRTIOFSD.require()?)?;
         let mut ours = Vec::new();
@@ -126,7 +135,7 @@ impl Host {
             ports: std::array::from_fn(|port| theirs[port].as_fd()),
             initramfs: initramfs.as_fd(),
         };
-        let qemu = needs::QEMU.require()?;
+        let qemu = emulator.require()?;
         let mut command = qemu::command(&qemu, &kernel.image(), options, &wiring);
         command.stdin(ProcessStdio::null());
         command.stdout(ProcessStdio::piped()).stderr(ProcessStdio::piped());

@@ -1,9 +1,9 @@
 //! The Linux kernel of guests and of the emulated host: the distribution's cloud kernel package,
 //! decompressed once and kept.
 //!
-//! In the cache, `kernels/RELEASE/` holds `vmlinux` (the uncompressed ELF), `modules/NN-name.ko` (for
-//! a guest) and `host-modules/NN-name.ko` (for the emulated host), decompressed and numbered in the
-//! order in which they have to be loaded. `kernels/default` is a link to the release in use.
+//! In the cache, `kernels/RELEASE/` holds `vmlinux` (an x86_64 kernel's uncompressed ELF) or `Image` (an aarch64
+//! kernel's), `modules/NN-name.ko` (for a guest) and `host-modules/NN-name.ko` (for the emulated host), decompressed and
+//! numbered in the order in which they have to be loaded. `kernels/ARCHITECTURE` is a link to the release in use.
 
 mod modules;
 mod package;
@@ -11,56 +11,49 @@ mod package;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::arch::Arch;
 use crate::cache::Cache;
 use crate::error::{Doing, Error};
-use crate::needs;
+use crate::needs::{self, Packages};
 
 /// What a guest loads: its transport, disks, sockets and entropy, and the file systems of an image.
 const GUEST_MODULES: [&str; 6] =
     ["virtio_mmio", "virtio_blk", "vmw_vsock_virtio_transport", "virtio_rng", "erofs", "overlay"];
 
 /// What the emulated host loads: its ports and its root file system (built into some kernels), and KVM on
-/// its emulated CPU's SVM.
-const HOST_MODULES: [&str; 4] = ["virtio_pci", "virtio_console", "virtiofs", "kvm_amd"];
-
-/// The link to the kernel in use.
-const DEFAULT: &str = "default";
+/// its emulated CPU's SVM (on an EL2 it is built in).
+const HOST_MODULES: [&str; 5] = ["virtio_pci", "virtio_console", "virtiofs", "overlay", "kvm_amd"];
 
 /// A kernel in the cache.
 #[derive(Clone, Debug)]
 pub struct Kernel {
+    /// What it runs on.
+    arch: Arch,
     /// Its folder.
-    pub dir: PathBuf,
+    dir: PathBuf,
 }
 
 impl Kernel {
     /// The kernel of an earlier run, if there is one.
-    pub fn cached() -> Result<Option<Kernel>, Error> {
-        let dir = Cache::open("kernels")?.path(DEFAULT);
-        Ok(dir.is_dir().then_some(Kernel { dir }))
+    pub fn cached(arch: Arch) -> Result<Option<Kernel>, Error> {
+        let dir = Cache::open("kernels")?.path(arch.name());
+        Ok(dir.is_dir().then_some(Kernel { arch, dir }))
     }
 
     /// The kernel of an earlier run; otherwise it is downloaded and unpacked.
-    pub fn provide() -> Result<Kernel, Error> {
-        let cached = Kernel::cached()?;
+    pub fn provide(arch: Arch) -> Result<Kernel, Error> {
+        let cached = Kernel::cached(arch)?;
         // An older series was taken when the package lists offered no better: they may do so now.
         if let Some(kernel) = cached.as_ref().filter(|kernel| kernel.is_preferred()) {
             return Ok(kernel.clone());
         }
         needs::provide(&[&needs::DPKG_DEB])?;
-        // Package lists go out of date: new series are not in them yet, and a package that they name is
-        // gone when its successor comes.
-        if needs::may_install() && !package::is_preferred_offered() {
-            needs::refresh()?;
+        let packages = Packages::of(arch)?;
+        // New series are not in old package lists.
+        if packages.may_refresh() && !package::is_preferred_offered(&packages) {
+            packages.refresh()?;
         }
-        match Kernel::download() {
-            Err(_) if needs::may_install() => {
-                needs::refresh()?;
-                Kernel::download()
-            }
-            result => result,
-        }
-        .or_else(|error| cached.ok_or(error))
+        packages.retrying(|| Kernel::download(&packages)).or_else(|error| cached.ok_or(error))
     }
 
     /// Whether it is of the series that guests are made for.
@@ -69,18 +62,19 @@ impl Kernel {
         release.to_string_lossy().starts_with(package::PREFERRED_SERIES)
     }
 
-    fn download() -> Result<Kernel, Error> {
-        let name = package::newest()?;
+    fn download(packages: &Packages) -> Result<Kernel, Error> {
+        let arch = packages.arch;
+        let name = package::newest(packages)?;
         let release = package::release(&name)?;
         let cache = Cache::open("kernels")?;
-        cache.directory(release, |dir| unpack(&name, release, dir))?;
-        cache.link(DEFAULT, release)?;
-        Ok(Kernel { dir: cache.path(DEFAULT) })
+        cache.directory(release, |dir| unpack(packages, &name, release, dir))?;
+        cache.link(arch.name(), release)?;
+        Ok(Kernel { arch, dir: cache.path(arch.name()) })
     }
 
     /// The uncompressed kernel.
     pub fn image(&self) -> PathBuf {
-        self.dir.join("vmlinux")
+        self.dir.join(image_name(self.arch))
     }
 
     /// The emulated host's modules, in load order.
@@ -94,15 +88,28 @@ impl Kernel {
     }
 }
 
-fn unpack(package: &str, release: &str, dir: &Path) -> Result<(), Error> {
+fn image_name(arch: Arch) -> &'static str {
+    match arch {
+        Arch::X86_64 => "vmlinux",
+        Arch::Aarch64 => "Image",
+    }
+}
+
+fn unpack(packages: &Packages, package: &str, release: &str, dir: &Path) -> Result<(), Error> {
     let tree = tempfile::tempdir_in(dir).doing(|| format!("write to {}", dir.display()))?;
-    package::fetch(package, tree.path())?;
+    package::fetch(packages, package, tree.path())?;
     let bar = crate::tool::spinner("decompressing the kernel");
-    let compressed = tree.path().join("boot").join(format!("vmlinuz-{release}"));
-    let bytes = fs::read(&compressed).doing(|| format!("read {}", compressed.display()))?;
-    let vmlinux = boot::bzimage::extract_vmlinux(&bytes)
-        .map_err(|error| Error::Content(format!("{package}: vmlinuz-{release}: {error}")))?;
-    write(&dir.join("vmlinux"), &vmlinux)?;
+    let packed = tree.path().join("boot").join(format!("vmlinuz-{release}"));
+    let bytes = fs::read(&packed).doing(|| format!("read {}", packed.display()))?;
+    let failed = |reason: String| Error::Content(format!("{package}: vmlinuz-{release}: {reason}"));
+    let image = match packages.arch {
+        Arch::X86_64 => {
+            boot::bzimage::extract_vmlinux(&bytes).map_err(|error| failed(error.to_string()))?
+        }
+        Arch::Aarch64 if is_arm64_image(&bytes) => bytes,
+        Arch::Aarch64 => return Err(failed("not an arm64 Image".into())),
+    };
+    write(&dir.join(image_name(packages.arch)), &image)?;
     let all = modules::Tree::open(&tree.path().join("lib/modules").join(release))?;
     for (folder, names) in [("modules", &GUEST_MODULES[..]), ("host-modules", &HOST_MODULES[..])] {
         let folder = dir.join(folder);
@@ -113,6 +120,11 @@ fn unpack(package: &str, release: &str, dir: &Path) -> Result<(), Error> {
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+/// Documentation/arch/arm64/booting.rst, "4. Call the kernel image": the magic number.
+fn is_arm64_image(bytes: &[u8]) -> bool {
+    bytes.get(56..60) == Some(b"ARM\x64")
 }
 
 fn write(path: &Path, content: &[u8]) -> Result<(), Error> {

@@ -3,11 +3,15 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::arch::Arch;
 use crate::error::{Doing, Error};
-use crate::{needs, tool};
+use crate::needs::Packages;
+use crate::tool;
 
 /// The names under which Debian's releases offer the newest 6.12 cloud kernel. Each depends on the real package.
-const META_PACKAGES: [&str; 2] = ["linux-image-6.12-cloud-amd64", "linux-image-cloud-amd64"];
+fn meta_packages(arch: Arch) -> [String; 2] {
+    ["linux-image-6.12-cloud-", "linux-image-cloud-"].map(|name| format!("{name}{}", arch.debian()))
+}
 
 /// How releases of the first of them begin.
 pub const PREFERRED_SERIES: &str = "6.12.";
@@ -16,15 +20,15 @@ pub const PREFERRED_SERIES: &str = "6.12.";
 const PREFIX: &str = "linux-image-";
 
 /// Whether the package lists offer the series that guests are made for.
-pub fn is_preferred_offered() -> bool {
-    needs::is_offered(META_PACKAGES[0])
+pub fn is_preferred_offered(packages: &Packages) -> bool {
+    packages.offer(&meta_packages(packages.arch)[0])
 }
 
 /// The name of the newest package.
-pub fn newest() -> Result<String, Error> {
-    let meta = needs::first_offered(&META_PACKAGES);
-    let mut command = Command::new("apt-cache");
-    let output = tool::run("looking for the kernel package", command.args(["depends", meta]));
+pub fn newest(packages: &Packages) -> Result<String, Error> {
+    let names = meta_packages(packages.arch);
+    let meta = packages.first_offered(&names.each_ref().map(String::as_str));
+    let output = packages.dependencies(meta);
     output.ok().and_then(|text| dependency(&text)).ok_or_else(|| {
         Error::Missing(format!(
             "no kernel: the package lists don't offer {meta}; refresh them with `apt-get update`, \
@@ -46,9 +50,9 @@ pub fn release(package: &str) -> Result<&str, Error> {
 }
 
 /// Downloads `package` and unpacks it into the folder `tree`.
-pub fn fetch(package: &str, tree: &Path) -> Result<(), Error> {
+pub fn fetch(packages: &Packages, package: &str, tree: &Path) -> Result<(), Error> {
     let dir = tempfile::tempdir().doing(|| "create a temporary folder".into())?;
-    needs::download(package, dir.path())?;
+    packages.download(package, dir.path())?;
     let mut entries = std::fs::read_dir(dir.path()).doing(|| "read a temporary folder".into())?;
     let archive = entries
         .find_map(|entry| entry.ok().map(|entry| entry.path()))

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::apt;
+use super::packages::Packages;
+use crate::arch::Arch;
 use crate::error::Error;
 
 /// A program of a Debian package.
@@ -28,8 +30,16 @@ const fn on_path(
     Program { name, purpose, packages, elsewhere: &[], is_static: false }
 }
 
-/// The emulator of the emulated host.
-pub static QEMU: Program = on_path("qemu-system-x86_64", "emulated host", &["qemu-system-x86"]);
+/// The emulator of the emulated x86_64 host.
+static QEMU_X86_64: Program =
+    on_path("qemu-system-x86_64", "emulated x86_64 host", &["qemu-system-x86"]);
+
+/// The emulator of the emulated aarch64 host.
+static QEMU_AARCH64: Program =
+    on_path("qemu-system-aarch64", "emulated aarch64 host", &["qemu-system-arm"]);
+
+/// Both emulators.
+static EMULATORS: [&Program; 2] = [&QEMU_X86_64, &QEMU_AARCH64];
 
 /// The server of the emulated host's root file system. A package of its own since Debian 13.
 pub static VIRTIOFSD: Program = Program {
@@ -49,9 +59,6 @@ pub static DPKG_DEB: Program = on_path("dpkg-deb", "guest kernel package", &["dp
 /// Counts system calls.
 pub static STRACE: Program = on_path("strace", "benchmark", &["strace"]);
 
-/// What the emulated host is made of.
-pub static HOST: [&Program; 3] = [&QEMU, &VIRTIOFSD, &BUSYBOX];
-
 /// What only tests use: makers of images, and judges of what we make.
 pub static TESTS: [Program; 10] = [
     on_path("umoci", "tests", &["umoci"]),
@@ -68,7 +75,15 @@ pub static TESTS: [Program; 10] = [
 
 /// All of them, as `cargo xtask check` lists them.
 pub fn all() -> impl Iterator<Item = &'static Program> {
-    HOST.into_iter().chain([&DPKG_DEB, &STRACE]).chain(&TESTS)
+    EMULATORS.into_iter().chain([&VIRTIOFSD, &BUSYBOX, &DPKG_DEB, &STRACE]).chain(&TESTS)
+}
+
+/// The emulator of an emulated host.
+pub fn emulator(arch: Arch) -> &'static Program {
+    match arch {
+        Arch::X86_64 => &QEMU_X86_64,
+        Arch::Aarch64 => &QEMU_AARCH64,
+    }
 }
 
 impl Program {
@@ -89,15 +104,29 @@ impl Program {
 
     /// The command that installs it.
     pub fn remedy(&self) -> String {
-        apt::command(&[apt::first_offered(self.packages)])
+        apt::command(&[Packages::system().first_offered(self.packages)])
     }
 }
 
 /// Installs those of `programs` that are missing, all in one call of the package manager.
 pub fn provide(programs: &[&Program]) -> Result<(), Error> {
-    let missing = programs.iter().filter(|program| program.find().is_none());
-    let packages: Vec<&[&str]> = missing.map(|program| program.packages).collect();
-    if packages.is_empty() { Ok(()) } else { apt::install(&packages) }
+    let missing: Vec<&Program> =
+        programs.iter().copied().filter(|program| program.find().is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut needs: Vec<&[&str]> = missing.iter().map(|program| program.packages).collect();
+    // All emulators have to be of one version: one that is here would be removed for a newer other, unless it is named too.
+    if missing.iter().any(|program| EMULATORS.contains(program)) {
+        let here = EMULATORS.iter().filter(|program| program.find().is_some());
+        needs.extend(here.map(|program| program.packages));
+    }
+    if apt::may_install() {
+        return apt::install(&needs);
+    }
+    let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
+    let command = apt::command(&apt::choose(&needs));
+    Err(Error::Missing(format!("missing: {}; install with: {command}", names.join(", "))))
 }
 
 /// Where `name` would be. Debian keeps the system administrator's programs off a user's PATH.

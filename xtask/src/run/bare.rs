@@ -51,7 +51,7 @@ pub fn run(accel: Accel) -> Result<u8, Error> {
         Way::Emulated => {
             let xtask = tool::own_path().to_owned();
             let command = [xtask, INNER_COMMAND.into(), binaries.vmm, kernel];
-            let process = host::process(command.map(Into::into).to_vec())?;
+            let process = host::process(Arch::NATIVE, command.map(Into::into).to_vec())?;
             host::run_in_foreground(&Options::default(), process)
         }
     }

@@ -22,7 +22,7 @@ const HOST_MEMORY_MIB: u32 = 1024;
 pub fn run(arguments: &RunArgs) -> Result<u8, Error> {
     let binaries = Binaries::build(Arch::NATIVE)?;
     // `bulkhead` finds it in the cache.
-    Kernel::provide()?;
+    Kernel::provide(Arch::NATIVE)?;
     let flags = flags(arguments)?;
     let (way, line) = choose(arguments.accel, &binaries, |kvm| *kvm == Kvm::Linux)?;
     match way {
@@ -63,7 +63,7 @@ fn emulated(
     };
     let command =
         [binaries.bulkhead.as_os_str(), "run".as_ref(), "--bundle".as_ref(), BUNDLE.as_ref()];
-    let mut process = host::process(command.map(OsString::from).to_vec())?;
+    let mut process = host::process(Arch::NATIVE, command.map(OsString::from).to_vec())?;
     process.files.push((BUNDLE.into(), prepared.stdout));
     host::run_in_foreground(&options, process)
 }

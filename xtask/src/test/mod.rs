@@ -62,7 +62,7 @@ impl TestArgs {
         needs::provide(&needs::all().collect::<Vec<_>>())?;
         let binaries = Binaries::build(Arch::NATIVE)?;
         let bare_guest = build::bare_guest(Arch::NATIVE)?;
-        let kernel = Kernel::provide()?.image();
+        let kernel = Kernel::provide(Arch::NATIVE)?.image();
         let kvm = Kvm::probe(&binaries.vmm)?;
         let place = Place::new(&binaries, &kernel, &bare_guest, kvm.obstacle());
         println!("{}", place.describe());

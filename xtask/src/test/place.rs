@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::libtest::{self, Outcome};
 use super::suite::Suite;
 use super::tally::Tally;
+use crate::arch::Arch;
 use crate::build::Binaries;
 use crate::error::{Doing, Error};
 use crate::host::{self, Host, Options, Stdio};
@@ -134,7 +135,7 @@ impl<'a> Place<'a> {
     fn host_run(&self, arguments: Vec<OsString>, directory: &Path) -> Result<Ended, Error> {
         let (mut capture, stdio) = capture()?;
         let mut host = Host::start(&Options { timeout: Some(TIME_LIMIT), ..Options::default() })?;
-        let mut process = host::process(arguments)?;
+        let mut process = host::process(Arch::NATIVE, arguments)?;
         process.directory = directory.into();
         process.environment.retain(|(key, _)| self.environment.iter().all(|(own, _)| key != own));
         process.environment.extend(self.environment.iter().cloned());

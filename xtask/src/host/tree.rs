@@ -1,0 +1,84 @@
+//! A Debian system of another architecture in the cache: the programs of an emulated host that can't use this machine's.
+//!
+//! The package manager resolves and downloads the packages as if nothing were installed, and they are unpacked. No program of theirs
+//! can run here, so what their maintainer scripts would do is done by hand, as far as it is needed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest, Sha256};
+
+use crate::arch::Arch;
+use crate::cache::Cache;
+use crate::error::{Doing, Error};
+use crate::needs::{self, Packages};
+use crate::tool;
+
+/// A small system. Each entry is a list of alternatives.
+const SYSTEM: [&[&str]; 20] = [
+    &["base-files"],
+    &["base-passwd"],
+    // Only wanted by base-files, which else brings perl in. Gone when there is no other way.
+    &["usr-is-merged", "base-files"],
+    &["bash"],
+    &["coreutils"],
+    &["dash"],
+    &["diffutils"],
+    &["findutils"],
+    &["grep"],
+    &["gzip"],
+    &["hostname"],
+    &["iproute2"],
+    &["kmod"],
+    &["mawk"],
+    &["mount"],
+    &["perl-base"],
+    &["procps"],
+    &["sed"],
+    &["tar"],
+    &["util-linux"],
+];
+
+/// Unpacks packages into a folder. `dpkg-deb -x` would put folders in the place of the links of a merged /usr.
+const UNPACK: &str = r#"
+set -eo pipefail
+cd "$1"
+shift
+for folder in bin sbin lib lib64; do mkdir -p usr/$folder; ln -s usr/$folder $folder; done
+for package; do
+  dpkg-deb --fsys-tarfile "$package" |
+    tar -xp --numeric-owner --keep-directory-symlink --exclude=./usr/share/{doc,info,locale,man}
+done
+cp usr/share/base-passwd/passwd.master etc/passwd
+cp usr/share/base-passwd/group.master etc/group
+echo 127.0.0.1 localhost >etc/hosts
+for link in awk:mawk sh:dash which:which.debianutils; do
+  [ -e usr/bin/${link%:*} ] || ln -s ${link#*:} usr/bin/${link%:*}
+done
+"#;
+
+/// The root folder of the system; downloaded and unpacked when the cache has none.
+pub fn provide(arch: Arch) -> Result<PathBuf, Error> {
+    needs::provide(&[&needs::DPKG_DEB])?;
+    let programs = [&needs::BUSYBOX, &needs::STRACE].into_iter().chain(&needs::TESTS);
+    let wanted: Vec<&[&str]> =
+        SYSTEM.into_iter().chain(programs.map(|program| program.packages)).collect();
+    let definition = format!("{wanted:?}{UNPACK}");
+    let digest = Sha256::digest(definition.as_bytes());
+    let key: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let entry = format!("{}-{key}", arch.name());
+    Cache::open("roots")?.directory(&entry, |dir| fill(arch, &wanted, dir))
+}
+
+fn fill(arch: Arch, wanted: &[&[&str]], tree: &Path) -> Result<(), Error> {
+    let downloads = tempfile::tempdir().doing(|| "make a temporary folder".into())?;
+    let packages = Packages::of(arch)?;
+    let archives = packages.retrying(|| {
+        let names: Vec<&str> = wanted.iter().map(|names| packages.first_offered(names)).collect();
+        packages.download_all(&names, downloads.path())
+    })?;
+    let message = format!("unpacking {} packages", arch.debian());
+    let mut command = Command::new("bash");
+    command.args(["-c", UNPACK, "unpack"]).arg(tree).args(archives);
+    tool::run(&message, &mut command).map(drop)
+}

@@ -1,0 +1,132 @@
+//! The packages that the distribution offers, for this architecture and for the other.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::apt;
+use crate::arch::Arch;
+use crate::cache::Cache;
+use crate::error::{Doing, Error};
+use crate::tool;
+
+/// The package lists for one architecture: the system's for its own; for another, lists in the cache, so that the
+/// system need not know that architecture and any user can refresh them. Where packages come from is the
+/// system's configuration in both cases.
+pub struct Packages {
+    /// Their architecture.
+    pub arch: Arch,
+    /// Where they are when they aren't the system's.
+    own: Option<Cache>,
+}
+
+impl Packages {
+    /// The system's.
+    pub fn system() -> Packages {
+        Packages { arch: Arch::NATIVE, own: None }
+    }
+
+    /// Those for `arch`.
+    pub fn of(arch: Arch) -> Result<Packages, Error> {
+        if arch == Arch::NATIVE {
+            return Ok(Packages::system());
+        }
+        let own = Cache::open(&format!("apt/{}", arch.debian()))?;
+        Ok(Packages { arch, own: Some(own) })
+    }
+
+    /// Whether they offer `name`.
+    pub fn offer(&self, name: &str) -> bool {
+        let output =
+            self.run("looking for a package", self.tool("apt-cache").args(["policy", name]));
+        output.is_ok_and(|text| {
+            text.lines().any(|line| {
+                line.trim().strip_prefix("Candidate: ").is_some_and(|version| version != "(none)")
+            })
+        })
+    }
+
+    /// The first of `names` that they offer; the last one when none is.
+    pub fn first_offered<'a>(&self, names: &[&'a str]) -> &'a str {
+        let (last, others) = names.split_last().expect("a need names at least one package");
+        others.iter().find(|name| self.offer(name)).unwrap_or(last)
+    }
+
+    /// What `apt-cache depends` says of `name`.
+    pub fn dependencies(&self, name: &str) -> Result<String, Error> {
+        self.run("looking for a package", self.tool("apt-cache").args(["depends", name]))
+    }
+
+    /// Downloads the package `name` into the folder `dir`, as any user.
+    pub fn download(&self, name: &str, dir: &Path) -> Result<(), Error> {
+        let message = format!("downloading {name}");
+        self.run(&message, self.tool("apt-get").args(["download", name]).current_dir(dir)).map(drop)
+    }
+
+    /// Downloads the packages `names` and all that they depend on, as if nothing were installed, into the folder `dir`.
+    pub fn download_all(&self, names: &[&str], dir: &Path) -> Result<Vec<PathBuf>, Error> {
+        let mut command = self.tool("apt-get");
+        command.args(["install", "--yes", "--no-install-recommends", "--download-only"]);
+        // There is no such file, so no such packages.
+        command.args(option("Dir::State::status", dir.join("status")));
+        command.args(option("Dir::Cache::archives", dir)).args(names);
+        self.run(&format!("downloading {} packages", self.arch.debian()), &mut command)?;
+        let doing = || format!("read {}", dir.display());
+        let entries = fs::read_dir(dir).doing(doing)?.map(|entry| Ok(entry?.path()));
+        let mut paths: Vec<PathBuf> = entries.collect::<std::io::Result<_>>().doing(doing)?;
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "deb"));
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Fetches the lists.
+    pub fn refresh(&self) -> Result<(), Error> {
+        self.run("refreshing the package lists", self.tool("apt-get").arg("update")).map(drop)
+    }
+
+    /// Whether this process may do that.
+    pub fn may_refresh(&self) -> bool {
+        self.own.is_some() || apt::may_install()
+    }
+
+    /// Does `work`, and when it fails once more with fresh lists: lists go out of date, and a package that
+    /// they name is gone when its successor comes.
+    pub fn retrying<T>(&self, work: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+        match work() {
+            Err(_) if self.may_refresh() => {
+                self.refresh()?;
+                work()
+            }
+            result => result,
+        }
+    }
+
+    /// `apt-get` or `apt-cache` for these lists.
+    fn tool(&self, program: &str) -> Command {
+        let mut command = apt::tool(program);
+        // The download's own sandbox user may not enter a user's folders.
+        command.args(["-o", "APT::Sandbox::User=root"]);
+        if let Some(own) = &self.own {
+            let arch = self.arch.debian();
+            command.args(option("APT::Architecture", arch));
+            command.args(option("APT::Architectures", arch));
+            command.args(option("Dir::State", own.path("")));
+            command.args(option("Dir::State::status", own.path("status")));
+            command.args(option("Dir::Cache", own.path("")));
+        }
+        command
+    }
+
+    /// One at a time: the package manager fails when another one is at work on the same lists.
+    fn run(&self, message: &str, command: &mut Command) -> Result<String, Error> {
+        let _lock = self.own.as_ref().map(Cache::lock).transpose()?;
+        tool::run(message, command)
+    }
+}
+
+fn option(name: &str, value: impl AsRef<std::ffi::OsStr>) -> [OsString; 2] {
+    let mut option = OsString::from(format!("{name}="));
+    option.push(value);
+    ["-o".into(), option]
+}
