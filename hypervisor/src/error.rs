@@ -7,6 +7,7 @@ use crate::config::ConfigError;
 use crate::disk::DiskError;
 use crate::kvm::KvmError;
 use crate::memory::MemoryError;
+use crate::native::{InitrdError, KernelError};
 use crate::vsock::ListenError;
 
 /// Why there is no VM.
@@ -33,7 +34,7 @@ pub enum VmmError {
         /// The kernel.
         file: PathBuf,
         /// What is wrong with it.
-        error: boot::elf::ElfError,
+        error: KernelError,
     },
     /// The initramfs does not fit.
     #[error("{}: {error}", file.display())]
@@ -41,7 +42,7 @@ pub enum VmmError {
         /// The initramfs.
         file: PathBuf,
         /// Why.
-        error: boot::x86_64::InitrdError,
+        error: InitrdError,
     },
     /// The command line does not fit.
     #[error("boot-source.boot_args: {0}")]

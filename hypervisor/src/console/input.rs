@@ -1,10 +1,9 @@
-//! stdin into the serial port, no faster than the guest takes it.
+//! stdin into the UART, no faster than the guest takes it.
 
 use std::io::{self, Stdin};
 use std::sync::{Mutex, TryLockError};
 use std::time::Duration;
 
-use devices::legacy::serial::{INPUT_CAPACITY, Serial};
 use devices::legacy::uart::Uart;
 use rustix::io::Errno;
 
@@ -15,9 +14,12 @@ pub struct Input {
     stdin: Stdin,
     state: State,
     /// What was read and the guest has no room for yet: `bytes[..length]`.
-    bytes: [u8; INPUT_CAPACITY],
+    bytes: [u8; BUFFER],
     length: usize,
 }
+
+/// Most bytes that are read at once; no UART takes more.
+const BUFFER: usize = 64;
 
 /// Seldom enough to cost nothing, often enough for a person who types.
 const RETRY: Duration = Duration::from_millis(20);
@@ -26,7 +28,7 @@ const RETRY: Duration = Duration::from_millis(20);
 enum State {
     /// The event loop waits for input.
     Waiting,
-    /// The guest's buffer is full. The serial port will say when it is not.
+    /// The guest's buffer is full. The UART will say when it is not.
     Full,
     /// A plain file, for which nobody can wait and nobody has to.
     AlwaysReadable,
@@ -47,31 +49,31 @@ impl Input {
                 _ => return Err(error),
             },
         };
-        Ok(Input { stdin, state, bytes: [0; INPUT_CAPACITY], length: 0 })
+        Ok(Input { stdin, state, bytes: [0; BUFFER], length: 0 })
     }
 
     /// Stdin is readable: moves what there is and what fits.
-    pub fn readable(&mut self, poll: &Poll, serial: &Mutex<Serial>) -> io::Result<()> {
+    pub fn readable(&mut self, poll: &Poll, uart: &Mutex<dyn Uart>) -> io::Result<()> {
         if matches!(self.state, State::Waiting | State::AlwaysReadable) {
             self.read(poll)?;
-            self.hand_over(poll, serial)?;
+            self.hand_over(poll, uart)?;
         }
         Ok(())
     }
 
     /// The guest may have room again.
-    pub fn room(&mut self, poll: &Poll, serial: &Mutex<Serial>) -> io::Result<()> {
-        self.hand_over(poll, serial)?;
+    pub fn room(&mut self, poll: &Poll, uart: &Mutex<dyn Uart>) -> io::Result<()> {
+        self.hand_over(poll, uart)?;
         match self.state {
-            State::AlwaysReadable if self.length == 0 => self.readable(poll, serial),
+            State::AlwaysReadable if self.length == 0 => self.readable(poll, uart),
             _ => Ok(()),
         }
     }
 
     /// How long to wait at most before [`Input::room`] is called again.
     ///
-    /// The serial port is not waited for: a vCPU may be in it, writing to a stdout that nobody reads,
-    /// and the event loop must still hear a signal. Mostly the port itself says when it has room, but
+    /// The UART is not waited for: a vCPU may be in it, writing to a stdout that nobody reads,
+    /// and the event loop must still hear a signal. Mostly the UART itself says when it has room, but
     /// not to one who found it locked.
     pub fn retry(&self) -> Option<Duration> {
         (self.length > 0).then_some(RETRY)
@@ -98,10 +100,10 @@ impl Input {
     }
 
     /// Gives the guest what it has room for, and listens only while nothing is left over.
-    fn hand_over(&mut self, poll: &Poll, serial: &Mutex<Serial>) -> io::Result<()> {
+    fn hand_over(&mut self, poll: &Poll, uart: &Mutex<dyn Uart>) -> io::Result<()> {
         if self.length > 0 {
-            let taken = match serial.try_lock() {
-                Ok(mut serial) => serial.enqueue(&self.bytes[..self.length]),
+            let taken = match uart.try_lock() {
+                Ok(mut uart) => uart.enqueue(&self.bytes[..self.length]),
                 Err(TryLockError::Poisoned(error)) => {
                     error.into_inner().enqueue(&self.bytes[..self.length])
                 }

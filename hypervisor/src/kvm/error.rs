@@ -2,14 +2,13 @@
 
 use std::io;
 
+use crate::native::NO_KVM;
+
 /// An error of the kernel's hypervisor.
 #[derive(Debug, thiserror::Error)]
 pub enum KvmError {
     /// There is no KVM.
-    #[error(
-        "/dev/kvm does not exist: switch on VT-x or AMD-V (SVM) in the firmware, or nested \
-         virtualization in the outer hypervisor, then `modprobe kvm_intel` or `modprobe kvm_amd`"
-    )]
+    #[error("/dev/kvm does not exist: {NO_KVM}")]
     Missing,
     /// KVM is there, for others.
     #[error(
@@ -28,11 +27,11 @@ pub enum KvmError {
         /// What the system said.
         error: io::Error,
     },
-    /// A model-specific register was refused.
-    #[error("KVM: vCPU register MSR {index:#x} cannot be set to {value:#x} on this host")]
-    Msr {
-        /// Its index.
-        index: u32,
+    /// A register was refused.
+    #[error("KVM: vCPU register {register} cannot be set to {value:#x} on this host")]
+    Register {
+        /// Its name.
+        register: String,
         /// The value.
         value: u64,
     },

@@ -1,5 +1,5 @@
-//! One virtual machine, set up in the order that costs least: memory slots before the interrupt
-//! controller before vCPUs. Each change of slots waits until no vCPU or interrupt path can still
+//! One virtual machine, set up in the order that costs least: memory slots before interrupt
+//! controller and vCPUs. Each change of slots waits until no vCPU or interrupt path can still
 //! see the old ones, and while there is none there is nothing to wait for.
 
 use devices::GuestMemory;
@@ -8,24 +8,27 @@ use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 use vm_memory::{Address, GuestMemoryBackend, GuestMemoryRegion};
 
 use super::KvmError;
+use crate::native::{self, CpuStart};
 
 /// The only KVM API version there has ever been (Documentation/virt/kvm/api.rst §4.1).
 const API_VERSION: i32 = 12;
 
 /// A virtual machine with its memory and interrupt controller.
 pub struct Vm {
-    pub(super) kvm: Kvm,
     pub(super) fd: VmFd,
     /// Mapped into the VM, so it lives at least as long.
-    pub(super) memory: GuestMemory,
+    memory: GuestMemory,
 }
 
 impl Vm {
-    /// A machine with this memory and no vCPU yet.
-    pub fn new(memory: GuestMemory) -> Result<Vm, KvmError> {
+    /// A machine with this memory and `vcpus` vCPUs, of which the first starts at `start`.
+    pub fn new(
+        memory: GuestMemory,
+        vcpus: u32,
+        start: &CpuStart,
+    ) -> Result<(Vm, Vec<VcpuFd>), KvmError> {
         let kvm = open()?;
-        let fd = create(&kvm)?;
-        super::x86_64::before_memory(&fd)?;
+        let fd = native::create(&kvm, &memory)?;
         for (slot, region) in memory.iter().enumerate() {
             let slot = kvm_userspace_memory_region {
                 slot: slot as u32,
@@ -39,18 +42,13 @@ impl Vm {
             unsafe { fd.set_user_memory_region(slot) }
                 .map_err(KvmError::call("KVM_SET_USER_MEMORY_REGION"))?;
         }
-        fd.create_irq_chip().map_err(KvmError::call("KVM_CREATE_IRQCHIP"))?;
-        Ok(Vm { kvm, fd, memory })
+        let vcpus = native::processors(&kvm, &fd, vcpus, start)?;
+        Ok((Vm { fd, memory }, vcpus))
     }
 
     /// The machine's memory.
     pub fn memory(&self) -> &GuestMemory {
         &self.memory
-    }
-
-    /// Makes vCPU `index`.
-    pub(super) fn create_vcpu(&self, index: u32) -> Result<VcpuFd, KvmError> {
-        self.fd.create_vcpu(index.into()).map_err(KvmError::call("KVM_CREATE_VCPU"))
     }
 }
 
@@ -68,11 +66,16 @@ fn open() -> Result<Kvm, KvmError> {
 }
 
 /// `KVM_CREATE_VM`, again if a signal came in between.
-fn create(kvm: &Kvm) -> Result<VmFd, KvmError> {
+pub(crate) fn create_vm(kvm: &Kvm, machine_type: u64) -> Result<VmFd, KvmError> {
     loop {
-        match kvm.create_vm() {
+        match kvm.create_vm_with_type(machine_type) {
             Err(error) if error.errno() == libc::EINTR => {}
             result => return result.map_err(KvmError::call("KVM_CREATE_VM")),
         }
     }
+}
+
+/// Makes vCPU `index`.
+pub(crate) fn create_vcpu(vm: &VmFd, index: u32) -> Result<VcpuFd, KvmError> {
+    vm.create_vcpu(index.into()).map_err(KvmError::call("KVM_CREATE_VCPU"))
 }

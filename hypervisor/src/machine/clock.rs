@@ -5,7 +5,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime};
 
 use devices::legacy::clock::{Clock, RealTimeClock};
-use devices::legacy::rtc::Rtc;
 use devices::{Outcome, Registers};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
@@ -26,30 +25,30 @@ impl Clock for HostClock {
 ///
 /// Any access of the guest's may change what that event is, and accesses are rare, so each sets
 /// the timer.
-pub struct TimedRtc {
-    rtc: Rtc,
+pub struct TimedClock {
+    clock: Box<dyn RealTimeClock>,
     timer: OwnedFd,
     armed: bool,
 }
 
-impl TimedRtc {
+impl TimedClock {
     /// With a timer that does not run yet.
-    pub fn new(rtc: Rtc) -> io::Result<TimedRtc> {
+    pub fn new(clock: Box<dyn RealTimeClock>) -> io::Result<TimedClock> {
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let timer = timerfd_create(TimerfdClockId::Realtime, flags)?;
-        Ok(TimedRtc { rtc, timer, armed: false })
+        Ok(TimedClock { clock, timer, armed: false })
     }
 
     /// The timer ran out.
     pub fn due(&mut self) {
         // Fails only if the timer was set anew meanwhile.
         let _ = rustix::io::read(&self.timer, &mut [0; 8]);
-        self.rtc.tick();
+        self.clock.tick();
         self.arm();
     }
 
     fn arm(&mut self) {
-        let next = self.rtc.next_event();
+        let next = self.clock.next_event();
         if next.is_none() && !self.armed {
             return;
         }
@@ -65,20 +64,20 @@ impl TimedRtc {
     }
 }
 
-impl Registers for TimedRtc {
+impl Registers for TimedClock {
     fn read(&mut self, offset: u64, data: &mut [u8]) {
-        self.rtc.read(offset, data);
+        self.clock.read(offset, data);
         self.arm();
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Outcome {
-        let outcome = self.rtc.write(offset, data);
+        let outcome = self.clock.write(offset, data);
         self.arm();
         outcome
     }
 }
 
-impl AsFd for TimedRtc {
+impl AsFd for TimedClock {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.timer.as_fd()
     }
@@ -90,6 +89,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use devices::Interrupt;
+    use devices::legacy::rtc::Rtc;
     use rustix::event::{PollFd, PollFlags, poll};
 
     use super::*;
@@ -107,7 +107,7 @@ mod tests {
     fn the_timer_runs_out_at_the_clocks_next_event() {
         let interrupts = Arc::new(AtomicUsize::new(0));
         let rtc = Rtc::new(Box::new(HostClock), Box::new(Counter(interrupts.clone())));
-        let mut clock = TimedRtc::new(rtc).unwrap();
+        let mut clock = TimedClock::new(Box::new(rtc)).unwrap();
         clock.write(0, &[0x0b]);
         clock.write(1, &[0x12]);
         let second = Timespec { tv_sec: 3, tv_nsec: 0 };

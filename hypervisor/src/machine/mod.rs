@@ -9,7 +9,6 @@ mod virtio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use arch::x86_64::layout;
 use kvm_ioctls::VcpuFd;
 
 use crate::bus::Bus;
@@ -18,11 +17,15 @@ use crate::console::{Input, RawMode};
 use crate::error::VmmError;
 use crate::event::{Poll, Signals, Source, Wake};
 use crate::kvm::Vm;
-use crate::memory::{self, Loaded};
+use crate::memory::{self, Loaded, Loader};
+use crate::native::{self, layout};
 use crate::stop::{Stop, StopRequest};
 use crate::vcpu::{Counters, Shared, Vcpus};
-use platform::Platform;
 use virtio::VirtioDevices;
+
+pub use boot::Boot;
+pub use clock::{HostClock, TimedClock};
+pub use platform::Platform;
 
 /// A VM that is ready to run.
 pub struct Machine {
@@ -62,17 +65,22 @@ impl Machine {
         let ram = layout::ram_ranges(config.machine.memory);
         let slots = virtio::slots(config)?;
         let memory = memory::create(&ram)?;
-        let (start, loaded) = boot::load(config, &memory, &ram, &slots)?;
-        let vm = Vm::new(memory)?;
+        let mut loader = Loader::new(&memory);
+        let boot = boot::load(config, &mut loader, ram)?;
+        let count = config.machine.vcpus;
+        let (vm, vcpus) = Vm::new(memory.clone(), count, &native::start(&boot.kernel))?;
         let (mut ports, mut mmio) = (Bus::default(), Bus::default());
-        let platform = Platform::new(&vm, &mut ports, &poll, &wake)?;
+        let platform = native::platform(&vm, &mut ports, &mut mmio, &poll, &wake)?;
         let virtio = VirtioDevices::new(config, &slots, &vm, &mut mmio, &poll)?;
-        let vcpus = vm.vcpus(config.machine.vcpus, &start)?;
+        for (gpa, bytes) in native::tables(&boot, count, &slots, &vm)? {
+            loader.write(gpa, &bytes)?;
+        }
+        let loaded = loader.loaded();
         let input = Input::new(&poll).map_err(VmmError::system("stdin"))?;
         let shared = Arc::new(Shared {
             ports,
             mmio,
-            memory: vm.memory().clone(),
+            memory,
             stop: StopRequest::new(wake.clone()),
             halt: AtomicBool::new(false),
         });
@@ -137,7 +145,7 @@ impl Machine {
                     }
                     Source::Input => self
                         .input
-                        .readable(&self.poll, &self.platform.serial)
+                        .readable(&self.poll, &*self.platform.uart)
                         .map_err(VmmError::system("stdin"))?,
                     Source::Clock => self.platform.clock_due(),
                     Source::Queue { device, queue } => self.virtio.notify(device, queue),
@@ -151,7 +159,7 @@ impl Machine {
 
     /// Console input may have somewhere to go.
     fn input_room(&mut self) -> Result<(), VmmError> {
-        let serial = &self.platform.serial;
-        self.input.room(&self.poll, serial).map_err(VmmError::system("stdin"))
+        let uart = &*self.platform.uart;
+        self.input.room(&self.poll, uart).map_err(VmmError::system("stdin"))
     }
 }

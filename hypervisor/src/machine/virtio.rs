@@ -4,7 +4,6 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arch::VirtioSlot;
-use arch::x86_64::layout;
 use devices::virtio::VirtioDevice;
 use devices::virtio::block::Block;
 use devices::virtio::mmio::{Mmio, QUEUE_NOTIFY};
@@ -17,6 +16,7 @@ use crate::config::Config;
 use crate::error::VmmError;
 use crate::event::{Poll, Source};
 use crate::kvm::{Notification, Vm};
+use crate::native::layout;
 use crate::vsock::{Sockets, UnixBackend};
 
 /// The slots that a configuration needs: drives, vsock, entropy, in this order.

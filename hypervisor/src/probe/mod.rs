@@ -5,7 +5,6 @@
 //! instructions that a kernel uses, and is a thousand times slower. So a guest of a few hundred
 //! bytes does what a Linux kernel does early, and is timed.
 
-mod guest;
 mod run;
 
 use std::fmt;

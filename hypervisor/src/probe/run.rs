@@ -4,17 +4,16 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use arch::x86_64::layout;
-use arch::x86_64::regs::{self, TableRegister};
 use devices::{Outcome, Registers};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::ProbeError;
-use super::guest::{self, Step};
 use crate::bus::Bus;
 use crate::event::Wake;
 use crate::kvm::Vm;
 use crate::memory::{self, Loader};
+use crate::native::layout;
+use crate::native::probe::{self, STEPS};
 use crate::stop::{Stop, StopRequest};
 use crate::vcpu::{Shared, Vcpus};
 
@@ -27,10 +26,6 @@ pub enum Verdict {
 }
 
 const MEMORY: u64 = 2 << 20;
-/// The guest's interrupt descriptor table, in a page that nothing else uses.
-const IDT: u64 = 0x1000;
-/// Vector of `int3` (Intel SDM 3A §6.3.1).
-const BREAKPOINT: u64 = 3;
 /// A processor takes well under a millisecond for the loop, an interpreter a second.
 const LOOP_LIMIT: Duration = Duration::from_millis(100);
 /// When the probe gives up.
@@ -38,28 +33,17 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Runs the guest, for half a second at most.
 pub fn run() -> Result<Verdict, ProbeError> {
-    let ram = layout::ram_ranges(MEMORY);
-    let memory = memory::create(&ram)?;
-    let mut start = regs::long_mode(layout::KERNEL, layout::ZERO_PAGE);
-    let idt = idt(start.code.selector, layout::KERNEL + guest::breakpoint_offset());
-    start.idt = TableRegister { base: IDT, limit: (idt.len() - 1) as u16 };
-    let mut loader = Loader::new(&memory);
-    for (gpa, bytes) in start.memory() {
-        loader.write(gpa, &bytes)?;
-    }
-    loader.write(IDT, &idt)?;
-    loader.write(layout::KERNEL, guest::code())?;
-
-    let vm = Vm::new(memory)?;
-    let vcpus = vm.vcpus(1, &start)?;
-    let mut ports = Bus::default();
+    let memory = memory::create(&layout::ram_ranges(MEMORY))?;
+    let start = probe::load(&mut Loader::new(&memory))?;
+    let (_vm, vcpus) = Vm::new(memory.clone(), 1, &start)?;
+    let (mut ports, mut mmio) = (Bus::default(), Bus::default());
     let listener = Arc::new(Mutex::new(Listener::default()));
-    ports.insert(guest::PORT.into(), 1, listener.clone());
+    probe::listen(listener.clone(), &mut ports, &mut mmio);
     let wake = Wake::new().map_err(ProbeError::Thread)?;
     let shared = Arc::new(Shared {
         ports,
-        mmio: Bus::default(),
-        memory: vm.memory().clone(),
+        mmio,
+        memory,
         stop: StopRequest::new(wake.clone()),
         halt: AtomicBool::new(false),
     });
@@ -69,7 +53,7 @@ pub fn run() -> Result<Verdict, ProbeError> {
     running.stop();
 
     let heard = listener.lock().unwrap_or_else(PoisonError::into_inner);
-    let step = heard.last.map_or("its first instruction", |(step, _)| step.name());
+    let step = heard.last.map_or("its first instruction", |(step, _)| STEPS[step - 1]);
     Ok(match stop {
         Some(Stop::PowerOff) if heard.loop_time.is_some_and(|time| time <= LOOP_LIMIT) => {
             Verdict::Passed
@@ -78,21 +62,6 @@ pub fn run() -> Result<Verdict, ProbeError> {
         Some(Stop::Failure(reason)) => Verdict::Failed(format!("{step}: {reason}")),
         Some(other) => Verdict::Failed(format!("{step}: {other}")),
     })
-}
-
-/// A table whose only entry is the handler of `int3`: a 64-bit interrupt gate
-/// (Intel SDM 3A §6.14.1).
-fn idt(selector: u16, handler: u64) -> Vec<u8> {
-    const PRESENT_INTERRUPT_GATE: u64 = 0x8E << 40;
-    let low = (handler & 0xFFFF)
-        | u64::from(selector) << 16
-        | PRESENT_INTERRUPT_GATE
-        | (handler >> 16 & 0xFFFF) << 48;
-    let high = handler >> 32;
-    let mut table = vec![0; 16 * BREAKPOINT as usize];
-    table.extend(low.to_le_bytes());
-    table.extend(high.to_le_bytes());
-    table
 }
 
 /// Waits for a reason to stop, or until there is no more patience.
@@ -111,9 +80,9 @@ fn wait(wake: &Wake) {
 /// The device that the guest reports to.
 #[derive(Default)]
 struct Listener {
-    /// The last step that the guest began, and when.
-    last: Option<(Step, Instant)>,
-    /// How long the loop took.
+    /// The number of the step that the guest began last, and when.
+    last: Option<(usize, Instant)>,
+    /// How long the last of all, the loop, took.
     loop_time: Option<Duration>,
 }
 
@@ -124,20 +93,15 @@ impl Registers for Listener {
 
     fn write(&mut self, _offset: u64, data: &[u8]) -> Outcome {
         let now = Instant::now();
-        let step = match data {
-            [number] => Step::from_number(*number),
-            _ => None,
-        };
-        match (self.last, step) {
-            (Some((Step::Loop, began)), Some(Step::Done)) => {
+        let step = usize::from(data[0]);
+        match self.last {
+            Some((last, began)) if last == STEPS.len() && step == last + 1 => {
                 self.loop_time = Some(now - began);
-                Outcome::PowerOff
+                return Outcome::PowerOff;
             }
-            (_, Some(step)) => {
-                self.last = Some((step, now));
-                Outcome::Continue
-            }
-            (_, None) => Outcome::Continue,
+            _ if (1..=STEPS.len()).contains(&step) => self.last = Some((step, now)),
+            _ => {}
         }
+        Outcome::Continue
     }
 }

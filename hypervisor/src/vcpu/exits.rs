@@ -9,11 +9,12 @@ use kvm_ioctls::{VcpuExit, VcpuFd};
 
 use super::{Counters, Shared, report};
 use crate::kvm::RunPage;
+use crate::native;
 use crate::stop::Stop;
 
 /// One vCPU in its thread.
 pub struct Vcpu {
-    /// Its number, which is also its local APIC's.
+    /// Its number.
     pub index: usize,
     /// KVM's descriptor.
     pub fd: VcpuFd,
@@ -107,7 +108,7 @@ impl Vcpu {
             }
             Fatal::Unexpected(what) => format!("unexpected exit from the guest: {what}"),
         };
-        let place = report::place(&self.fd, &self.shared.memory);
+        let place = native::place(&self.fd, &self.shared.memory);
         Err(Stop::Failure(format!("vCPU {}: {what} {place}", self.index)))
     }
 }

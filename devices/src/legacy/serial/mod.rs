@@ -30,7 +30,7 @@ use crate::{Device, Interrupt, Outcome, Registers, RestoreError};
 use registers::*;
 
 /// How many bytes of input wait for the guest.
-pub const INPUT_CAPACITY: usize = 64;
+const INPUT_CAPACITY: usize = 64;
 /// Depth of the 16550A's own receive FIFO: what loopback can fill. Linux counts it to tell UARTs apart.
 const LOOPBACK_CAPACITY: usize = 16;
 

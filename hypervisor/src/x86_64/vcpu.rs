@@ -3,53 +3,47 @@
 use arch::x86_64::cpuid::CpuidEntry;
 use arch::x86_64::gdt::Segment;
 use arch::x86_64::regs::{CpuStart, TableRegister};
-use arch::x86_64::{cpuid, lapic, layout, msrs};
+use arch::x86_64::{cpuid, lapic, msrs};
 use kvm_bindings::{
     CpuId, KVM_MAX_CPUID_ENTRIES, Msrs, kvm_cpuid_entry2, kvm_dtable, kvm_msr_entry, kvm_regs,
     kvm_segment,
 };
-use kvm_ioctls::{VcpuFd, VmFd};
+use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 
-use super::{KvmError, Vm};
+use crate::kvm::{KvmError, create_vcpu};
 
-/// Addresses that KVM takes for itself on Intel hosts. They must be known before the first vCPU,
-/// and best before the memory slots, of which they are hidden ones.
-pub(super) fn before_memory(vm: &VmFd) -> Result<(), KvmError> {
-    vm.set_identity_map_address(layout::KVM_IDENTITY_MAP)
-        .map_err(KvmError::call("KVM_SET_IDENTITY_MAP_ADDR"))?;
-    vm.set_tss_address(layout::KVM_TSS as usize).map_err(KvmError::call("KVM_SET_TSS_ADDR"))
+/// Makes all vCPUs: the first starts at `start`, the others wait for its start-up interrupt.
+pub(super) fn create(
+    kvm: &Kvm,
+    vm: &VmFd,
+    count: u32,
+    start: &CpuStart,
+) -> Result<Vec<VcpuFd>, KvmError> {
+    let supported = supported_cpuid(kvm)?;
+    let msrs = boot_msrs();
+    (0..count)
+        .map(|index| {
+            let vcpu = create_vcpu(vm, index)?;
+            let mut entries = supported.clone();
+            // The first entry's answer is every vCPU's: all run on the same clock.
+            let khz = vcpu.get_tsc_khz().ok();
+            cpuid::filter(&mut entries, index, count, khz);
+            set_cpuid(&vcpu, &entries)?;
+            set_msrs(&vcpu, &msrs)?;
+            set_lapic(&vcpu)?;
+            if index == 0 {
+                set_registers(&vcpu, start)?;
+            }
+            Ok(vcpu)
+        })
+        .collect()
 }
 
-impl Vm {
-    /// Makes all vCPUs: the first starts at `start`, the others wait for its start-up interrupt.
-    pub fn vcpus(&self, count: u32, start: &CpuStart) -> Result<Vec<VcpuFd>, KvmError> {
-        let supported = self.supported_cpuid()?;
-        let msrs = boot_msrs();
-        (0..count)
-            .map(|index| {
-                let vcpu = self.create_vcpu(index)?;
-                let mut entries = supported.clone();
-                // The first entry's answer is every vCPU's: all run on the same clock.
-                let khz = vcpu.get_tsc_khz().ok();
-                cpuid::filter(&mut entries, index, count, khz);
-                set_cpuid(&vcpu, &entries)?;
-                set_msrs(&vcpu, &msrs)?;
-                set_lapic(&vcpu)?;
-                if index == 0 {
-                    set_registers(&vcpu, start)?;
-                }
-                Ok(vcpu)
-            })
-            .collect()
-    }
-
-    fn supported_cpuid(&self) -> Result<Vec<CpuidEntry>, KvmError> {
-        let entries = self
-            .kvm
-            .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
-            .map_err(KvmError::call("KVM_GET_SUPPORTED_CPUID"))?;
-        Ok(entries.as_slice().iter().map(from_kvm).collect())
-    }
+fn supported_cpuid(kvm: &Kvm) -> Result<Vec<CpuidEntry>, KvmError> {
+    let entries = kvm
+        .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
+        .map_err(KvmError::call("KVM_GET_SUPPORTED_CPUID"))?;
+    Ok(entries.as_slice().iter().map(from_kvm).collect())
 }
 
 fn from_kvm(entry: &kvm_cpuid_entry2) -> CpuidEntry {
@@ -99,7 +93,10 @@ fn set_msrs(vcpu: &VcpuFd, entries: &[kvm_msr_entry]) -> Result<(), KvmError> {
     // KVM stops at the first register that it refuses.
     match entries.get(set) {
         None => Ok(()),
-        Some(refused) => Err(KvmError::Msr { index: refused.index, value: refused.data }),
+        Some(refused) => {
+            let register = format!("MSR {:#x}", refused.index);
+            Err(KvmError::Register { register, value: refused.data })
+        }
     }
 }
 

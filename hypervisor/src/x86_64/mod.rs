@@ -1,0 +1,22 @@
+//! What only the x86_64 machine has. `aarch64` has the same names for what only the other has.
+
+mod boot;
+mod place;
+mod platform;
+pub mod probe;
+mod vcpu;
+mod vm;
+
+pub use arch::x86_64::layout;
+pub use arch::x86_64::regs::CpuStart;
+
+pub use boot::{
+    Initrd, InitrdError, Kernel, KernelError, parse_kernel, place_initrd, start, tables,
+};
+pub use place::place;
+pub use platform::platform;
+pub use vm::{create, processors};
+
+/// What to do where there is no `/dev/kvm`.
+pub const NO_KVM: &str = "switch on VT-x or AMD-V (SVM) in the firmware, or nested virtualization \
+     in the outer hypervisor, then `modprobe kvm_intel` or `modprobe kvm_amd`";
