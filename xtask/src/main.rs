@@ -4,6 +4,7 @@ mod arch;
 mod bench;
 mod build;
 mod cache;
+mod cargo;
 mod check;
 mod child;
 mod error;
@@ -14,6 +15,7 @@ mod needs;
 mod run;
 mod test;
 mod tool;
+mod toolchain;
 mod watchdog;
 
 use std::process::ExitCode;

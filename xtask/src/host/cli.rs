@@ -9,8 +9,8 @@ use clap::Args;
 
 use super::{Cpu, Host, Options, Process, Stdio, terminal};
 use crate::arch::Arch;
-use crate::build;
 use crate::error::{Doing, Error};
+use crate::toolchain;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -93,7 +93,7 @@ pub fn process(arch: Arch, arguments: Vec<OsString>) -> Result<Process, Error> {
     environment.push((RUNTIME_DIR.0.into(), RUNTIME_DIR.1.into()));
     let path = std::env::var_os("PATH").filter(|_| arch == Arch::NATIVE);
     let path = path.unwrap_or_else(|| DEBIAN_PATH.into());
-    environment.push(("PATH".into(), join(&build::last_folder(arch), &path)));
+    environment.push(("PATH".into(), join(&toolchain::release_folder(arch), &path)));
     Ok(Process {
         arguments,
         environment,

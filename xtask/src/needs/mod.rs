@@ -5,6 +5,8 @@ mod packages;
 mod program;
 mod rust;
 
-pub use packages::Packages;
-pub use program::{BUSYBOX, DPKG_DEB, Program, STRACE, TESTS, VIRTIOFSD, all, emulator, provide};
+pub use packages::{Packages, archives};
+pub use program::{
+    BUSYBOX, DPKG_DEB, Program, STRACE, TESTS, VIRTIOFSD, all, cross_linker, emulator, provide,
+};
 pub use rust::{add_target, has_target};

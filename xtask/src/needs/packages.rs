@@ -11,6 +11,12 @@ use crate::cache::Cache;
 use crate::error::{Doing, Error};
 use crate::tool;
 
+/// What the system has installed.
+const INSTALLED: &str = "/var/lib/dpkg/status";
+
+/// The file that takes its place.
+const STATUS: &str = "status";
+
 /// The package lists for one architecture: the system's for its own; for another, lists in the cache, so that the
 /// system need not know that architecture and any user can refresh them. Where packages come from is the
 /// system's configuration in both cases.
@@ -29,9 +35,11 @@ impl Packages {
 
     /// Those for `arch`.
     pub fn of(arch: Arch) -> Result<Packages, Error> {
-        if arch == Arch::NATIVE {
-            return Ok(Packages::system());
-        }
+        if arch == Arch::NATIVE { Ok(Packages::system()) } else { Packages::private(arch) }
+    }
+
+    /// Those for `arch` in the cache, even for the system's own.
+    pub fn private(arch: Arch) -> Result<Packages, Error> {
         let own = Cache::open(&format!("apt/{}", arch.debian()))?;
         Ok(Packages { arch, own: Some(own) })
     }
@@ -53,9 +61,11 @@ impl Packages {
         others.iter().find(|name| self.offer(name)).unwrap_or(last)
     }
 
-    /// What `apt-cache depends` says of `name`.
-    pub fn dependencies(&self, name: &str) -> Result<String, Error> {
-        self.run("looking for a package", self.tool("apt-cache").args(["depends", name]))
+    /// What the package `name` can't be without.
+    pub fn dependencies(&self, name: &str) -> Result<Vec<String>, Error> {
+        let command = &mut self.tool("apt-cache");
+        let listing = self.run("looking for a package", command.args(["depends", name]))?;
+        Ok(dependencies(&listing))
     }
 
     /// Downloads the package `name` into the folder `dir`, as any user.
@@ -66,18 +76,23 @@ impl Packages {
 
     /// Downloads the packages `names` and all that they depend on, as if nothing were installed, into the folder `dir`.
     pub fn download_all(&self, names: &[&str], dir: &Path) -> Result<Vec<PathBuf>, Error> {
+        self.resolve(names, dir)
+    }
+
+    /// Downloads the packages `names`, and what they depend on and the system has not installed, into the folder `dir`.
+    pub fn download_missing(&self, names: &[&str], dir: &Path) -> Result<Vec<PathBuf>, Error> {
+        fs::copy(INSTALLED, dir.join(STATUS)).doing(|| format!("read {INSTALLED}"))?;
+        self.resolve(names, dir)
+    }
+
+    /// What is installed is in a file of `dir`; nothing is when there is no such file.
+    fn resolve(&self, names: &[&str], dir: &Path) -> Result<Vec<PathBuf>, Error> {
         let mut command = self.tool("apt-get");
         command.args(["install", "--yes", "--no-install-recommends", "--download-only"]);
-        // There is no such file, so no such packages.
-        command.args(option("Dir::State::status", dir.join("status")));
+        command.arg("--reinstall").args(option("Dir::State::status", dir.join(STATUS)));
         command.args(option("Dir::Cache::archives", dir)).args(names);
         self.run(&format!("downloading {} packages", self.arch.debian()), &mut command)?;
-        let doing = || format!("read {}", dir.display());
-        let entries = fs::read_dir(dir).doing(doing)?.map(|entry| Ok(entry?.path()));
-        let mut paths: Vec<PathBuf> = entries.collect::<std::io::Result<_>>().doing(doing)?;
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "deb"));
-        paths.sort();
-        Ok(paths)
+        archives(dir)
     }
 
     /// Fetches the lists.
@@ -112,7 +127,7 @@ impl Packages {
             command.args(option("APT::Architecture", arch));
             command.args(option("APT::Architectures", arch));
             command.args(option("Dir::State", own.path("")));
-            command.args(option("Dir::State::status", own.path("status")));
+            command.args(option("Dir::State::status", own.path(STATUS)));
             command.args(option("Dir::Cache", own.path("")));
         }
         command
@@ -125,8 +140,37 @@ impl Packages {
     }
 }
 
+/// The packages in the folder `dir`.
+pub fn archives(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let doing = || format!("read {}", dir.display());
+    let entries = fs::read_dir(dir).doing(doing)?.map(|entry| Ok(entry?.path()));
+    let mut paths: Vec<PathBuf> = entries.collect::<std::io::Result<_>>().doing(doing)?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "deb"));
+    paths.sort();
+    Ok(paths)
+}
+
+/// The names in what `apt-cache depends` prints.
+fn dependencies(listing: &str) -> Vec<String> {
+    let names = listing.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+    names.map(str::to_owned).collect()
+}
+
 fn option(name: &str, value: impl AsRef<std::ffi::OsStr>) -> [OsString; 2] {
     let mut option = OsString::from(format!("{name}="));
     option.push(value);
     ["-o".into(), option]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dependencies_are_told_from_what_else_is_listed() {
+        let listing = "linux-image-6.12-cloud-amd64\n  Depends: linux-image-6.12.117+deb12-cloud-amd64\n  \
+                       Breaks: x\n  Depends: <virtual>\n    provider\n";
+        assert_eq!(dependencies(listing), ["linux-image-6.12.117+deb12-cloud-amd64", "<virtual>"]);
+        assert!(dependencies("W: nothing\n").is_empty());
+    }
 }

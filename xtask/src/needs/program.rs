@@ -59,6 +59,24 @@ pub static DPKG_DEB: Program = on_path("dpkg-deb", "guest kernel package", &["dp
 /// Counts system calls.
 pub static STRACE: Program = on_path("strace", "benchmark", &["strace"]);
 
+/// Link programs for the other architecture without rustup's targets: the linker, and the C library that it links in.
+static CROSS_X86_64: [Program; 2] = [
+    on_path("x86_64-linux-gnu-gcc", "x86_64 binaries", &["gcc-x86-64-linux-gnu"]),
+    Program {
+        elsewhere: &["/usr/x86_64-linux-gnu/lib/libc.a"],
+        ..on_path("libc.a", "x86_64 binaries", &["libc6-dev-amd64-cross"])
+    },
+];
+
+/// Likewise.
+static CROSS_AARCH64: [Program; 2] = [
+    on_path("aarch64-linux-gnu-gcc", "aarch64 binaries", &["gcc-aarch64-linux-gnu"]),
+    Program {
+        elsewhere: &["/usr/aarch64-linux-gnu/lib/libc.a"],
+        ..on_path("libc.a", "aarch64 binaries", &["libc6-dev-arm64-cross"])
+    },
+];
+
 /// What only tests use: makers of images, and judges of what we make.
 pub static TESTS: [Program; 10] = [
     on_path("umoci", "tests", &["umoci"]),
@@ -83,6 +101,14 @@ pub fn emulator(arch: Arch) -> &'static Program {
     match arch {
         Arch::X86_64 => &QEMU_X86_64,
         Arch::Aarch64 => &QEMU_AARCH64,
+    }
+}
+
+/// The linker for `arch` on a machine of the other architecture, and its C library.
+pub fn cross_linker(arch: Arch) -> &'static [Program; 2] {
+    match arch {
+        Arch::X86_64 => &CROSS_X86_64,
+        Arch::Aarch64 => &CROSS_AARCH64,
     }
 }
 

@@ -19,6 +19,7 @@ use clap::Args;
 
 use crate::arch::Arch;
 use crate::build::{self, Binaries};
+use crate::cargo;
 use crate::error::Error;
 use crate::kernel::Kernel;
 use crate::kvm::Kvm;
@@ -131,7 +132,7 @@ fn step(name: &str, work: &dyn Fn() -> Result<Ran, Error>) -> Ran {
 }
 
 fn formatting() -> Result<Ran, Error> {
-    let mut command = build::bare_cargo(&["fmt", "--all", "--check"]);
+    let mut command = cargo::command(&["fmt", "--all", "--check"]);
     tool::run("checking the format", &mut command).map(|_| Tally::one_passed().into())
 }
 
@@ -141,7 +142,7 @@ fn lints() -> Result<Ran, Error> {
         ["clippy", "--package", "bulkhead-bare-guest", "--target", Arch::NATIVE.bare(), "--quiet"];
     let guest = [&package[..], &["--", "-D", "warnings"]].concat();
     for arguments in [&here[..], &guest] {
-        tool::run("looking for lints", &mut build::bare_cargo(arguments))?;
+        tool::run("looking for lints", &mut cargo::command(arguments))?;
     }
     Ok(Tally::one_passed().into())
 }

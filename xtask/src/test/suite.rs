@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::libtest;
 use super::tally::Tally;
-use crate::build::{self, Executable};
+use crate::cargo::{self, Executable};
 use crate::error::Error;
 use crate::tool;
 
@@ -22,8 +22,8 @@ pub struct Suite {
 /// Builds all of them. The bare guest has none: it is a kernel.
 pub fn build() -> Result<Vec<Suite>, Error> {
     let arguments = ["test", "--no-run", "--workspace", "--exclude", "bulkhead-bare-guest"];
-    let output = tool::run("building the tests", &mut build::cargo(&arguments))?;
-    let tests = build::executables(&output).into_iter().filter(|executable| executable.is_test);
+    let executables = cargo::executables("building the tests", &mut cargo::command(&arguments))?;
+    let tests = executables.into_iter().filter(|executable| executable.is_test);
     let mut suites: Vec<Suite> = tests
         .map(|executable| Suite {
             name: name(&executable),
@@ -44,6 +44,6 @@ fn name(executable: &Executable) -> String {
 /// Examples in the documentation.
 pub fn documentation() -> Result<Tally, Error> {
     let arguments = ["test", "--doc", "--workspace", "--exclude", "bulkhead-bare-guest", "--quiet"];
-    let output = tool::run("testing the documentation", &mut build::bare_cargo(&arguments))?;
+    let output = tool::run("testing the documentation", &mut cargo::command(&arguments))?;
     Ok(libtest::parse(&output).map(|outcome| outcome.tally).unwrap_or_default())
 }
