@@ -3,7 +3,21 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
-use super::physical::Number;
+/// Plain numbers: any bytes are a value.
+///
+/// # Safety
+/// Implement it only for types without padding and invalid values.
+pub unsafe trait Number: Copy {}
+// SAFETY: integers.
+unsafe impl Number for u8 {}
+// SAFETY: integers.
+unsafe impl Number for u16 {}
+// SAFETY: integers.
+unsafe impl Number for u32 {}
+// SAFETY: integers.
+unsafe impl Number for u64 {}
+// SAFETY: arrays have no padding of their own.
+unsafe impl<T: Number, const N: usize> Number for [T; N] {}
 
 pub const PAGE: usize = 4096;
 /// Up to four pages for each of 16 devices.

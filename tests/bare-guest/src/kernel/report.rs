@@ -1,8 +1,8 @@
-//! The report: one line for each check on COM1, and a last one with the sums.
+//! The report: one line for each check on the serial port, and a last one with the sums.
 
 use core::fmt::{self, Write};
 
-use super::serial;
+use super::machine::serial;
 
 /// Why a check failed.
 pub type Fault = &'static str;
@@ -53,7 +53,11 @@ pub struct Report {
 
 impl Report {
     /// Runs a check; it writes its findings into the line, and these are reported whether it passes or fails.
-    pub fn check(&mut self, name: &str, check: impl FnOnce(&mut Line) -> Result<(), Fault>) {
+    pub fn check(
+        &mut self,
+        name: &str,
+        check: impl FnOnce(&mut Line) -> Result<(), Fault>,
+    ) -> bool {
         let mut detail = Line::new();
         let result = check(&mut detail);
         self.checks += 1;
@@ -66,6 +70,7 @@ impl Report {
                 say(parts);
             }
         }
+        result.is_ok()
     }
 
     /// Says that something could not be checked, which is no failure.

@@ -3,6 +3,7 @@
 use super::Device;
 use super::queue::{By, Queue};
 use crate::kernel::dma::Page;
+use crate::kernel::machine::interrupts::LINE;
 use crate::kernel::report::{Fault, Line, Report, put};
 
 const READ_ONLY: u32 = 1 << 5;
@@ -25,7 +26,6 @@ struct Disk<'a> {
     device: &'a Device,
     queue: Queue,
     page: Page,
-    pin: usize,
 }
 
 /// Reads, identifies, and, if it may, writes.
@@ -36,12 +36,12 @@ pub fn check(report: &mut Report, device: &Device) {
         device.start();
         let page = Page::take().ok_or("out of pages")?;
         let sectors = device.config(0);
-        let mut disk = Disk { device, queue, page, pin: 0 };
+        let mut disk = Disk { device, queue, page };
         put!(line, "{sectors} sectors, ");
         disk.read(0)?;
         put!(line, "sector 0 begins {:08x}, ", u32::from_be_bytes(disk.page.get(DATA)));
         disk.identify(line)?;
-        put!(line, "pin {}, ", disk.pin);
+        put!(line, "{LINE} {}, ", device.line);
         if features & FLUSH_FEATURE != 0 {
             disk.request(FLUSH, 0, None)?;
         }
@@ -83,8 +83,7 @@ impl Disk<'_> {
             None => self.queue.offer(&[header, status]),
         }
         self.device.notify(&self.queue);
-        let (_, pin) = self.device.wait(&mut self.queue)?;
-        self.pin = pin;
+        self.device.wait(&mut self.queue)?;
         Ok(self.page.get(STATUS))
     }
 

@@ -5,14 +5,10 @@ mod queue;
 mod rng;
 mod vsock;
 
-use super::interrupts;
+use super::machine::interrupts;
+use super::registers::Registers;
 use super::report::{Fault, Report};
 use queue::Queue;
-
-/// Where the machine has its devices, a page each.
-const FIRST_SLOT: u64 = 0xc000_0000;
-const SLOT_LEN: u64 = 0x1000;
-const SLOTS: u64 = 16;
 
 /// Registers (virtio 1.2 §4.2.2).
 const MAGIC: u64 = 0x000;
@@ -44,23 +40,24 @@ const FEATURES_OK: u32 = 8;
 /// VIRTIO_F_VERSION_1, in the upper word.
 const VERSION_1_HIGH: u32 = 1;
 
-/// A device that was found.
+/// A device that may be there.
 pub struct Device {
-    base: u64,
+    registers: Registers,
+    /// Its interrupt.
+    line: usize,
 }
 
-/// Finds the devices and checks each by what it is for.
-pub fn check_all(report: &mut Report) {
+/// Finds the devices in these slots and checks each by what it is for.
+pub fn check_all(report: &mut Report, slots: impl Iterator<Item = Device>) {
     let mut found = 0;
-    for slot in 0..SLOTS {
-        let device = Device { base: FIRST_SLOT + slot * SLOT_LEN };
+    for device in slots {
         if device.read(MAGIC) != MAGIC_VALUE || device.read(VERSION) != 2 {
             continue;
         }
         match device.read(DEVICE_ID) {
             0 => continue,
             2 => block::check(report, &device),
-            4 => report.check("rng", |line| rng::check(line, &device)),
+            4 => _ = report.check("rng", |line| rng::check(line, &device)),
             19 => vsock::check(report, &device),
             _ => report.skip("virtio", "a device of a kind that this guest does not know"),
         }
@@ -69,19 +66,22 @@ pub fn check_all(report: &mut Report) {
         device.write(STATUS, 0);
     }
     if found == 0 {
-        report.skip("virtio", "no device at the fixed slots");
+        report.skip("virtio", "no device in any slot");
     }
 }
 
 impl Device {
+    /// A slot: its registers and its interrupt.
+    pub fn new(registers: Registers, line: usize) -> Self {
+        Self { registers, line }
+    }
+
     fn read(&self, register: u64) -> u32 {
-        // SAFETY: the slots are mapped, and device registers or nothing, which reads as ones.
-        unsafe { ((self.base + register) as *const u32).read_volatile() }
+        self.registers.read(register)
     }
 
     fn write(&self, register: u64, value: u32) {
-        // SAFETY: as for `read`; a device only touches memory that a queue tells it.
-        unsafe { ((self.base + register) as *mut u32).write_volatile(value) }
+        self.registers.write(register, value)
     }
 
     /// A field of the device's configuration.
@@ -116,7 +116,7 @@ impl Device {
 
     /// Gives the device a queue of its own page.
     fn queue(&self, index: u32) -> Result<Queue, Fault> {
-        let queue = Queue::new(index).ok_or("out of pages")?;
+        let queue = Queue::new(index, self.line).ok_or("out of pages")?;
         self.write(QUEUE_SELECT, index);
         if self.read(QUEUE_READY) != 0 {
             return Err("a queue is ready before it was set up");
@@ -145,28 +145,20 @@ impl Device {
         self.write(QUEUE_NOTIFY, queue.index);
     }
 
-    /// Waits for the used buffer of a queue, and for its interrupt. Gives the buffer's length and the interrupt's pin.
-    fn wait(&self, queue: &mut Queue) -> Result<(u32, usize), Fault> {
+    /// Waits for the used buffer of a queue, and for the interrupt. Gives the buffer's length.
+    fn wait(&self, queue: &mut Queue) -> Result<u32, Fault> {
         let mut used = None;
-        if !interrupts::wait_until(|| {
+        interrupts::wait_until(|| {
             used = used.or_else(|| queue.take_used());
             used.is_some()
-        }) {
-            return Err("the device did not answer within a second");
-        }
+        });
+        let used = used.ok_or("the device did not answer within a second")?;
         // The buffer may be seen before the interrupt comes.
-        let mut pin = None;
-        if !interrupts::wait_until(|| {
-            pin = pin.or_else(|| interrupts::pin_since(&queue.interrupts_before));
-            pin.is_some()
-        }) {
+        if !interrupts::wait_until(|| queue.has_interrupted()) {
             return Err("the device did not interrupt");
         }
         let cause = self.read(INTERRUPT_STATUS);
         self.write(INTERRUPT_ACK, cause);
-        match (used, pin) {
-            (Some(len), Some(pin)) => Ok((len, pin)),
-            _ => Err("lost in waiting"),
-        }
+        Ok(used)
     }
 }

@@ -1,7 +1,7 @@
 //! A split virtqueue in one page, one chain at a time (virtio 1.2 §2.7).
 
 use crate::kernel::dma::{Page, barrier};
-use crate::kernel::interrupts::{self, Counts};
+use crate::kernel::machine::interrupts;
 
 /// Descriptors of a queue.
 pub const SIZE: u16 = 8;
@@ -28,14 +28,16 @@ pub struct Queue {
     page: Page,
     available: u16,
     seen: u16,
-    /// The interrupts up to when the last chain was made available.
-    pub interrupts_before: Counts,
+    /// The device's interrupt.
+    line: usize,
+    /// How often it had come when the last chain was made available.
+    interrupts_before: u32,
 }
 
 impl Queue {
-    pub fn new(index: u32) -> Option<Self> {
-        let interrupts_before = interrupts::counts();
-        Some(Self { index, page: Page::take()?, available: 0, seen: 0, interrupts_before })
+    pub fn new(index: u32, line: usize) -> Option<Self> {
+        let page = Page::take()?;
+        Some(Self { index, page, available: 0, seen: 0, line, interrupts_before: 0 })
     }
 
     pub fn descriptors(&self) -> u64 {
@@ -60,12 +62,17 @@ impl Queue {
             self.page.put(i * 16 + 12, flags);
             self.page.put(i * 16 + 14, i as u16 + 1);
         }
-        self.interrupts_before = interrupts::counts();
+        self.interrupts_before = interrupts::count(self.line);
         self.page.put(AVAILABLE + 4 + usize::from(self.available % SIZE) * 2, 0u16);
         barrier();
         self.available = self.available.wrapping_add(1);
         self.page.put(AVAILABLE + 2, self.available);
         barrier();
+    }
+
+    /// Whether the device has interrupted since the last chain was made available.
+    pub fn has_interrupted(&self) -> bool {
+        interrupts::count(self.line) != self.interrupts_before
     }
 
     /// How many bytes the device wrote into the chain that it gave back.

@@ -3,6 +3,7 @@
 use super::Device;
 use super::queue::By;
 use crate::kernel::dma::Page;
+use crate::kernel::machine::interrupts::LINE;
 use crate::kernel::report::{Fault, Line, put};
 
 const LEN: u32 = 16;
@@ -17,12 +18,12 @@ pub fn check(line: &mut Line, device: &Device) -> Result<(), Fault> {
     for value in &mut values {
         queue.offer(&[(page.address(), LEN, By::Device)]);
         device.notify(&queue);
-        let (len, pin) = device.wait(&mut queue)?;
+        let len = device.wait(&mut queue)?;
         if len == 0 || len > LEN {
             return Err("a request gives no bytes, or too many");
         }
         *value = u128::from_le_bytes(page.get(0));
-        put!(line, "{len} bytes by pin {pin}, ");
+        put!(line, "{len} bytes by {LINE} {}, ", device.line);
     }
     if values[0] == values[1] || values.contains(&0) {
         return Err("the bytes are not random");

@@ -107,7 +107,7 @@ impl<'a> Socket<'a> {
     /// until [`Self::offer_inbox`].
     fn receive(&mut self, operations: &[u16]) -> Result<(u16, usize), Fault> {
         for _ in 0..MAX_PACKETS {
-            let (len, _) = self.device.wait(&mut self.receive)?;
+            let len = self.device.wait(&mut self.receive)?;
             let page = &self.inbox;
             let payload = page.get::<u32>(24) as usize;
             if (len as usize) < HEADER || len as usize != HEADER + payload {

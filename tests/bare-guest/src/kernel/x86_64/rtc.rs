@@ -1,7 +1,7 @@
 //! The clock: MC146818 at ports 0x70 and 0x71.
 
 use super::cpu::{in_byte, out_byte};
-use super::report::{Fault, Line, put};
+use crate::kernel::report::{Fault, Line, put};
 
 const INDEX: u16 = 0x70;
 const DATA: u16 = 0x71;

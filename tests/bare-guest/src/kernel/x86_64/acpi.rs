@@ -1,7 +1,7 @@
 //! The ACPI tables, from the root pointer on (ACPI 6.5 §5.2).
 
-use super::physical::read;
-use super::report::{Fault, Line, put};
+use super::paging::read;
+use crate::kernel::report::{Fault, Line, put};
 
 /// No table of ours is longer.
 const MAX_TABLE: u32 = 1 << 20;

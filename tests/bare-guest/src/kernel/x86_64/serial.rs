@@ -2,7 +2,7 @@
 
 use super::cpu::{in_byte, out_byte};
 use super::interrupts::{self, COM1_PIN};
-use super::report::{Fault, Line, put};
+use crate::kernel::report::{Fault, Line, put};
 
 const COM1: u16 = 0x3f8;
 const INTERRUPT_ENABLE: u16 = COM1 + 1;

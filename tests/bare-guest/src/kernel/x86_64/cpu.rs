@@ -21,6 +21,24 @@ pub fn in_byte(port: u16) -> u8 {
     value
 }
 
+/// Reads a device register in memory.
+///
+/// # Safety
+/// The address is that of a register, or of nothing; if there is a device, reading leaves memory alone.
+pub unsafe fn read_register(address: *const u32) -> u32 {
+    // SAFETY: the caller vouches for it.
+    unsafe { address.read_volatile() }
+}
+
+/// Writes a device register in memory.
+///
+/// # Safety
+/// As for [`read_register`].
+pub unsafe fn write_register(address: *mut u32, value: u32) {
+    // SAFETY: the caller vouches for it.
+    unsafe { address.write_volatile(value) }
+}
+
 /// Reads a model-specific register, which must exist.
 pub fn read_msr(number: u32) -> u64 {
     let (low, high): (u32, u32);
@@ -40,14 +58,14 @@ pub fn cpuid(leaf: u32) -> [u32; 4] {
 /// Stops until an interrupt was served, then holds interrupts off again. Called while they are off, so that
 /// none slips in between a check and the halt.
 pub fn wait_for_interrupt() {
-    // SAFETY: the interrupt table is loaded before anyone waits, and its handlers keep all registers.
-    unsafe { asm!("sti", "hlt", "cli", options(nostack)) }
+    // SAFETY: the interrupt table is loaded before anyone waits, and its handlers keep all registers. They use the stack: so does this.
+    unsafe { asm!("sti", "hlt", "cli") }
 }
 
 /// Lets interrupts in for a moment.
 pub fn allow_interrupts() {
     // SAFETY: as for `wait_for_interrupt`.
-    unsafe { asm!("sti", "nop", "cli", options(nostack)) }
+    unsafe { asm!("sti", "nop", "cli") }
 }
 
 /// Forgets the translation of the page at this address.

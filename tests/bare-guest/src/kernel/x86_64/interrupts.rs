@@ -7,7 +7,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::cpu;
 use super::power;
-use super::report::{Fault, Line, put, say};
+use crate::kernel::registers::Registers;
+use crate::kernel::report::{Fault, Line, put, say};
 
 /// IOAPIC pin of COM1.
 pub const COM1_PIN: usize = 4;
@@ -19,7 +20,8 @@ const TIMER_VECTOR: usize = 60;
 const SPURIOUS_VECTOR: u32 = 63;
 
 /// Local APIC registers (Intel SDM 3A table 11-1).
-const LAPIC: u64 = 0xfee0_0000;
+// SAFETY: these are its registers.
+const LAPIC: Registers = unsafe { Registers::at(0xfee0_0000) };
 const LAPIC_ID: u64 = 0x20;
 const LAPIC_SPURIOUS: u64 = 0xf0;
 const LAPIC_TIMER: u64 = 0x320;
@@ -29,7 +31,8 @@ const LAPIC_ENABLE: u32 = 1 << 8;
 const DIVIDE_BY_1: u32 = 0b1011;
 
 /// IOAPIC registers (Intel 82093AA datasheet §3.1).
-const IOAPIC: u64 = 0xfec0_0000;
+// SAFETY: these are its registers.
+const IOAPIC: Registers = unsafe { Registers::at(0xfec0_0000) };
 const IOAPIC_SELECT: u64 = 0x00;
 const IOAPIC_WINDOW: u64 = 0x10;
 const IOAPIC_VERSION: u32 = 1;
@@ -38,8 +41,8 @@ const IOAPIC_REDIRECTION: u32 = 0x10;
 /// A second of the timer, which counts nanoseconds on KVM.
 const SECOND: u32 = 1_000_000_000;
 
-/// The number of interrupts by each pin.
-pub type Counts = [u32; PINS];
+/// What a way in for interrupts is called here.
+pub const LINE: &str = "pin";
 
 /// How often each vector was served; boot.s counts.
 #[unsafe(export_name = "interrupt_counts")]
@@ -53,16 +56,6 @@ unsafe extern "C" {
 
 /// The interrupt descriptor table (Intel SDM 3A §6.14.1).
 static mut TABLE: [[u64; 2]; VECTORS] = [[0; 2]; VECTORS];
-
-fn read(address: u64) -> u32 {
-    // SAFETY: only called with registers of the APICs, at their fixed places.
-    unsafe { (address as *const u32).read_volatile() }
-}
-
-fn write(address: u64, value: u32) {
-    // SAFETY: as for `read`.
-    unsafe { (address as *mut u32).write_volatile(value) }
-}
 
 /// Sets up table and local APIC, and opens every pin of the IOAPIC.
 pub fn init() {
@@ -79,10 +72,10 @@ pub fn init() {
     // The old interrupt controllers stay silent.
     cpu::out_byte(0x21, 0xff);
     cpu::out_byte(0xa1, 0xff);
-    write(LAPIC + LAPIC_SPURIOUS, LAPIC_ENABLE | SPURIOUS_VECTOR);
-    write(LAPIC + LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
-    write(LAPIC + LAPIC_TIMER, TIMER_VECTOR as u32);
-    let me = read(LAPIC + LAPIC_ID) & 0xff00_0000;
+    LAPIC.write(LAPIC_SPURIOUS, LAPIC_ENABLE | SPURIOUS_VECTOR);
+    LAPIC.write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
+    LAPIC.write(LAPIC_TIMER, TIMER_VECTOR as u32);
+    let me = LAPIC.read(LAPIC_ID) & 0xff00_0000;
     for pin in 0..pins().min(PINS) {
         let register = IOAPIC_REDIRECTION + 2 * pin as u32;
         ioapic_write(register + 1, me);
@@ -92,13 +85,13 @@ pub fn init() {
 }
 
 fn ioapic_write(register: u32, value: u32) {
-    write(IOAPIC + IOAPIC_SELECT, register);
-    write(IOAPIC + IOAPIC_WINDOW, value);
+    IOAPIC.write(IOAPIC_SELECT, register);
+    IOAPIC.write(IOAPIC_WINDOW, value);
 }
 
 fn pins() -> usize {
-    write(IOAPIC + IOAPIC_SELECT, IOAPIC_VERSION);
-    (read(IOAPIC + IOAPIC_WINDOW) >> 16 & 0xff) as usize + 1
+    IOAPIC.write(IOAPIC_SELECT, IOAPIC_VERSION);
+    (IOAPIC.read(IOAPIC_WINDOW) >> 16 & 0xff) as usize + 1
 }
 
 /// How many interrupts came in by this pin.
@@ -106,21 +99,11 @@ pub fn count(pin: usize) -> u32 {
     COUNTS[FIRST_PIN_VECTOR + pin].load(Ordering::Relaxed)
 }
 
-/// The pin above COM1's by which more interrupts came in than `before` says.
-pub fn pin_since(before: &Counts) -> Option<usize> {
-    (COM1_PIN + 1..PINS).find(|pin| count(*pin) != before[*pin])
-}
-
-/// All counts.
-pub fn counts() -> Counts {
-    core::array::from_fn(count)
-}
-
 /// Sleeps from interrupt to interrupt until the condition holds, for a second at most.
 pub fn wait_until(mut done: impl FnMut() -> bool) -> bool {
     let timer = &COUNTS[TIMER_VECTOR];
     let before = timer.load(Ordering::Relaxed);
-    write(LAPIC + LAPIC_TIMER_START, SECOND);
+    LAPIC.write(LAPIC_TIMER_START, SECOND);
     let result = loop {
         if done() {
             break true;
@@ -130,15 +113,15 @@ pub fn wait_until(mut done: impl FnMut() -> bool) -> bool {
         }
         cpu::wait_for_interrupt();
     };
-    write(LAPIC + LAPIC_TIMER_START, 0);
+    LAPIC.write(LAPIC_TIMER_START, 0);
     result
 }
 
 /// The timer's interrupt arrives. It is waited for without sleeping, so that its absence can be told.
 pub fn check_timer(line: &mut Line) -> Result<(), Fault> {
-    put!(line, "local APIC {}, {} IOAPIC pins", read(LAPIC + LAPIC_ID) >> 24, pins());
+    put!(line, "local APIC {}, {} IOAPIC pins", LAPIC.read(LAPIC_ID) >> 24, pins());
     let timer = &COUNTS[TIMER_VECTOR];
-    write(LAPIC + LAPIC_TIMER_START, SECOND / 100_000);
+    LAPIC.write(LAPIC_TIMER_START, SECOND / 100_000);
     let came = (0..100_000).any(|_| {
         cpu::allow_interrupts();
         core::hint::spin_loop();

@@ -1,3 +1,7 @@
+# Runs in the mode in which it is entered, 32-bit by PVH or 64-bit by the ELF entry: every instruction has the same encoding and
+# meaning in both. It tries all ways to switch off: ACPI sleep control (bulkhead-vmm), keyboard controller reset (Firecracker), triple
+# fault.
+
 # PVH note: XEN_ELFNOTE_PHYS32_ENTRY (Xen public/elfnote.h).
 .section .note.pvh, "a", @note
     .balign 4

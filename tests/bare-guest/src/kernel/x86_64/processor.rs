@@ -1,7 +1,7 @@
 //! The processor, as CPUID describes it.
 
 use super::cpu::{cpuid, read_msr};
-use super::report::{Fault, Line, put};
+use crate::kernel::report::{Fault, Line, put};
 
 const EFER: u32 = 0xc000_0080;
 const EFER_LONG_MODE_ACTIVE: u64 = 1 << 10;

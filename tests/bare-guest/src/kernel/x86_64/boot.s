@@ -17,7 +17,7 @@ pvh_entry:
     movl %ebx, %edi         # the first argument of kernel_main
     lgdt gdt_pointer
     movl %cr4, %eax
-    orl $0x20, %eax         # CR4.PAE
+    orl $0x620, %eax        # CR4.PAE, and SSE (OSFXSR, OSXMMEXCPT), for compilers that use it
     movl %eax, %cr4
     movl $pml4, %eax
     movl %eax, %cr3

@@ -1,7 +1,8 @@
 //! What the VMM tells a PVH guest: `struct hvm_start_info` (Xen public/arch-x86/hvm/start_info.h).
 
-use super::physical::{holds_a_word, read};
-use super::report::{Fault, Line, put};
+use super::paging::read;
+use crate::kernel::memory::MemoryMap;
+use crate::kernel::report::{Fault, Line, put};
 
 const MAGIC: u32 = 0x336e_c578;
 const RAM: u32 = 1;
@@ -10,14 +11,6 @@ const MEMORY_MAP_ENTRY_LEN: u64 = 24;
 const MAX_ENTRIES: u32 = 64;
 /// Linux's COMMAND_LINE_SIZE is half of it.
 const MAX_COMMAND_LINE: u64 = 4096;
-
-unsafe extern "C" {
-    /// The bounds of this program in memory (linker script).
-    #[link_name = "image_start"]
-    static IMAGE_START: u8;
-    #[link_name = "image_end"]
-    static IMAGE_END: u8;
-}
 
 /// Address of the ACPI root pointer.
 pub fn rsdp(start_info: u64) -> u64 {
@@ -48,29 +41,16 @@ pub fn check_memory(line: &mut Line, start_info: u64) -> Result<(), Fault> {
     if entries == 0 || entries > MAX_ENTRIES {
         return Err("there is no memory map, or one without end");
     }
-    let image = (&raw const IMAGE_START as u64, &raw const IMAGE_END as u64);
-    let (mut last_end, mut total, mut image_in_ram) = (0, 0u64, false);
+    let mut memory = MemoryMap::default();
     for i in 0..u64::from(entries) {
         let entry = map + i * MEMORY_MAP_ENTRY_LEN;
         let unreadable = "the memory map is not in mapped memory";
         let start: u64 = read(entry).ok_or(unreadable)?;
         let size: u64 = read(entry + 8).ok_or(unreadable)?;
-        let end = start.checked_add(size).ok_or("a memory range wraps")?;
-        if size == 0 || start < last_end {
-            return Err("memory ranges are empty, overlap or are not sorted");
-        }
-        last_end = end;
-        if read::<u32>(entry + 16) != Some(RAM) {
-            continue;
-        }
-        total += size;
-        image_in_ram |= start <= image.0 && image.1 <= end;
-        // The last whole word of the range; below 1 MiB the tables of the VMM may be in the way.
-        if end > 1 << 20 && !holds_a_word((end & !7) - 8) {
-            put!(line, "RAM up to {end:#x}");
-            return Err("the end of RAM does not keep what is written");
+        match read::<u32>(entry + 16) {
+            Some(RAM) => memory.ram(start, size, line)?,
+            _ => memory.range(start, size).map(drop)?,
         }
     }
-    put!(line, "{} KiB of RAM in {entries} ranges, up to {last_end:#x}", total >> 10);
-    if image_in_ram { Ok(()) } else { Err("this program is not in RAM") }
+    memory.end(line)
 }

@@ -1,0 +1,69 @@
+//! The other processors.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use super::fdt::Fdt;
+use super::{cpu, psci, timer};
+use crate::kernel::report::{Fault, Line, put};
+
+/// Of AFFINITY_INFO.
+const OFF: i32 = 1;
+
+unsafe extern "C" {
+    /// Where a processor starts (boot.s).
+    #[link_name = "processor_entry"]
+    static ENTRY: u8;
+}
+
+/// Where a processor says that it has started.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+/// Each processor but this one starts, and switches itself off (PSCI, Arm DEN0022F §5).
+pub fn check(line: &mut Line, fdt: Fdt) -> Result<(), Fault> {
+    let version = psci::call(psci::VERSION, [0; 3]);
+    put!(line, "PSCI {}.{}", version >> 16, version & 0xffff);
+    if version < 2 {
+        return Err("older than 0.2");
+    }
+    let (mut own, mut others) = (0, 0);
+    for node in fdt.nodes().filter(|node| node.has_string("device_type", "cpu")) {
+        let affinity = node.number("reg").ok_or("a processor without a number")?;
+        if affinity == cpu::affinity() {
+            own += 1;
+        } else {
+            start(affinity)?;
+            others += 1;
+        }
+    }
+    put!(line, ", {} processors, {others} started and stopped", own + others);
+    if own == 1 { Ok(()) } else { Err("this processor is not there, or twice") }
+}
+
+fn start(affinity: u64) -> Result<(), Fault> {
+    STARTED.store(0, Ordering::Relaxed);
+    let (entry, context) = (&raw const ENTRY as u64, STARTED.as_ptr() as u64);
+    if psci::call(psci::CPU_ON, [affinity, entry, context]) != 0 {
+        return Err("a processor can't be switched on");
+    }
+    if !within_a_second(|| STARTED.load(Ordering::Acquire) != 0) {
+        return Err("a processor does not start within a second");
+    }
+    if !within_a_second(|| psci::call(psci::AFFINITY_INFO, [affinity, 0, 0]) == OFF) {
+        return Err("a processor does not switch itself off within a second");
+    }
+    Ok(())
+}
+
+/// Without interrupts, and without sleep.
+fn within_a_second(mut done: impl FnMut() -> bool) -> bool {
+    let end = timer::in_a_second();
+    loop {
+        if done() {
+            return true;
+        }
+        if timer::now() >= end {
+            return false;
+        }
+        core::hint::spin_loop();
+    }
+}
