@@ -8,6 +8,10 @@
 pub mod aarch64;
 pub mod x86_64;
 
+/// Most bytes of a kernel's command line, the NUL at its end included: Linux's `COMMAND_LINE_SIZE` on
+/// both architectures (include/uapi/asm/setup.h), past which it would cut the line off in silence.
+pub const CMDLINE_MAX: usize = 2048;
+
 /// One virtio-mmio device in the address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VirtioSlot {

@@ -1,6 +1,6 @@
 //! The kernel's command line: bytes without NUL, of bounded length.
 
-use arch::x86_64::layout::CMDLINE_MAX;
+use arch::CMDLINE_MAX;
 
 /// Why a command line is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

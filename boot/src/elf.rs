@@ -5,19 +5,20 @@
 //! checked before it is used, and a kernel that can't work is refused with the reason.
 
 mod error;
-mod format;
+pub(crate) mod format;
 mod notes;
 #[cfg(test)]
 mod tests;
 
 pub use error::ElfError;
 
+use crate::arm64_image;
+use crate::segment::Segment;
+use crate::source::Source;
 use arch::x86_64::layout;
 use format::{FileHeader, ProgramHeader};
 use std::fs::File;
-use std::io::ErrorKind;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use zerocopy::FromBytes;
 
 /// Most program headers of a kernel. Linux has five.
@@ -25,33 +26,6 @@ const MAX_PROGRAM_HEADERS: u16 = 64;
 /// Most bytes of a note segment. Linux has some 500.
 const MAX_NOTES: u64 = 64 << 10;
 const MIB: u64 = 1 << 20;
-const PAGE: u64 = 4096;
-
-/// A run of bytes of the file that goes to guest memory; zeros follow it up to `mem_len`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// Guest physical address.
-    pub gpa: u64,
-    /// Where its bytes are in the file.
-    pub file_offset: u64,
-    /// How many bytes the file has.
-    pub file_len: u64,
-    /// How many bytes it takes in guest memory.
-    pub mem_len: u64,
-}
-
-impl Segment {
-    /// Whether the file's pages can be mapped in place of the guest's: address and offset must be
-    /// at the same place within a page.
-    pub fn mappable(&self) -> bool {
-        self.gpa % PAGE == self.file_offset % PAGE
-    }
-
-    /// First address past the segment. [`parse`] has made sure that it does not wrap.
-    fn end(&self) -> u64 {
-        self.gpa + self.mem_len
-    }
-}
 
 /// Where and how the kernel is entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,40 +86,6 @@ pub fn parse(file: &File, ram: &[Range<u64>]) -> Result<Kernel, ElfError> {
     Ok(Kernel { segments, entry, end })
 }
 
-/// The file and its length, for reads that are checked against it.
-struct Source<'a> {
-    file: &'a File,
-    len: u64,
-}
-
-impl<'a> Source<'a> {
-    fn new(file: &'a File) -> Result<Self, ElfError> {
-        let metadata = file.metadata().map_err(|source| ElfError::Read { what: "size", source })?;
-        Ok(Source { file, len: metadata.len() })
-    }
-
-    /// Says whether `len` bytes at `offset` are all in the file.
-    fn check(&self, what: &'static str, offset: u64, len: u64) -> Result<(), ElfError> {
-        match offset.checked_add(len) {
-            Some(end) if end <= self.len => Ok(()),
-            _ => Err(ElfError::Truncated { what, offset, len, file_len: self.len }),
-        }
-    }
-
-    fn read(&self, what: &'static str, offset: u64, len: u64) -> Result<Vec<u8>, ElfError> {
-        self.check(what, offset, len)?;
-        let mut bytes = vec![0; len as usize];
-        self.file.read_exact_at(&mut bytes, offset).map_err(|source| match source.kind() {
-            // The file became shorter since its length was taken.
-            ErrorKind::UnexpectedEof => {
-                ElfError::Truncated { what, offset, len, file_len: self.len }
-            }
-            _ => ElfError::Read { what, source },
-        })?;
-        Ok(bytes)
-    }
-}
-
 fn file_header(source: &Source) -> Result<FileHeader, ElfError> {
     let bytes = source.read("ELF header", 0, size_of::<FileHeader>() as u64)?;
     let (header, _) = FileHeader::read_from_prefix(&bytes).map_err(|_| ElfError::NothingToLoad)?;
@@ -175,9 +115,8 @@ fn other_format(source: &Source, found: [u8; 4], header: &[u8]) -> ElfError {
     if source.read("boot header", 0x202, 4).is_ok_and(|magic| magic == b"HdrS") {
         return ElfError::BzImage;
     }
-    // Documentation/arch/arm64/booting.rst: magic at 56.
-    if header.get(56..60) == Some(b"ARM\x64") {
-        return ElfError::Machine("aarch64".to_owned());
+    if arm64_image::is_image(header) {
+        return ElfError::Machine(format::machine_name(format::MACHINE_AARCH64));
     }
     ElfError::NotElf { found }
 }
@@ -224,7 +163,7 @@ fn read_notes(index: usize, program: &ProgramHeader, source: &Source) -> Result<
     if len > MAX_NOTES {
         return Err(ElfError::NotesTooLong { index, len, max: MAX_NOTES });
     }
-    source.read("notes", program.offset.get(), len)
+    Ok(source.read("notes", program.offset.get(), len)?)
 }
 
 /// Sorts the segments by address, and makes sure that each has RAM of its own.

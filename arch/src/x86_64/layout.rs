@@ -32,10 +32,8 @@ pub const ZERO_PAGE: u64 = 0x7000;
 pub const BOOT_STACK: u64 = 0x8FF0;
 /// First page table (PML4); the others follow it.
 pub const PAGE_TABLES: u64 = 0x9000;
-/// Kernel command line.
+/// Kernel command line, of at most [`CMDLINE_MAX`](crate::CMDLINE_MAX) bytes.
 pub const CMDLINE: u64 = 0x2_0000;
-/// Most bytes of the command line, the NUL at its end included.
-pub const CMDLINE_MAX: usize = 4096;
 
 /// End of the RAM that the guest may use below 1 MiB: a PC's extended BIOS data area starts here.
 pub const BASE_RAM_END: u64 = 0x9_FC00;

@@ -170,7 +170,7 @@ mod tests {
             .collect();
         ranges.push(layout::START_INFO..layout::START_INFO + 0x1000);
         ranges.push(layout::ZERO_PAGE..layout::ZERO_PAGE + 0x1000);
-        ranges.push(layout::CMDLINE..layout::CMDLINE + layout::CMDLINE_MAX as u64);
+        ranges.push(layout::CMDLINE..layout::CMDLINE + crate::CMDLINE_MAX as u64);
         ranges.push(layout::ACPI..layout::ACPI_END);
         ranges.sort_by_key(|range| range.start);
         assert!(ranges.windows(2).all(|pair| pair[0].end <= pair[1].start), "{ranges:x?}");

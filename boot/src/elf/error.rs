@@ -1,19 +1,14 @@
 //! Why a kernel is refused. Each message says what was found, where, and what would be right.
 
-use std::io;
+use crate::source::ReadError;
 
 /// A kernel file that can't be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each variant's message is its documentation")]
 pub enum ElfError {
-    #[error("can't read the kernel's {what}: {source}")]
-    Read { what: &'static str, source: io::Error },
-    #[error(
-        "the kernel is {file_len} bytes, too short for its {what} at {offset:#x} of {len} bytes: \
-         the file is truncated"
-    )]
-    Truncated { what: &'static str, offset: u64, len: u64, file_len: u64 },
+    #[error(transparent)]
+    Read(#[from] ReadError),
     #[error("not an ELF file: it starts with {found:02x?}, not with 7f 45 4c 46")]
     NotElf { found: [u8; 4] },
     #[error(

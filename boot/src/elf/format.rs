@@ -14,6 +14,8 @@ pub const LITTLE_ENDIAN: u8 = 1;
 pub const TYPE_EXECUTABLE: u16 = 2;
 /// `e_machine`: x86-64.
 pub const MACHINE_X86_64: u16 = 62;
+/// `e_machine`: AArch64.
+pub const MACHINE_AARCH64: u16 = 183;
 /// `p_type`: to be loaded.
 pub const SEGMENT_LOAD: u32 = 1;
 /// `p_type`: notes.
@@ -81,7 +83,7 @@ pub fn machine_name(machine: u16) -> String {
         40 => "arm (32-bit)",
         43 => "sparc64",
         MACHINE_X86_64 => "x86_64",
-        183 => "aarch64",
+        MACHINE_AARCH64 => "aarch64",
         243 => "riscv",
         258 => "loongarch",
         other => return format!("machine {other}"),

@@ -3,7 +3,8 @@
 
 use super::Parameters;
 use super::memory_map::memory_map;
-use arch::x86_64::layout::{CMDLINE, CMDLINE_MAX, ZERO_PAGE};
+use arch::CMDLINE_MAX;
+use arch::x86_64::layout::{CMDLINE, ZERO_PAGE};
 
 const LEN: usize = 4096;
 
@@ -111,7 +112,7 @@ mod tests {
         assert_eq!(u64_at(page, 0x70), 0xE_0000);
         assert_eq!((u32_at(page, 0x218), u32_at(page, 0xC0)), (0xBFF0_0000, 0));
         assert_eq!((u32_at(page, 0x21C), u32_at(page, 0xC4)), (0x1_2345, 0));
-        assert_eq!((u32_at(page, 0x228), u32_at(page, 0x238)), (0x2_0000, 4095));
+        assert_eq!((u32_at(page, 0x228), u32_at(page, 0x238)), (0x2_0000, 2047));
         assert_eq!(page[0x1E8], 4);
         let last = 0x2D0 + 3 * 20;
         assert_eq!((u64_at(page, last), u64_at(page, last + 8)), (1 << 32, 1 << 30));

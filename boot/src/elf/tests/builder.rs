@@ -1,8 +1,6 @@
 //! Makes ELF files.
 
 use super::super::format::{self, FileHeader, NoteHeader, ProgramHeader};
-use std::fs::File;
-use std::io::Write;
 use zerocopy::IntoBytes;
 
 /// A segment to load; the builder finds it a place in the file.
@@ -122,11 +120,4 @@ fn note(name: &[u8], kind: u32, descriptor: &[u8]) -> Vec<u8> {
     let mut bytes = [header.as_bytes(), name, descriptor].concat();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
-}
-
-/// An open file with these bytes.
-pub fn file(bytes: &[u8]) -> File {
-    let mut file = tempfile::tempfile().expect("a temporary file");
-    file.write_all(bytes).expect("room for it");
-    file
 }
