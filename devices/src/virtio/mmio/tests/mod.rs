@@ -2,6 +2,7 @@
 
 mod properties;
 mod running;
+mod snapshots;
 
 use serde::{Deserialize, Serialize};
 
@@ -87,28 +88,40 @@ impl VirtioDevice for Tally {
     }
 }
 
-/// A transport with 64 KiB of guest memory; queue 0 at 0, queue 1 at 0x4000.
-struct Machine {
-    mmio: Mmio<Tally>,
+/// A transport with 64 KiB of guest memory; queue 0 at 0, queue 1 at 0x4000, and so on.
+struct Machine<D: VirtioDevice = Tally> {
+    mmio: Mmio<D>,
     mem: GuestMemory,
     irq: Counter,
 }
 
 impl Machine {
     fn new() -> Self {
-        let (mem, irq) = (memory(0x10000), Counter::default());
-        let mmio = Mmio::new(Tally::default(), mem.clone(), Box::new(irq.clone()));
-        Self { mmio, mem, irq }
+        Self::with(Tally::default())
     }
 
     /// A machine whose driver took the whole handshake, with one queue of 4.
     fn running(features: u64) -> (Self, Driver) {
         let mut machine = Self::new();
-        machine.negotiate(features);
-        let driver = machine.set_up_queue(0);
-        machine.write(STATUS, RUNNING);
+        let driver = machine.start(features, 1).remove(0);
         assert_eq!(machine.read(STATUS), RUNNING);
         (machine, driver)
+    }
+}
+
+impl<D: VirtioDevice> Machine<D> {
+    fn with(device: D) -> Self {
+        let (mem, irq) = (memory(0x10000), Counter::default());
+        let mmio = Mmio::new(device, mem.clone(), Box::new(irq.clone()));
+        Self { mmio, mem, irq }
+    }
+
+    /// Takes the whole handshake, with so many queues of 4.
+    fn start(&mut self, features: u64, queues: u32) -> Vec<Driver> {
+        self.negotiate(features);
+        let drivers = (0..queues).map(|index| self.set_up_queue(index)).collect();
+        self.write(STATUS, RUNNING);
+        drivers
     }
 
     fn read(&mut self, offset: u64) -> u32 {
