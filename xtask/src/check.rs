@@ -1,8 +1,11 @@
 //! `cargo xtask check`: what this machine can do, and the way to get what it lacks.
 
+use std::path::PathBuf;
+
 use crate::arch::Arch;
 use crate::build::Binaries;
 use crate::error::Error;
+use crate::host::tree;
 use crate::kernel::Kernel;
 use crate::kvm::Kvm;
 use crate::needs::{self, Program};
@@ -25,12 +28,15 @@ pub fn run() -> Result<u8, Error> {
         remedy: String::new(),
     }];
     rows.extend(needs::all().map(program));
-    rows.extend([
-        target(Arch::NATIVE.musl(), "static binaries"),
-        target(Arch::NATIVE.bare(), "bare guest"),
-        kernel()?,
-        kvm(),
-    ]);
+    for arch in [Arch::X86_64, Arch::Aarch64] {
+        rows.push(target(arch.musl(), "static binaries"));
+        rows.push(target(arch.bare(), "bare guest"));
+        rows.push(kernel(arch)?);
+        if arch != Arch::NATIVE {
+            rows.push(root(arch)?);
+        }
+    }
+    rows.push(kvm());
     print!("{}", table(&rows));
     Ok(0)
 }
@@ -52,14 +58,22 @@ fn target(name: &'static str, purpose: &'static str) -> Row {
     }
 }
 
-fn kernel() -> Result<Row, Error> {
-    let cached = Kernel::cached(Arch::NATIVE)?;
-    Ok(Row {
-        need: "guest kernel".to_owned(),
-        purpose: "Linux guests, emulated host",
+fn kernel(arch: Arch) -> Result<Row, Error> {
+    let cached = Kernel::cached(arch)?.map(|kernel| kernel.image());
+    Ok(download(format!("{} kernel", arch.name()), "Linux guests, emulated host", cached))
+}
+
+fn root(arch: Arch) -> Result<Row, Error> {
+    Ok(download(format!("{} system", arch.name()), "emulated host", tree::cached(arch)?))
+}
+
+fn download(need: String, purpose: &'static str, cached: Option<PathBuf>) -> Row {
+    Row {
+        need,
+        purpose,
         remedy: if cached.is_some() { "" } else { "downloaded when first needed" }.to_owned(),
-        found: cached.map_or("missing".to_owned(), |kernel| kernel.image().display().to_string()),
-    })
+        found: cached.map_or("missing".to_owned(), |path| path.display().to_string()),
+    }
 }
 
 fn kvm() -> Row {

@@ -6,17 +6,52 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+/// Makes a KVM_CREATE_VM: an ioctl with the number 0xae01 (Documentation/virt/kvm/api.rst).
+const CREATE_VM: &str =
+    r#"perl -e 'open(K, "+<", "/dev/kvm") && ioctl(K, 0xae01, 0) || die "KVM: $!\n"'"#;
+
+/// Has each check run on each architecture.
+macro_rules! on_each_architecture {
+    ($($check:ident),+ $(,)?) => {
+        mod x86_64 {
+            $(
+                #[test]
+                #[ignore = "needs QEMU: cargo xtask test"]
+                fn $check() {
+                    super::$check("x86_64");
+                }
+            )+
+        }
+        mod aarch64 {
+            $(
+                #[test]
+                #[ignore = "needs QEMU: cargo xtask test"]
+                fn $check() {
+                    super::$check("aarch64");
+                }
+            )+
+        }
+    };
+}
+
+on_each_architecture! {
+    streams_are_separate_and_unchanged_and_the_status_is_the_commands,
+    a_missing_command_and_a_time_limit_are_told_apart,
+    a_signal_reaches_the_command_and_its_answer_comes_back,
+    nothing_is_left_when_xtask_is_killed,
+}
+
 /// `xtask host` with its temporary files in `tmp`.
-fn host(tmp: &Path, flags: &[&str], command: &[&str]) -> Command {
+fn host(tmp: &Path, arch: &str, flags: &[&str], command: &[&str]) -> Command {
     let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    xtask.arg("host").args(flags).arg("--").args(command);
-    xtask.env("TMPDIR", tmp).current_dir(tmp);
+    xtask.args(["host", "--arch", arch]).args(flags).arg("--").args(command);
+    xtask.env("TMPDIR", tmp).env("WORDS", "two words").current_dir(tmp);
     xtask.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     xtask
 }
 
-fn run(tmp: &Path, flags: &[&str], command: &[&str], input: Vec<u8>) -> Output {
-    let mut child = host(tmp, flags, command).spawn().unwrap();
+fn run(tmp: &Path, arch: &str, flags: &[&str], command: &[&str], input: Vec<u8>) -> Output {
+    let mut child = host(tmp, arch, flags, command).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || stdin.write_all(&input));
     let output = child.wait_with_output().unwrap();
@@ -26,8 +61,8 @@ fn run(tmp: &Path, flags: &[&str], command: &[&str], input: Vec<u8>) -> Output {
 }
 
 /// Starts a command that prints "up" when it runs.
-fn start(tmp: &Path, command: &str) -> (Child, BufReader<std::process::ChildStdout>) {
-    let mut child = host(tmp, &[], &["sh", "-c", command]).spawn().unwrap();
+fn start(tmp: &Path, arch: &str, command: &str) -> (Child, BufReader<std::process::ChildStdout>) {
+    let mut child = host(tmp, arch, &[], &["sh", "-c", command]).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
@@ -35,53 +70,49 @@ fn start(tmp: &Path, command: &str) -> (Child, BufReader<std::process::ChildStdo
     (child, stdout)
 }
 
-#[test]
-#[ignore = "needs QEMU: cargo xtask test"]
-fn streams_are_separate_and_unchanged_and_the_status_is_the_commands() {
+fn streams_are_separate_and_unchanged_and_the_status_is_the_commands(arch: &str) {
     let tmp = tempfile::tempdir().unwrap();
     let input: Vec<u8> =
         (0..4u32 << 20).map(|n| (n.wrapping_mul(0x9E37_79B9) >> 24) as u8).collect();
-    let script = "test -w /dev/kvm && pwd >&2; echo here >file; cat; exit 7";
-    let output = run(tmp.path(), &[], &["sh", "-c", script], input.clone());
+    let script =
+        format!("{CREATE_VM}; echo $(uname -m) $PWD $WORDS >&2; echo here >file; cat; exit 7");
+    let output = run(tmp.path(), arch, &[], &["sh", "-c", &script], input.clone());
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(7), "{errors}");
-    assert_eq!(errors.trim_end(), tmp.path().to_str().unwrap());
+    assert_eq!(errors, format!("{arch} {} two words\n", tmp.path().display()));
     assert!(output.stdout == input, "{} of {} bytes", output.stdout.len(), input.len());
     // The file system is this machine's.
     assert_eq!(fs::read_to_string(tmp.path().join("file")).unwrap(), "here\n");
 }
 
-#[test]
-#[ignore = "needs QEMU: cargo xtask test"]
-fn a_missing_command_and_a_time_limit_are_told_apart() {
+fn a_missing_command_and_a_time_limit_are_told_apart(arch: &str) {
     let tmp = tempfile::tempdir().unwrap();
-    let output = run(tmp.path(), &[], &["/no/such/command"], Vec::new());
+    let output = run(tmp.path(), arch, &[], &["/no/such/command"], Vec::new());
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), errors.lines().count()), (Some(127), 1), "{errors}");
     assert!(errors.contains("/no/such/command"), "{errors}");
-    let output = run(tmp.path(), &["--timeout", "1"], &["sleep", "1000"], Vec::new());
+    let output = run(tmp.path(), arch, &["--timeout", "1"], &["sleep", "1000"], Vec::new());
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(124), "{errors}");
     assert!(errors.contains("time limit of 1 s"), "{errors}");
 }
 
-#[test]
-#[ignore = "needs QEMU: cargo xtask test"]
-fn a_signal_reaches_the_command_and_its_answer_comes_back() {
+fn a_signal_reaches_the_command_and_its_answer_comes_back(arch: &str) {
     let tmp = tempfile::tempdir().unwrap();
-    let (mut child, mut stdout) =
-        start(tmp.path(), "trap 'echo caught; exit 9' TERM; echo up; while :; do sleep 0.1; done");
+    let (mut child, mut stdout) = start(
+        tmp.path(),
+        arch,
+        "trap 'echo caught; exit 9' TERM; echo up; while :; do sleep 0.1; done",
+    );
     send(&child, libc::SIGTERM);
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
     assert_eq!((rest.as_str(), child.wait().unwrap().code()), ("caught\n", Some(9)));
 }
 
-#[test]
-#[ignore = "needs QEMU: cargo xtask test"]
-fn nothing_is_left_when_xtask_is_killed() {
+fn nothing_is_left_when_xtask_is_killed(arch: &str) {
     let tmp = tempfile::tempdir().unwrap();
-    let (mut child, _stdout) = start(tmp.path(), "echo up; sleep 1000");
+    let (mut child, _stdout) = start(tmp.path(), arch, "echo up; sleep 1000");
     let processes = children(child.id());
     assert!(processes.len() >= 2, "an emulator and a file server: {processes:?}");
     send(&child, libc::SIGKILL);
@@ -93,6 +124,37 @@ fn nothing_is_left_when_xtask_is_killed() {
     }
     let left: Vec<_> = fs::read_dir(tmp.path()).unwrap().flatten().collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+#[ignore = "needs QEMU: cargo xtask test"]
+fn every_aarch64_processor_has_a_kvm_of_its_kind() {
+    let tmp = tempfile::tempdir().unwrap();
+    let kinds = [
+        ("neoverse-n1", "IPA Size Limit: 48 bits", "VHE mode"),
+        ("cortex-a72", "IPA Size Limit: 44 bits", "Hyp nVHE mode"),
+        ("max", "IPA Size Limit: 52 bits", "VHE mode"),
+    ];
+    for (cpu, addresses, mode) in kinds {
+        let script = format!("{CREATE_VM}; dmesg | sed -n 's/.* kvm [^:]*: //p'");
+        let output =
+            run(tmp.path(), "aarch64", &["--cpu", cpu], &["sh", "-c", &script], Vec::new());
+        let (said, errors) =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).into();
+        assert_eq!(errors, "", "{cpu}");
+        for line in [addresses.to_owned(), format!("{mode} initialized successfully")] {
+            assert!(said.lines().any(|said| said == line), "{cpu}: no {line:?} in {said}");
+        }
+    }
+}
+
+#[test]
+fn only_an_aarch64_host_has_a_choice_of_processors() {
+    let tmp = tempfile::tempdir().unwrap();
+    let output = run(tmp.path(), "x86_64", &["--cpu", "max"], &["true"], Vec::new());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), errors.lines().count()), (Some(2), 1), "{errors}");
+    assert!(errors.contains("--cpu"), "{errors}");
 }
 
 fn send(child: &Child, signal: i32) {

@@ -14,7 +14,7 @@ mod root;
 mod share;
 mod streams;
 mod terminal;
-mod tree;
+pub mod tree;
 mod wire;
 
 use std::fs::File;

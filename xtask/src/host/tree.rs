@@ -15,10 +15,10 @@ use crate::needs::{self, Packages};
 use crate::tool;
 
 /// A small system. Each entry is a list of alternatives.
-const SYSTEM: [&[&str]; 20] = [
+const SYSTEM: [&[&str]; 21] = [
     &["base-files"],
     &["base-passwd"],
-    // Only wanted by base-files, which else brings perl in. Gone when there is no other way.
+    // For base-files, which otherwise would have usrmerge, and that all of perl. A later release may do without.
     &["usr-is-merged", "base-files"],
     &["bash"],
     &["coreutils"],
@@ -30,6 +30,7 @@ const SYSTEM: [&[&str]; 20] = [
     &["hostname"],
     &["iproute2"],
     &["kmod"],
+    &["libc-bin"],
     &["mawk"],
     &["mount"],
     &["perl-base"],
@@ -60,21 +61,33 @@ done
 /// The root folder of the system; downloaded and unpacked when the cache has none.
 pub fn provide(arch: Arch) -> Result<PathBuf, Error> {
     needs::provide(&[&needs::DPKG_DEB])?;
-    let programs = [&needs::BUSYBOX, &needs::STRACE].into_iter().chain(&needs::TESTS);
-    let wanted: Vec<&[&str]> =
-        SYSTEM.into_iter().chain(programs.map(|program| program.packages)).collect();
-    let definition = format!("{wanted:?}{UNPACK}");
-    let digest = Sha256::digest(definition.as_bytes());
-    let key: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let entry = format!("{}-{key}", arch.name());
-    Cache::open("roots")?.directory(&entry, |dir| fill(arch, &wanted, dir))
+    Cache::open("roots")?.directory(&entry(arch), |dir| fill(arch, dir))
 }
 
-fn fill(arch: Arch, wanted: &[&[&str]], tree: &Path) -> Result<(), Error> {
+/// The root folder of the system when the cache has it.
+pub fn cached(arch: Arch) -> Result<Option<PathBuf>, Error> {
+    let path = Cache::open("roots")?.path(&entry(arch));
+    Ok(path.is_dir().then_some(path))
+}
+
+/// Its name in the cache, which is another one when it is made otherwise.
+fn entry(arch: Arch) -> String {
+    let digest = Sha256::digest(format!("{:?}{UNPACK}", wanted()));
+    let key: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{key}", arch.name())
+}
+
+/// The small system, and what is run in the host: by tests, and to count system calls.
+fn wanted() -> Vec<&'static [&'static str]> {
+    let programs = [&needs::BUSYBOX, &needs::STRACE].into_iter().chain(&needs::TESTS);
+    SYSTEM.into_iter().chain(programs.map(|program| program.packages)).collect()
+}
+
+fn fill(arch: Arch, tree: &Path) -> Result<(), Error> {
     let downloads = tempfile::tempdir().doing(|| "make a temporary folder".into())?;
     let packages = Packages::of(arch)?;
     let archives = packages.retrying(|| {
-        let names: Vec<&str> = wanted.iter().map(|names| packages.first_offered(names)).collect();
+        let names: Vec<&str> = wanted().iter().map(|names| packages.first_offered(names)).collect();
         packages.download_all(&names, downloads.path())
     })?;
     let message = format!("unpacking {} packages", arch.debian());

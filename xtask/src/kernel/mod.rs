@@ -11,6 +11,8 @@ mod package;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use boot::arm64_image;
+
 use crate::arch::Arch;
 use crate::cache::Cache;
 use crate::error::{Doing, Error};
@@ -101,13 +103,13 @@ fn unpack(packages: &Packages, package: &str, release: &str, dir: &Path) -> Resu
     let bar = crate::tool::spinner("decompressing the kernel");
     let packed = tree.path().join("boot").join(format!("vmlinuz-{release}"));
     let bytes = fs::read(&packed).doing(|| format!("read {}", packed.display()))?;
-    let failed = |reason: String| Error::Content(format!("{package}: vmlinuz-{release}: {reason}"));
+    let failed = |error: &dyn std::error::Error| {
+        Error::Content(format!("{package}: vmlinuz-{release}: {error}"))
+    };
     let image = match packages.arch {
-        Arch::X86_64 => {
-            boot::bzimage::extract_vmlinux(&bytes).map_err(|error| failed(error.to_string()))?
-        }
-        Arch::Aarch64 if is_arm64_image(&bytes) => bytes,
-        Arch::Aarch64 => return Err(failed("not an arm64 Image".into())),
+        Arch::X86_64 => boot::bzimage::extract_vmlinux(&bytes).map_err(|e| failed(&e))?,
+        Arch::Aarch64 if arm64_image::is_image(&bytes) => bytes,
+        Arch::Aarch64 => arm64_image::extract_image(&bytes).map_err(|e| failed(&e))?,
     };
     write(&dir.join(image_name(packages.arch)), &image)?;
     let all = modules::Tree::open(&tree.path().join("lib/modules").join(release))?;
@@ -120,11 +122,6 @@ fn unpack(packages: &Packages, package: &str, release: &str, dir: &Path) -> Resu
     }
     bar.finish_and_clear();
     Ok(())
-}
-
-/// Documentation/arch/arm64/booting.rst, "4. Call the kernel image": the magic number.
-fn is_arm64_image(bytes: &[u8]) -> bool {
-    bytes.get(56..60) == Some(b"ARM\x64")
 }
 
 fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
