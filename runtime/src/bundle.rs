@@ -10,11 +10,14 @@ use protocol::Process;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::Part;
+use crate::platform::Platform;
 
 /// A prepared container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bundle {
+    /// What its kernel, its image and its guest-init are for.
+    pub platform: Platform,
     /// The VM without socket and scratch disk.
     pub vm: VmConfig,
     /// The process to run in it.

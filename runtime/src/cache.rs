@@ -61,6 +61,15 @@ impl Folder {
     }
 }
 
+/// The folder of this user's cache, there or not.
+pub fn folder() -> Result<PathBuf, CacheError> {
+    let variable =
+        |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base =
+        variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+    Ok(base.ok_or(CacheError::NoHome)?.join("bulkhead"))
+}
+
 /// An open cache.
 #[derive(Clone, Debug)]
 pub struct Cache {
@@ -87,11 +96,7 @@ pub struct Pending {
 impl Cache {
     /// The cache of this user.
     pub fn open_default() -> Result<Self, CacheError> {
-        let variable =
-            |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let base =
-            variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-        Self::open(base.ok_or(CacheError::NoHome)?.join("bulkhead"))
+        Self::open(folder()?)
     }
 
     /// The cache at `root`, made if it is not there. Layers may hold other people's secrets: only its owner

@@ -12,7 +12,6 @@ mod error;
 mod files;
 mod look;
 mod oci;
-mod platform;
 mod reference;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@
 pub mod agent;
 pub mod bundle;
 pub mod cache;
+pub mod child;
 pub mod command;
 pub mod digest;
 pub mod disk;
@@ -23,6 +24,7 @@ pub mod erofs;
 pub mod guest;
 pub mod image;
 pub mod layer;
+pub mod platform;
 pub mod program;
 pub mod tar;
 pub mod tree;

@@ -1,27 +1,56 @@
 //! Finding our other programs: beside this one, else on PATH.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::platform::Platform;
+
 /// It is in neither place.
 #[derive(Debug, Error)]
-#[error("{name} is neither beside {beside} nor in a folder of PATH: `cargo xtask build` makes it")]
+#[error(
+    "{what} is neither beside {beside} nor in a folder of PATH: `cargo xtask build{target}` makes it"
+)]
 pub struct NoProgram {
-    name: &'static str,
+    what: String,
     beside: PathBuf,
+    target: String,
 }
 
-/// The program called `name`.
-pub fn find(name: &'static str) -> Result<PathBuf, NoProgram> {
-    let own = std::env::current_exe().unwrap_or_default();
-    let beside = own.with_file_name(name);
-    if beside.is_file() {
-        return Ok(beside);
-    }
+/// The program called `name`, for this machine.
+pub fn find(name: &str) -> Result<PathBuf, NoProgram> {
+    let own = own();
+    let found = candidates(&own, name).next();
+    found.ok_or_else(|| NoProgram { what: name.to_owned(), beside: own, target: String::new() })
+}
+
+/// `guest-init` for guests of this platform: the first that is a program for it.
+pub fn guest_init(platform: Platform) -> Result<PathBuf, NoProgram> {
+    const NAME: &str = "guest-init";
+    let own = own();
+    let found = candidates(&own, NAME).find(|path| is_for(path, platform));
+    found.ok_or_else(|| NoProgram {
+        what: format!("a {NAME} for {platform}"),
+        beside: own,
+        target: format!(" --target {}", platform.architecture()),
+    })
+}
+
+fn own() -> PathBuf {
+    std::env::current_exe().unwrap_or_default()
+}
+
+/// The files with this name, in the order in which they are to be taken.
+fn candidates(own: &Path, name: &str) -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|candidate| candidate.is_file())
-        .ok_or(NoProgram { name, beside: own })
+    let on_path: Vec<PathBuf> = std::env::split_paths(&path).map(|dir| dir.join(name)).collect();
+    [own.with_file_name(name)].into_iter().chain(on_path).filter(|candidate| candidate.is_file())
+}
+
+fn is_for(path: &Path, platform: Platform) -> bool {
+    let mut start = [0; 20];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && Platform::of_elf(&start) == Some(platform)
 }

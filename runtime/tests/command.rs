@@ -3,17 +3,39 @@
 mod common;
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bulkhead_runtime::platform::Platform;
 use common::text;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 /// A place to run the command in: a cache, a folder for running VMs, a copy of the command, and programs beside it.
 struct Place {
     work: tempfile::TempDir,
     _turn: MutexGuard<'static, ()>,
+}
+
+/// The start of a program's file for this platform, and what follows.
+fn elf(platform: Platform, rest: &str) -> Vec<u8> {
+    let machine: u16 = match platform {
+        Platform::Amd64 => 62,
+        Platform::Arm64 => 183,
+    };
+    [b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0", &machine.to_le_bytes()[..], rest.as_bytes()]
+        .concat()
+}
+
+/// What is taken for a kernel for this platform, until the VMM looks at it.
+fn kernel(platform: Platform) -> Vec<u8> {
+    match platform {
+        Platform::Amd64 => elf(platform, "and more"),
+        Platform::Arm64 => [&[0; 56][..], b"ARM\x64", &[0; 4]].concat(),
+    }
 }
 
 /// One test at a time: a program that one thread still writes, when another forks, stays open in the child until its
@@ -24,13 +46,13 @@ impl Place {
     fn new() -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let place = Self { work: tempfile::tempdir().unwrap(), _turn: turn };
-        for folder in ["bin", "cache", "run", "root"] {
+        for folder in ["bin", "cache", "path", "run", "root"] {
             fs::create_dir(place.path(folder)).unwrap();
         }
         fs::copy(env!("CARGO_BIN_EXE_bulkhead"), place.path("bin/bulkhead")).unwrap();
-        fs::write(place.path("bin/guest-init"), "an init").unwrap();
+        fs::write(place.path("bin/guest-init"), elf(Platform::NATIVE, "an init")).unwrap();
         fs::write(place.path("root/file"), "a root file system").unwrap();
-        fs::write(place.path("vmlinux"), "\x7fELF and more").unwrap();
+        fs::write(place.path("kernel"), kernel(Platform::NATIVE)).unwrap();
         place
     }
 
@@ -51,7 +73,7 @@ impl Place {
             .current_dir(self.work.path())
             .env("XDG_CACHE_HOME", self.path("cache"))
             .env("XDG_RUNTIME_DIR", self.path("run"))
-            .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+            .env("PATH", format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", text(&self.path("path"))))
             .output()
             .unwrap()
     }
@@ -77,14 +99,18 @@ fn bad_input_is_one_line_and_the_right_status() {
     let place = Place::new();
     fs::write(place.path("notes"), "not an image, not a kernel either").unwrap();
     fs::create_dir(place.path("empty")).unwrap();
-    let kernel = ["run", "--kernel", "vmlinux"];
+    let kernel = ["run", "--kernel", "kernel"];
     let with = |more: &[&'static str]| [&kernel[..], more].concat();
     place.fails(&["run"], 2, "IMAGE");
     place.fails(&["run", "--cpus", "33", "root"], 2, "33 is not in 1..=32");
     place.fails(&["run", "--memory", "1M", "root"], 2, "64M");
     place.fails(&["run", "root", "--", "ls"], 1, "no guest kernel in the cache");
     place.fails(&["run", "--kernel", "gone", "root", "--", "ls"], 1, "kernel gone: cannot read it");
-    place.fails(&["run", "--kernel", "notes", "root", "--", "ls"], 1, "neither an ELF file");
+    place.fails(
+        &["run", "--kernel", "notes", "root", "--", "ls"],
+        1,
+        "kernel notes starts with \"not an image",
+    );
     place.fails(&["run", "--kernel", "root", "root", "--", "ls"], 1, "kernel root: cannot read it");
     place.fails(
         &with(&["notes", "--", "ls"]),
@@ -98,13 +124,13 @@ fn bad_input_is_one_line_and_the_right_status() {
     place.fails(&["run", "--bundle", "gone"], 1, "bundle gone: cannot read it");
     place.fails(&["run", "--bundle", "notes"], 1, "bundle notes: cannot understand it");
     fs::remove_file(place.path("bin/guest-init")).unwrap();
-    place.fails(&with(&["root", "--", "ls"]), 1, "guest-init is neither beside");
+    place.fails(&with(&["root", "--", "ls"]), 1, "a guest-init for linux/");
 }
 
 #[test]
 fn a_vmm_that_ends_early_is_explained() {
     let place = Place::new();
-    let run = ["run", "--kernel", "vmlinux", "root", "--", "ls"];
+    let run = ["run", "--kernel", "kernel", "root", "--", "ls"];
     place.vmm(
         "echo 'bulkhead-vmm: vm.json: machine-config.mem_size_mib: 64: too little' >&2; exit 2",
     );
@@ -123,7 +149,7 @@ fn a_vmm_that_ends_early_is_explained() {
 fn a_bundle_says_what_the_flags_said() {
     let place = Place::new();
     let flags =
-        ["--kernel", "vmlinux", "--cpus", "4", "--memory", "1G", "--console", "--scratch", "64M"];
+        ["--kernel", "kernel", "--cpus", "4", "--memory", "1G", "--console", "--scratch", "64M"];
     let arguments =
         [&["prepare"], &flags[..], &["root", "--out", "b.json", "--", "ls", "-l"]].concat();
     let output = place.bulkhead(&arguments);
@@ -153,6 +179,84 @@ fn a_bundle_says_what_the_flags_said() {
 }
 
 #[test]
+fn a_bundle_for_another_machine_has_nothing_of_this_one() {
+    let place = Place::new();
+    let here = Platform::NATIVE;
+    let there = if here == Platform::Amd64 { Platform::Arm64 } else { Platform::Amd64 };
+    let platform = there.to_string();
+    fs::write(place.path("kernel-there"), kernel(there)).unwrap();
+    let prepare = |kernel| {
+        [
+            "prepare",
+            "--platform",
+            &platform,
+            "--kernel",
+            kernel,
+            "root",
+            "--out",
+            "b.json",
+            "--",
+            "ls",
+        ]
+    };
+    let missing = format!("a guest-init for {there} is neither beside");
+    place.fails(&prepare("kernel-there"), 1, &missing);
+    fs::write(place.path("path/guest-init"), elf(there, "another init")).unwrap();
+    let output = place.bulkhead(&prepare("kernel-there"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let bundle: serde_json::Value =
+        serde_json::from_slice(&fs::read(place.path("b.json")).unwrap()).unwrap();
+    let source = &bundle["vm"]["boot-source"];
+    assert_eq!(bundle["platform"], platform);
+    assert!(source["kernel_image_path"].as_str().unwrap().ends_with("/kernel-there"));
+    let initramfs = fs::read(source["initrd_path"].as_str().unwrap()).unwrap();
+    assert!(initramfs.windows(12).any(|window| window == b"another init"));
+    let console = if there == Platform::Arm64 { "console=ttyAMA0 " } else { "console=ttyS0 " };
+    assert!(source["boot_args"].as_str().unwrap().contains(console), "{source}");
+
+    let refused = format!("b.json is for {there}, this machine runs {here}: prepare it with");
+    place.fails(&["run", "--bundle", "b.json"], 1, &refused);
+    let (here, there) = (here.architecture(), there.architecture());
+    let refused = format!("kernel kernel is for {here}, this VM runs {there}: give");
+    place.fails(&prepare("kernel"), 1, &refused);
+    let refused = format!("kernel kernel-there is for {there}, this VM runs {here}: give");
+    place.fails(&["run", "--kernel", "kernel-there", "root", "--", "ls"], 1, &refused);
+    place.fails(&["prepare", "--platform", "linux/riscv64", "x"], 2, "'linux/riscv64'");
+}
+
+#[test]
+fn a_packed_image_is_unpacked_once() {
+    let place = Place::new();
+    fs::write(place.path("path/guest-init"), elf(Platform::Arm64, "init")).unwrap();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(&kernel(Platform::Arm64)).unwrap();
+    let gzip = gzip.finish().unwrap();
+    let [offset, len] = [64, gzip.len() as u32].map(u32::to_le_bytes);
+    let zboot = [b"MZ\0\0zimg", &offset[..], &len, &[0; 8], b"gzip", &[0; 36], &gzip].concat();
+    let prepare = |platform, name| {
+        ["prepare", "--platform", platform, "--kernel", name, "root", "--out", "b.json", "--", "ls"]
+    };
+    for (name, packed) in [("Image.gz", gzip), ("vmlinuz.efi", zboot)] {
+        fs::write(place.path(name), &packed).unwrap();
+        let unpacked = || {
+            let output = place.bulkhead(&prepare("linux/arm64", name));
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let bundle = fs::read(place.path("b.json")).unwrap();
+            let bundle: serde_json::Value = serde_json::from_slice(&bundle).unwrap();
+            let path =
+                bundle["vm"]["boot-source"]["kernel_image_path"].as_str().unwrap().to_owned();
+            assert!(fs::read(&path).unwrap() == kernel(Platform::Arm64), "{path}");
+            (fs::metadata(&path).unwrap().modified().unwrap(), path)
+        };
+        assert_eq!(unpacked(), unpacked());
+        fs::write(place.path(name), &packed[..packed.len() - 1]).unwrap();
+        place.fails(&prepare("linux/arm64", name), 1, &format!("kernel {name}: "));
+        let refused = format!("kernel {name} starts with");
+        place.fails(&prepare("linux/amd64", name), 1, &refused);
+    }
+}
+
+#[test]
 fn the_initramfs_has_init_and_modules_in_order() {
     let place = Place::new();
     let modules = place.path("mods");
@@ -163,7 +267,7 @@ fn the_initramfs_has_init_and_modules_in_order() {
     let arguments = [
         "prepare",
         "--kernel",
-        "vmlinux",
+        "kernel",
         "--modules",
         "mods",
         "root",

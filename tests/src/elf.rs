@@ -14,6 +14,7 @@ pub struct Elf {
 }
 
 /// A segment to load, of zeros.
+#[derive(Clone, Copy)]
 pub struct Segment {
     /// Where it goes in physical memory.
     pub address: u64,

@@ -3,12 +3,16 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
 
 use crate::layers::{Layer, Meta};
+use crate::machine::{ELSEWHERE, HERE, Machine};
 use crate::tools::{find, have, tool};
 
 /// Changes when the images do.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The commands that tests use.
 const APPLETS: [&str; 27] = [
@@ -50,7 +54,7 @@ const GROUP: &str = "root:x:0:\napp:x:1001:\nextra:x:2000:app\n";
 /// |---|---|
 /// | `root` | a root file system |
 /// | `root.tar` | the same in a tar |
-/// | `layout` | an OCI layout: `#plain`, `#configured`, `#layered`, `#arm` |
+/// | `layout` | an OCI layout: `#plain`, `#configured`, `#layered`; `#foreign`, which is `#plain` for the other kind of machine; `#both`, an index of these two |
 /// | `oci.tar` | `#plain` in an OCI archive |
 /// | `docker.tar` | `#plain` in a docker archive, as `busybox:plain` |
 pub struct Images(PathBuf);
@@ -115,13 +119,46 @@ fn make(folder: &Path, busybox: &[u8]) {
         "umoci",
         &[&["config", "--image", &plain, "--tag", "configured"], &configured[..]].concat(),
     );
-    tool("umoci", &["config", "--image", &plain, "--tag", "arm", "--architecture", "arm64"]);
+    let architecture = ELSEWHERE.image_architecture;
+    tool(
+        "umoci",
+        &["config", "--image", &plain, "--tag", "foreign", "--architecture", architecture],
+    );
+    add_index(Path::new(&layout));
     for (kind, file, name) in
         [("oci-archive", "oci.tar", "plain"), ("docker-archive", "docker.tar", "busybox:plain")]
     {
         let to = format!("{kind}:{}:{name}", path(file));
         tool("skopeo", &["--insecure-policy", "copy", "--quiet", &format!("oci:{plain}"), &to]);
     }
+}
+
+/// `#both` (OCI image specification, "Image Index"): first the image that this machine can't run.
+fn add_index(layout: &Path) {
+    const NAME: &str = "org.opencontainers.image.ref.name";
+    let index = layout.join("index.json");
+    let mut top: Value = serde_json::from_slice(&fs::read(&index).unwrap()).unwrap();
+    let manifests = top["manifests"].as_array_mut().unwrap();
+    let of = |(tag, machine): (&str, Machine)| {
+        let found = manifests.iter().find(|manifest| manifest["annotations"][NAME] == tag);
+        let mut manifest = found.unwrap().clone();
+        manifest["platform"] = json!({"os": "linux", "architecture": machine.image_architecture});
+        manifest
+    };
+    let both = [("foreign", ELSEWHERE), ("plain", HERE)].map(of);
+    let both = json!({"schemaVersion": 2, "manifests": both}).to_string();
+    let file = layout.join("both");
+    fs::write(&file, &both).unwrap();
+    let digest = Command::new("sha256sum").arg(&file).output().unwrap().stdout;
+    let digest = str::from_utf8(&digest[..64]).unwrap();
+    fs::rename(&file, layout.join("blobs/sha256").join(digest)).unwrap();
+    manifests.push(json!({
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "digest": format!("sha256:{digest}"),
+        "size": both.len(),
+        "annotations": {NAME: "both"},
+    }));
+    fs::write(&index, top.to_string()).unwrap();
 }
 
 /// A root file system of busybox as a plain folder.

@@ -4,20 +4,25 @@
 //! - [`World`]: a test's own cache and folders, and the check that nothing is left in them;
 //! - [`Running`], [`Outcome`]: a command under way, and what came of it;
 //! - [`Images`]: small images in every form, made once for all tests;
-//! - [`Elf`]: kernels that no machine can boot.
+//! - [`Elf`], [`Arm64Image`]: kernels that no machine can boot;
+//! - [`HERE`], [`ELSEWHERE`]: what differs between the two kinds of machine.
 
+mod arm64_image;
 mod elf;
 mod images;
 mod layers;
 mod leftovers;
+mod machine;
 mod process;
 mod tools;
 mod world;
 
+pub use arm64_image::Arm64Image;
 pub use elf::{Elf, Segment};
 pub use images::{Images, busybox_folder};
 pub use layers::{Layer, Meta};
 pub use leftovers::eventually;
+pub use machine::{ELSEWHERE, HERE, Machine};
 pub use process::{Outcome, Running, words};
 pub use tools::{have, is_root, tool};
 pub use world::World;

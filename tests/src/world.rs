@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::leftovers::{eventually, files, has_mounts, processes};
+use crate::machine::HERE;
 use crate::process::{Outcome, Running};
 use crate::{have, skip};
 
@@ -125,7 +126,7 @@ fn kernel() -> Option<PathBuf> {
         let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
         let cache =
             cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-        Some(cache.join("bulkhead/kernels").join(std::env::consts::ARCH).join("vmlinux"))
+        Some(cache.join("bulkhead/kernels").join(HERE.architecture).join(HERE.kernel_name))
     };
     named.or_else(fetched).filter(|path| path.is_file())
 }

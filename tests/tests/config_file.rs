@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use bulkhead_tests::{Running, World, busybox_folder, have};
+use bulkhead_tests::{HERE, Running, World, busybox_folder, have};
 use serde_json::json;
 
 /// The guest's first program: says what the configuration file gave it, on the serial port, and resets as Firecracker's
@@ -20,7 +20,7 @@ const INIT: &str = "#!/bin/busybox sh
 /bin/busybox nproc
 /bin/busybox head -c 18 /dev/vda
 /bin/busybox awk '/MemTotal/ { print ($2 > 80000 && $2 < 131072) }' /proc/meminfo
-} > /dev/ttyS0 2>&1
+} > /dev/console 2>&1
 /bin/busybox reboot -f
 ";
 
@@ -40,7 +40,7 @@ fn firecrackers_configuration_file_starts_our_vmm() {
         "boot-source": {
             "kernel_image_path": world.kernel(),
             "initrd_path": world.path("initramfs"),
-            "boot_args": "console=ttyS0 reboot=k panic=1 pci=off quiet loglevel=1",
+            "boot_args": format!("console={} reboot=k panic=1 pci=off quiet loglevel=1", HERE.console),
         },
         "drives": [{
             "drive_id": "data", "partuuid": null, "is_root_device": false, "cache_type": "Unsafe",

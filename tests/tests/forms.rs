@@ -20,7 +20,7 @@ fn the_images_can_be_prepared() {
     let test = "the_images_can_be_prepared";
     let Some(world) = World::new(test) else { return };
     let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
-    for image in ["root", "root.tar", "layout#layered", "oci.tar", "docker.tar"] {
+    for image in ["root", "root.tar", "layout#layered", "layout#both", "oci.tar", "docker.tar"] {
         let mut prepare = world.command("bulkhead");
         prepare
             .args(["prepare", "--out"])
@@ -49,6 +49,13 @@ fn a_root_tar_runs() {
 #[ignore = "needs KVM: cargo xtask test"]
 fn one_of_the_images_of_an_oci_layout_runs() {
     runs("one_of_the_images_of_an_oci_layout_runs", "layout#plain");
+}
+
+/// The one for this machine; the other comes first and would be refused.
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn one_image_for_two_kinds_of_machine_runs() {
+    runs("one_image_for_two_kinds_of_machine_runs", "layout#both");
 }
 
 #[test]

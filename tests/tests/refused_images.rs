@@ -5,7 +5,9 @@
 use std::fs;
 use std::os::unix::fs::FileExt;
 
-use bulkhead_tests::{Images, Layer, Meta, Running, World, busybox_folder, have, is_root, tool};
+use bulkhead_tests::{
+    ELSEWHERE, HERE, Images, Layer, Meta, Running, World, busybox_folder, have, is_root, tool,
+};
 
 /// Runs a shell in the image, which cannot be.
 #[track_caller]
@@ -82,8 +84,9 @@ fn an_image_for_another_architecture() {
     let test = "an_image_for_another_architecture";
     let Some(world) = World::new(test) else { return };
     let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
-    let image = images.get("layout#arm");
-    refused(&world, &image, &["layout", "is for linux/arm64; this machine runs linux/amd64"]);
+    let (found, wanted) = (ELSEWHERE.platform(), HERE.platform());
+    let words = ["layout", &format!("is for {found}, this VM runs {wanted}: give")];
+    refused(&world, &images.get("layout#foreign"), &words);
 }
 
 #[test]
@@ -91,7 +94,7 @@ fn a_name_that_the_archive_does_not_hold() {
     let test = "a_name_that_the_archive_does_not_hold";
     let Some(world) = World::new(test) else { return };
     let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
-    let held = ["plain", "layered", "configured", "arm"];
+    let held = ["plain", "layered", "configured", "foreign", "both"];
     refused(&world, &images.get("layout#missing"), &[&["'missing'"], &held[..]].concat());
     refused(&world, &images.get("layout"), &[&["choose one"], &held[..]].concat());
 }

@@ -1,10 +1,10 @@
-//! Machines and kernels that cannot be: one line that names the thing and what would be right, status 2 for wrong usage
+//! Machines that cannot be: one line that names the thing and what would be right, status 2 for wrong usage
 //! and 1 for the rest, and nothing left. None of these gets as far as a guest.
 
 use std::fs;
 use std::process::Command;
 
-use bulkhead_tests::{Elf, Running, Segment, World, busybox_folder, have, is_root, skip};
+use bulkhead_tests::{HERE, Running, World, busybox_folder, have, is_root, skip};
 
 /// A world with an image that is good, so that something else is to blame.
 fn world(test: &str) -> Option<World> {
@@ -17,16 +17,6 @@ fn world(test: &str) -> Option<World> {
 fn refused(world: &World, command: &mut Command, status: i32, words: &[&str]) {
     Running::start(command, "").wait().assert_refused(status, words);
     world.assert_nothing_left();
-}
-
-/// Boots a kernel of these bytes, which cannot be.
-#[track_caller]
-fn kernel_refused(world: &World, kernel: &[u8], words: &[&str]) {
-    let path = world.text("kernel");
-    fs::write(&path, kernel).unwrap();
-    let mut run = world.command("bulkhead");
-    run.args(["run", "--kernel", &path, "image", "--", "sh"]);
-    refused(world, &mut run, 1, &[&[path.as_str()], words].concat());
 }
 
 #[test]
@@ -66,63 +56,6 @@ fn a_command_line_without_sense() {
         }
         refused(&world, &mut command, 2, &[problem]);
     }
-}
-
-#[test]
-fn kernels_that_are_not_there_or_not_whole() {
-    let Some(world) = world("kernels_that_are_not_there_or_not_whole") else { return };
-    let mut missing = world.command("bulkhead");
-    missing.args(["run", "--kernel", "no-kernel", "image", "--", "sh"]);
-    refused(&world, &mut missing, 1, &["no-kernel", "No such file"]);
-    let mut none = world.command("bulkhead");
-    none.args(["run", "image", "--", "sh"]);
-    refused(&world, &mut none, 1, &["no guest kernel in the cache", "--kernel PATH"]);
-
-    kernel_refused(
-        &world,
-        b"#!/bin/sh\n",
-        &["#!/bin/sh", "neither an ELF file (vmlinux) nor a bzImage"],
-    );
-    kernel_refused(&world, b"", &["neither an ELF file"]);
-    let whole = Elf::new().to_bytes();
-    kernel_refused(&world, &whole[..40], &["truncated"]);
-    kernel_refused(&world, &whole[..whole.len() - 1], &["truncated"]);
-}
-
-#[test]
-fn kernels_for_another_machine() {
-    let Some(world) = world("kernels_for_another_machine") else { return };
-    let arm = Elf { machine: 183, ..Elf::new() }.to_bytes();
-    kernel_refused(&world, &arm, &["a kernel for aarch64", "needs one for x86_64"]);
-}
-
-#[test]
-fn kernels_whose_segments_cannot_be_loaded() {
-    let Some(world) = world("kernels_whose_segments_cannot_be_loaded") else { return };
-    let outside = Elf::new().and_page_at(0xD000_0000).to_bytes();
-    kernel_refused(&world, &outside, &["segment 1: 0xd0000000..0xd0001000", "RAM"]);
-    let overlapping = Elf::new().and_page_at(0x10_0800).to_bytes();
-    kernel_refused(&world, &overlapping, &["segments 0 and 1 overlap at 0x100800"]);
-    let wrapping = Elf::new().and_page_at(u64::MAX - 0xFFF).to_bytes();
-    kernel_refused(&world, &wrapping, &["segment 1", "0xfffffffffffff000", "wraps around"]);
-    let low = Elf::new().and_page_at(0x7000).to_bytes();
-    kernel_refused(&world, &low, &["segment 1", "0x7000", "low memory"]);
-}
-
-#[test]
-fn too_little_memory_for_the_kernel() {
-    let Some(world) = world("too_little_memory_for_the_kernel") else { return };
-    let mut large = Elf::new();
-    large.segments.push(Segment { address: 0x100_0000, file_len: 0, mem_len: 100 << 20 });
-    fs::write(world.path("kernel"), large.to_bytes()).unwrap();
-    let mut run = world.command("bulkhead");
-    run.args(["run", "--memory", "64M", "--kernel", "kernel", "image", "--", "sh"]);
-    refused(
-        &world,
-        &mut run,
-        1,
-        &["kernel: RAM is too small", "needs 116 MiB, the guest has 64 MiB"],
-    );
 }
 
 #[test]
@@ -175,7 +108,7 @@ fn kvm_is_for_others() {
         std::os::unix::fs::chown(world.path(folder), Some(nobody), Some(nobody)).unwrap();
     }
     // Programs and a kernel that anybody may read, wherever the build has put them.
-    fs::write(world.path("kernel"), Elf::new().to_bytes()).unwrap();
+    fs::write(world.path("kernel"), (HERE.kernel)(0x1000)).unwrap();
     fs::write(world.path("kvm"), "").unwrap();
     let mut run = world.command("unshare");
     // In a mount namespace of its own, /dev/kvm is a file that is closed to all but root.

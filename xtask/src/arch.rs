@@ -1,6 +1,7 @@
 //! The two architectures, and what each is called where.
 
 use clap::ValueEnum;
+use runtime::platform::Platform;
 
 /// The architecture of a guest, and of the programs around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -30,6 +31,14 @@ impl Arch {
         match self {
             Arch::X86_64 => "amd64",
             Arch::Aarch64 => "arm64",
+        }
+    }
+
+    /// As images have it.
+    pub fn platform(self) -> Platform {
+        match self {
+            Arch::X86_64 => Platform::Amd64,
+            Arch::Aarch64 => Platform::Arm64,
         }
     }
 

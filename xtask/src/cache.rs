@@ -1,4 +1,4 @@
-//! What is downloaded or derived once: `$XDG_CACHE_HOME/bulkhead`, else `~/.cache/bulkhead`.
+//! What is downloaded or derived once, in folders of [`runtime::cache`]'s.
 //!
 //! Everything in it is written aside and renamed, so that a reader sees either nothing or the whole,
 //! and a lock keeps two runs from doing the same work twice.
@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use runtime::cache::folder;
 use rustix::fs::FlockOperation;
 use tempfile::TempDir;
 
@@ -13,15 +14,6 @@ use crate::error::{Doing, Error};
 
 /// Directories being filled have this prefix; one without a lock holder was left by a killed run.
 const ASIDE_PREFIX: &str = ".new-";
-
-/// The whole of this user's cache, there or not.
-pub fn folder() -> Result<PathBuf, Error> {
-    let set = |key| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-    let base =
-        base.ok_or_else(|| Error::Missing("neither XDG_CACHE_HOME nor HOME is set".into()))?;
-    Ok(base.join("bulkhead"))
-}
 
 /// A folder of the cache.
 pub struct Cache {

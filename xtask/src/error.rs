@@ -2,6 +2,9 @@
 
 use std::io;
 
+use runtime::cache::CacheError;
+use runtime::command::CommandError;
+
 /// Why a command of xtask could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -29,6 +32,12 @@ pub enum Error {
     /// The command line asks for something that does not go together.
     #[error("{0}")]
     Usage(String),
+    /// There is no place for the cache.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A container could not be prepared.
+    #[error("{}", .0.line())]
+    Container(#[from] CommandError),
     /// A file or package does not hold what it should.
     #[error("{0}")]
     Content(String),
@@ -45,6 +54,7 @@ impl Error {
     pub fn exit_status(&self) -> u8 {
         match self {
             Error::Usage(_) => 2,
+            Error::Container(error) => error.exit_status(),
             Error::TimeLimit(_) => 124,
             _ => 1,
         }

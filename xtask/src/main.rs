@@ -6,7 +6,6 @@ mod build;
 mod cache;
 mod cargo;
 mod check;
-mod child;
 mod error;
 mod host;
 mod kernel;
@@ -33,7 +32,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Say what this machine can do, and how to get what it lacks
     Check,
     Test(test::TestArgs),

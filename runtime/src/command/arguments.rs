@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+use super::container::Container;
 use super::error::CommandError;
-use super::size::{parse_memory, parse_scratch};
+use crate::platform::Platform;
 
 /// Run containers, each inside its own virtual machine
 #[derive(Debug, Parser)]
@@ -24,6 +25,7 @@ Examples:
   bulkhead run --cpus 2 --memory 512M images.tar#web:1.2
   echo data | bulkhead run --env LANG --workdir /srv ./rootfs -- sort
   bulkhead prepare web.tar --out web.json && bulkhead run --bundle web.json
+  bulkhead prepare web.tar --out web.json --platform linux/arm64     for another machine
 
 IMAGE is an OCI layout directory, an OCI archive (.tar), a docker archive (docker save), or a plain root file
 system directory or tar; IMAGE#NAME picks one image where there are several.
@@ -50,7 +52,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "Container")]
     pub bundle: Option<PathBuf>,
     #[command(flatten)]
-    pub container: Option<Container>,
+    pub container: Container,
     /// Command and arguments instead of the image's own
     #[arg(last = true, value_name = "COMMAND", conflicts_with = "bundle")]
     pub command: Vec<OsString>,
@@ -60,56 +62,15 @@ pub struct RunArguments {
 pub struct PrepareArguments {
     #[command(flatten)]
     pub container: Container,
+    /// What its machine runs [default: what this one does]
+    #[arg(long, value_enum, default_value_t = Platform::NATIVE, hide_default_value = true)]
+    pub platform: Platform,
     /// Where to write the bundle
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// Command and arguments instead of the image's own
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
-}
-
-/// What to run, in what machine.
-#[derive(Clone, Debug, Args)]
-pub struct Container {
-    /// The image
-    #[arg(value_name = "IMAGE")]
-    pub image: OsString,
-    /// Number of virtual CPUs, 1 to 32
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=32))]
-    pub cpus: u32,
-    /// Guest memory, 64M or more
-    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = parse_memory)]
-    pub memory: u64,
-    /// Size of a disk for what the container writes; without it, that is memory
-    #[arg(long, value_name = "SIZE", value_parser = parse_scratch)]
-    pub scratch: Option<u64>,
-    /// Set an environment variable; NAME alone takes this process's value
-    #[arg(long, short, value_name = "NAME[=VALUE]")]
-    pub env: Vec<OsString>,
-    /// Working directory inside the container
-    #[arg(long, short, value_name = "PATH")]
-    pub workdir: Option<OsString>,
-    /// User and group inside the container, names or numbers
-    #[arg(long, short, value_name = "USER[:GROUP]")]
-    pub user: Option<OsString>,
-    /// Host name inside the container
-    #[arg(long, value_name = "NAME", default_value = "bulkhead")]
-    pub hostname: OsString,
-    /// Refuse writes to the root file system
-    #[arg(long)]
-    pub read_only: bool,
-    /// Show the guest kernel's console on stderr
-    #[arg(long)]
-    pub console: bool,
-    /// Guest kernel, vmlinux or bzImage
-    #[arg(long, value_name = "PATH")]
-    pub kernel: Option<PathBuf>,
-    /// Folder of the kernel's modules, NN-name.ko in load order
-    #[arg(long, value_name = "DIR")]
-    pub modules: Option<PathBuf>,
-    /// A whole initramfs instead of guest-init and modules
-    #[arg(long, value_name = "PATH", conflicts_with = "modules")]
-    pub initramfs: Option<PathBuf>,
 }
 
 /// Read the command line. Help and version are printed here; anything wrong is one line.

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::cache::CacheError;
 use crate::guest::GuestError;
 use crate::image::ImageError;
+use crate::platform::Platform;
 use crate::program::NoProgram;
 use crate::vm::VmError;
 
@@ -32,6 +33,10 @@ pub enum CommandError {
     ReadBundle { path: PathBuf, source: io::Error },
     #[error("bundle {path}: cannot understand it")]
     Bundle { path: PathBuf, source: serde_json::Error },
+    #[error(
+        "bundle {path} is for {found}, this machine runs {wanted}: prepare it with --platform {wanted}"
+    )]
+    BundlePlatform { path: PathBuf, found: Platform, wanted: Platform },
     #[error(transparent)]
     Image(Box<ImageError>),
     #[error(transparent)]

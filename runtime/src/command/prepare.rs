@@ -3,34 +3,46 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::arguments::Container;
+use super::container::Container;
 use super::error::CommandError;
 use super::process::process;
 use super::size::parse_size;
 use crate::bundle::{BootSource, Bundle, Drive, Entropy, MachineConfig, VmConfig};
 use crate::cache::Cache;
-use crate::guest::{self, COMMAND_LINE, QUIET};
+use crate::guest;
 use crate::image::{self, Reference};
 use crate::layer::Limits;
-use crate::program;
+use crate::platform::Platform;
+use crate::program::NoProgram;
 
-/// Prepare everything that can be prepared before the VM starts.
-pub fn prepare(container: &Container, command: &[OsString]) -> Result<Bundle, CommandError> {
+/// Prepare everything that can be prepared before the VM starts, on whatever machine. `guest_init` finds the guest's
+/// first program for a platform.
+pub fn prepare(
+    container: &Container,
+    command: &[OsString],
+    platform: Platform,
+    guest_init: impl FnOnce(Platform) -> Result<PathBuf, NoProgram>,
+) -> Result<Bundle, CommandError> {
+    let missing = || CommandError::Usage("IMAGE is missing".to_owned());
+    let image = Reference::parse(container.image.as_ref().ok_or_else(missing)?);
     let limits = limits(|name| std::env::var(name).ok())?;
     let cache = Cache::open_default()?;
     // What is wrong with the flags or the image's description is said before anything large is unpacked.
-    let kernel = guest::kernel(&cache, container.kernel.as_deref(), container.modules.as_deref())?;
-    let image = image::open(&cache, &Reference::parse(&container.image), limits)?;
+    let kernel =
+        guest::kernel(&cache, platform, container.kernel.as_deref(), container.modules.as_deref())?;
+    let image = image::open(&cache, &image, platform, limits)?;
     let process = process(container, command, &image.config, |name| std::env::var_os(name))?;
     let initrd_path = match &container.initramfs {
         Some(path) => absolute(path)?,
-        None => guest::initramfs(&cache, &program::find("guest-init")?, kernel.modules.as_deref())?,
+        None => guest::initramfs(&cache, &guest_init(platform)?, kernel.modules.as_deref())?,
     };
     let disk = image::unpack(&cache, &image, limits)?;
-    let boot_args =
-        if container.console { COMMAND_LINE.to_owned() } else { format!("{COMMAND_LINE} {QUIET}") };
     let vm = VmConfig {
-        boot_source: BootSource { kernel_image_path: kernel.image, initrd_path, boot_args },
+        boot_source: BootSource {
+            kernel_image_path: kernel.image,
+            initrd_path,
+            boot_args: guest::command_line(platform, container.console),
+        },
         drives: vec![Drive {
             drive_id: "image".to_owned(),
             parts: Some(disk.parts),
@@ -45,7 +57,7 @@ pub fn prepare(container: &Container, command: &[OsString]) -> Result<Bundle, Co
         vsock: None,
         entropy: Entropy {},
     };
-    Ok(Bundle { vm, process, console: container.console, scratch: container.scratch })
+    Ok(Bundle { platform, vm, process, console: container.console, scratch: container.scratch })
 }
 
 /// The limits that the environment sets.

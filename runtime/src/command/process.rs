@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use protocol::{ByteString, Process};
 
-use super::arguments::Container;
+use super::container::Container;
 use super::error::CommandError;
 use crate::image::ImageConfig;
 
@@ -25,7 +25,7 @@ pub fn process(
         read_only: container.read_only,
     };
     if process.args.is_empty() {
-        let image = container.image.to_string_lossy().into_owned();
+        let image = container.image.as_deref().unwrap_or_default().display().to_string();
         return Err(CommandError::NoCommand { image });
     }
     process.check().map_err(CommandError::Process)?;

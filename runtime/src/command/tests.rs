@@ -24,9 +24,8 @@ fn run_arguments(arguments: &[&str]) -> RunArguments {
 
 #[test]
 fn wrong_usage_is_one_line() {
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 12] = [
         (&[], "expected run or prepare"),
-        (&["run"], "IMAGE"),
         (&["run", "--cpus", "0", "x"], "'0' for '--cpus <N>': 0 is not in 1..=32"),
         (&["run", "--cpus", "33", "x"], "33 is not in 1..=32"),
         (&["run", "--cpus", "two", "x"], "'two' for '--cpus <N>'"),
@@ -70,7 +69,7 @@ fn image() -> ImageConfig {
 fn process_of(arguments: &[&str], image: &ImageConfig) -> Result<protocol::Process, CommandError> {
     let arguments = run_arguments(arguments);
     let host = |name: &OsStr| (name == "HERE").then(|| "host".into());
-    process(&arguments.container.unwrap(), &arguments.command, image, host)
+    process(&arguments.container, &arguments.command, image, host)
 }
 
 #[test]

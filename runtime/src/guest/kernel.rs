@@ -4,49 +4,85 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use boot::{arm64_image, bzimage};
+
 use super::GuestError;
 use crate::cache::{Cache, Entry, Folder};
 use crate::digest::Digest;
+use crate::platform::Platform;
 use crate::tar::printable;
 
-/// The start of an ELF file (System V ABI, "ELF Identification").
-const ELF: &[u8] = b"\x7fELF";
-
-/// No bzImage is larger; it is read whole.
-const MAX_BZIMAGE: u64 = 256 << 20;
-
-/// Where `cargo xtask` keeps the kernel that guests boot unless told otherwise: a folder with `vmlinux` and `modules/`.
-const DEFAULT: &str = std::env::consts::ARCH;
+/// No packed kernel is larger; it is read whole.
+const MAX_PACKED: u64 = 256 << 20;
 
 /// A kernel to boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kernel {
-    /// The uncompressed ELF file.
+    /// The uncompressed file, as the VMM takes it: an ELF file on x86_64, an Image on aarch64.
     pub image: PathBuf,
     /// Its modules, where it has any.
     pub modules: Option<PathBuf>,
 }
 
-/// The kernel at `path`, or the default one. Its modules are in `modules`, or in a folder of that name beside it.
+/// What a kernel file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// An ELF file (vmlinux).
+    Elf,
+    /// An x86 distribution's packed kernel.
+    BzImage,
+    /// An arm64 Image.
+    Image,
+    /// What may be an arm64 Image once it is unpacked.
+    Packed,
+}
+
+impl Format {
+    /// By a file's first bytes.
+    fn of(start: &[u8]) -> Option<Format> {
+        if start.starts_with(b"\x7fELF") {
+            Some(Format::Elf)
+        } else if bzimage::is_bzimage(start) {
+            Some(Format::BzImage)
+        } else if arm64_image::is_image(start) {
+            Some(Format::Image)
+        } else {
+            arm64_image::is_packed(start).then_some(Format::Packed)
+        }
+    }
+
+    /// What it is for, as far as its first bytes tell.
+    fn platform(self, start: &[u8]) -> Option<Platform> {
+        match self {
+            Format::Elf => Platform::of_elf(start),
+            Format::BzImage => Some(Platform::Amd64),
+            Format::Image => Some(Platform::Arm64),
+            Format::Packed => None,
+        }
+    }
+}
+
+/// The kernel at `path`, or the one that `cargo xtask` keeps in the cache: in a folder for each architecture, with
+/// `vmlinux` or `Image`. Its modules are in `modules`, or in a folder of that name beside it.
 pub fn kernel(
     cache: &Cache,
+    platform: Platform,
     path: Option<&Path>,
     modules: Option<&Path>,
 ) -> Result<Kernel, GuestError> {
-    let found = match path {
-        Some(path) => path.to_owned(),
-        None => cache.path(Folder::Kernels, DEFAULT).join("vmlinux"),
-    };
+    let folder = cache.path(Folder::Kernels, platform.architecture());
+    let kept = || folder.join(file_name(platform));
+    let found = path.map_or_else(kept, Path::to_owned);
     if path.is_none() && !found.is_file() {
-        return Err(GuestError::NoKernel { path: found });
+        return Err(GuestError::NoKernel { path: found, architecture: platform.architecture() });
     }
     let beside = found.with_file_name("modules");
     let modules = modules.map(Path::to_owned).or_else(|| beside.is_dir().then_some(beside));
-    Ok(Kernel { image: uncompressed(cache, &found)?, modules })
+    Ok(Kernel { image: uncompressed(cache, platform, &found)?, modules })
 }
 
-/// The kernel as an ELF file: itself, or its decompressed copy in the cache.
-fn uncompressed(cache: &Cache, path: &Path) -> Result<PathBuf, GuestError> {
+/// The kernel as the VMM takes it: the file itself, or its decompressed copy in the cache.
+fn uncompressed(cache: &Cache, platform: Platform, path: &Path) -> Result<PathBuf, GuestError> {
     let failed = |source| GuestError::ReadKernel { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -55,27 +91,52 @@ fn uncompressed(cache: &Cache, path: &Path) -> Result<PathBuf, GuestError> {
     }
     let mut bytes = Vec::new();
     (&mut file).take(4096).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.starts_with(ELF) {
-        // Whole, for this machine, inside memory? The VMM checks all that before it boots it.
-        return fs::canonicalize(path).map_err(failed);
+    let format = Format::of(&bytes);
+    let found = format.and_then(|format| format.platform(&bytes));
+    if let Some(found) = found.filter(|found| *found != platform) {
+        let (found, wanted) = (found.architecture(), platform.architecture());
+        return Err(GuestError::KernelPlatform { path: path.to_owned(), found, wanted });
     }
-    if !boot::bzimage::is_bzimage(&bytes) {
-        let start = printable(&bytes[..bytes.len().min(24)]);
-        return Err(GuestError::NotAKernel { path: path.to_owned(), start });
-    }
+    let unpack = match (format, platform) {
+        // Whole, inside memory? The VMM checks all that before it boots it.
+        (Some(Format::Elf | Format::Image), _) => return fs::canonicalize(path).map_err(failed),
+        (Some(Format::BzImage), _) => unpack_bzimage,
+        (Some(Format::Packed), Platform::Arm64) => unpack_image,
+        _ => {
+            let start = printable(&bytes[..bytes.len().min(24)]);
+            return Err(GuestError::NotAKernel { path: path.to_owned(), start, platform });
+        }
+    };
     let len = metadata.len();
-    if len > MAX_BZIMAGE {
-        return Err(GuestError::KernelTooLarge { path: path.to_owned(), len, limit: MAX_BZIMAGE });
+    if len > MAX_PACKED {
+        return Err(GuestError::KernelTooLarge { path: path.to_owned(), len, limit: MAX_PACKED });
     }
-    file.take(MAX_BZIMAGE).read_to_end(&mut bytes).map_err(failed)?;
-    let name = format!("{}.vmlinux", Digest::of(&bytes).hex());
+    file.take(MAX_PACKED).read_to_end(&mut bytes).map_err(failed)?;
+    let name = format!("{}.{}", Digest::of(&bytes).hex(), file_name(platform));
     match cache.entry(Folder::Kernels, &name)? {
         Entry::Ready(path) => Ok(path),
         Entry::Missing(mut pending) => {
-            let vmlinux = boot::bzimage::extract_vmlinux(&bytes)
-                .map_err(|source| GuestError::BzImage { path: path.to_owned(), source })?;
-            pending.file.write_all(&vmlinux).map_err(|source| pending.failed(source))?;
+            let kernel = unpack(path, &bytes)?;
+            pending.file.write_all(&kernel).map_err(|source| pending.failed(source))?;
             Ok(pending.commit()?)
         }
+    }
+}
+
+fn unpack_bzimage(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, GuestError> {
+    bzimage::extract_vmlinux(bytes)
+        .map_err(|source| GuestError::BzImage { path: path.to_owned(), source })
+}
+
+fn unpack_image(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, GuestError> {
+    arm64_image::extract_image(bytes)
+        .map_err(|source| GuestError::PackedImage { path: path.to_owned(), source })
+}
+
+/// What an unpacked kernel is called.
+fn file_name(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Amd64 => "vmlinux",
+        Platform::Arm64 => "Image",
     }
 }

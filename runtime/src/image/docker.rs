@@ -11,6 +11,7 @@ use super::files::Files;
 use super::oci::{check_platform, diff_ids, list};
 use super::{Image, ImageConfig, LayerData, LayerSource, Reference};
 use crate::digest::{Digest, DigestReader, Mismatch};
+use crate::platform::Platform;
 
 /// One image of the archive (moby `image/tarexport`, `manifestItem`).
 #[derive(Deserialize)]
@@ -44,8 +45,13 @@ pub fn is_docker(files: &Files, manifest: &str) -> bool {
         && files.document::<Vec<Item>>(manifest, None).is_ok_and(|items| !items.is_empty())
 }
 
-/// Understand the archive's image of that name.
-pub fn open(files: &Files, reference: &Reference, manifest: &str) -> Result<Image, ImageError> {
+/// Understand the archive's image of that name, which has to be for this platform.
+pub fn open(
+    files: &Files,
+    reference: &Reference,
+    platform: Platform,
+    manifest: &str,
+) -> Result<Image, ImageError> {
     let items: Vec<Item> = files.document(manifest, None)?;
     let held = || {
         let untagged =
@@ -69,7 +75,7 @@ pub fn open(files: &Files, reference: &Reference, manifest: &str) -> Result<Imag
     };
     check_config_digest(files, &item.config)?;
     let configuration: ImageConfiguration = files.document(&item.config, None)?;
-    check_platform(files, &configuration)?;
+    check_platform(files, &configuration, platform)?;
     let paths = item.layers.clone().unwrap_or_default();
     let diff_ids = diff_ids(files, &item.config, &configuration, paths.len())?;
     let mut layers = Vec::new();

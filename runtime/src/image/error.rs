@@ -9,6 +9,7 @@ use crate::cache::CacheError;
 use crate::digest::Mismatch;
 use crate::erofs::ErofsError;
 use crate::layer::{IndexError, LayerError};
+use crate::platform::Platform;
 use crate::tar::TarError;
 use crate::tree::TreeError;
 
@@ -63,8 +64,8 @@ pub enum ImageError {
     NoSuchName { image: PathBuf, name: String, held: String },
     #[error("image {image} holds several images: choose one with {image}#NAME; it holds {held}")]
     Ambiguous { image: PathBuf, held: String },
-    #[error("image {image} is for {found}; this machine runs {wanted}")]
-    Platform { image: PathBuf, found: String, wanted: String },
+    #[error("image {image} is for {found}, this VM runs {wanted}: give an image for that platform")]
+    Platform { image: PathBuf, found: String, wanted: Platform },
     #[error("image {image}: layer {layer}")]
     Layer { image: String, layer: String, source: Box<LayerError> },
     #[error("image {image}: layer {layer}: cannot read it")]

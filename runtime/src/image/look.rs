@@ -13,6 +13,7 @@ use super::{Image, ImageConfig, ImageError, LayerData, LayerSource, Reference, d
 use crate::cache::{Cache, Folder};
 use crate::digest::Digest;
 use crate::layer::{Limits, index_name};
+use crate::platform::Platform;
 
 /// The file that makes a directory an OCI layout (OCI image specification, "oci-layout file").
 const LAYOUT: &str = "oci-layout";
@@ -20,15 +21,20 @@ const LAYOUT: &str = "oci-layout";
 /// The file that makes a tar a docker archive.
 const MANIFEST: &str = "manifest.json";
 
-/// Find and understand the image.
-pub fn open(cache: &Cache, reference: &Reference, limits: Limits) -> Result<Image, ImageError> {
+/// Find and understand the image. A root file system does not say which platform it is for.
+pub fn open(
+    cache: &Cache,
+    reference: &Reference,
+    platform: Platform,
+    limits: Limits,
+) -> Result<Image, ImageError> {
     let path = &reference.path;
     let open = |source| ImageError::Open { path: path.clone(), source };
     let metadata = fs::metadata(path).map_err(open)?;
     if metadata.is_dir() {
         let files = Files::Directory(path.clone());
         if files.has(LAYOUT) && files.has("index.json") {
-            return oci::open(&files, reference);
+            return oci::open(&files, reference, platform);
         }
         if fs::read_dir(path).map_err(open)?.next().is_none() {
             return Err(ImageError::Empty { path: path.clone() });
@@ -43,13 +49,14 @@ pub fn open(cache: &Cache, reference: &Reference, limits: Limits) -> Result<Imag
     if metadata.len() == 0 {
         return Err(ImageError::Empty { path: path.clone() });
     }
-    open_archive(cache, reference, file, limits)
+    open_archive(cache, reference, file, platform, limits)
 }
 
 fn open_archive(
     cache: &Cache,
     reference: &Reference,
     file: File,
+    platform: Platform,
     limits: Limits,
 ) -> Result<Image, ImageError> {
     let path = &reference.path;
@@ -83,9 +90,9 @@ fn open_archive(
     };
     let files = Files::Archive(Arc::new(archive));
     if files.has(LAYOUT) && files.has("index.json") {
-        oci::open(&files, reference)
+        oci::open(&files, reference, platform)
     } else if docker::is_docker(&files, MANIFEST) {
-        docker::open(&files, reference, MANIFEST)
+        docker::open(&files, reference, platform, MANIFEST)
     } else {
         root_file_system()
     }

@@ -6,8 +6,9 @@ use oci_spec::image::{
 
 use super::error::ImageError;
 use super::files::Files;
-use super::{Image, ImageConfig, LayerData, LayerSource, Reference, platform};
+use super::{Image, ImageConfig, LayerData, LayerSource, Reference};
 use crate::digest::Digest;
+use crate::platform::Platform;
 
 /// How deep an index may refer to an index.
 const MAX_DEPTH: usize = 4;
@@ -35,8 +36,8 @@ const DOCKER_LAYERS: [&str; 5] = [
     "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
 ];
 
-/// Understand the layout's image of that name.
-pub fn open(files: &Files, reference: &Reference) -> Result<Image, ImageError> {
+/// Understand the layout's image of that name, for this platform.
+pub fn open(files: &Files, reference: &Reference, platform: Platform) -> Result<Image, ImageError> {
     let layout: OciLayout = files.document("oci-layout", None)?;
     if !layout.image_layout_version().starts_with("1.") {
         let version = layout.image_layout_version();
@@ -45,18 +46,19 @@ pub fn open(files: &Files, reference: &Reference) -> Result<Image, ImageError> {
         );
     }
     let index: ImageIndex = files.document("index.json", None)?;
-    let manifest = choose(files, &index, reference)?;
+    let manifest = choose(files, &index, reference, platform)?;
     let digest = digest_of(files, &manifest)?;
     let name = blob_name(digest);
     let manifest: ImageManifest = files.document(&name, Some((digest, manifest.size())))?;
-    read_manifest(files, reference, &name, &manifest)
+    read_manifest(files, reference, platform, &name, &manifest)
 }
 
-/// The manifest to use: of that name, for this machine.
+/// The manifest to use: of that name, for this platform.
 fn choose(
     files: &Files,
     index: &ImageIndex,
     reference: &Reference,
+    platform: Platform,
 ) -> Result<Descriptor, ImageError> {
     let named: Vec<&Descriptor> = index
         .manifests()
@@ -82,7 +84,7 @@ fn choose(
         flatten(files, descriptor, 0, &mut budget, &mut manifests)?;
     }
     let fits = |manifest: &&Descriptor| {
-        manifest.platform().as_ref().is_none_or(|p| platform::runs(p.os(), p.architecture()))
+        manifest.platform().as_ref().is_none_or(|p| platform.runs(p.os(), p.architecture()))
     };
     let mut fitting: Vec<&Descriptor> = manifests.iter().filter(fits).collect();
     // The same manifest under two names is one image.
@@ -92,7 +94,7 @@ fn choose(
         [] if manifests.is_empty() => Err(files.invalid("index.json", "it holds no image")),
         [] => {
             let platforms: Vec<String> = manifests.iter().filter_map(platform_of).collect();
-            Err(wrong_platform(files, list(&platforms)))
+            Err(wrong_platform(files, list(&platforms), platform))
         }
         _ => Err(ImageError::Ambiguous { image: files.image(), held: held() }),
     }
@@ -132,6 +134,7 @@ fn flatten(
 fn read_manifest(
     files: &Files,
     reference: &Reference,
+    platform: Platform,
     name: &str,
     manifest: &ImageManifest,
 ) -> Result<Image, ImageError> {
@@ -140,7 +143,7 @@ fn read_manifest(
     let config_name = blob_name(digest);
     let configuration: ImageConfiguration =
         files.document(&config_name, Some((digest, config.size())))?;
-    check_platform(files, &configuration)?;
+    check_platform(files, &configuration, platform)?;
     let diff_ids = diff_ids(files, &config_name, &configuration, manifest.layers().len())?;
     let mut layers = Vec::new();
     for (descriptor, diff_id) in manifest.layers().iter().zip(diff_ids) {
@@ -169,12 +172,16 @@ fn read_manifest(
 }
 
 /// An image for another machine is refused, whatever the index said about it.
-pub fn check_platform(files: &Files, configuration: &ImageConfiguration) -> Result<(), ImageError> {
-    if platform::runs(configuration.os(), configuration.architecture()) {
+pub fn check_platform(
+    files: &Files,
+    configuration: &ImageConfiguration,
+    platform: Platform,
+) -> Result<(), ImageError> {
+    if platform.runs(configuration.os(), configuration.architecture()) {
         return Ok(());
     }
     let found = format!("{}/{}", configuration.os(), configuration.architecture());
-    Err(wrong_platform(files, found))
+    Err(wrong_platform(files, found, platform))
 }
 
 /// The digests of the uncompressed layers, one for each layer.
@@ -254,8 +261,8 @@ fn platform_of(descriptor: &Descriptor) -> Option<String> {
     Some(format!("{}/{}", platform.os(), platform.architecture()))
 }
 
-fn wrong_platform(files: &Files, found: String) -> ImageError {
-    ImageError::Platform { image: files.image(), found, wanted: platform::wanted() }
+fn wrong_platform(files: &Files, found: String, wanted: Platform) -> ImageError {
+    ImageError::Platform { image: files.image(), found, wanted }
 }
 
 /// Names for a message: one line, however many there are.

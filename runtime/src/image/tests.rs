@@ -10,6 +10,7 @@ use super::compression::Decompressor;
 use super::*;
 use crate::cache::Cache;
 use crate::layer::Limits;
+use crate::platform::Platform;
 
 #[test]
 fn a_zstd_stream_may_have_several_frames_and_some_to_skip() {
@@ -79,35 +80,49 @@ impl Layout {
         descriptor
     }
 
-    fn open(&self, manifests: &[Value]) -> Result<Image, String> {
+    fn open(&self, manifests: &[Value], platform: Platform) -> Result<Image, String> {
         let index = json!({"schemaVersion": 2, "manifests": manifests});
         fs::write(self.path().join("index.json"), index.to_string()).unwrap();
         let cache = Cache::open(self.path().join("cache")).unwrap();
         let reference = Reference { path: self.path().to_owned(), name: None };
-        let image =
-            open(&cache, &reference, Limits::default()).map_err(|error| error.to_string())?;
+        let image = open(&cache, &reference, platform, Limits::default())
+            .map_err(|error| error.to_string())?;
         unpack(&cache, &image, Limits::default()).map_err(|error| error.to_string())?;
         Ok(image)
     }
 }
 
 #[test]
-fn an_index_for_several_platforms_gives_the_one_for_this_machine() {
+fn an_index_for_several_platforms_gives_the_one_that_is_wanted() {
     let layout = Layout::new();
     let (arm, amd) = (layout.image("arm64"), layout.image("amd64"));
     let mut attestation = layout.image("unknown");
     attestation["platform"] = json!({"architecture": "unknown", "os": "unknown"});
     let index = json!({"schemaVersion": 2, "manifests": [arm.clone(), attestation, amd]});
     let nested = layout.document("index", &index);
-    let image = layout.open(&[nested]).unwrap();
-    assert_eq!(image.config.env, ["ARCH=amd64"]);
-    let error = layout.open(std::slice::from_ref(&arm)).unwrap_err();
-    assert!(error.ends_with("is for linux/arm64; this machine runs linux/amd64"), "{error}");
-    // The image itself says the same when the index does not.
-    let mut unsaid = arm;
-    unsaid.as_object_mut().unwrap().remove("platform");
-    let error = layout.open(&[unsaid]).unwrap_err();
-    assert!(error.ends_with("is for linux/arm64; this machine runs linux/amd64"), "{error}");
+    for (platform, env) in [(Platform::Amd64, "ARCH=amd64"), (Platform::Arm64, "ARCH=arm64")] {
+        let image = layout.open(std::slice::from_ref(&nested), platform).unwrap();
+        assert_eq!(image.config.env, [env]);
+    }
+}
+
+#[test]
+fn an_image_for_another_platform_is_refused_by_name() {
+    let layout = Layout::new();
+    let (arm, amd) = (layout.image("arm64"), layout.image("amd64"));
+    let cases = [
+        (arm, Platform::Amd64, "is for linux/arm64, this VM runs linux/amd64: give an image for"),
+        (amd, Platform::Arm64, "is for linux/amd64, this VM runs linux/arm64: give an image for"),
+    ];
+    for (said, platform, message) in cases {
+        // The image itself says the same when the index does not.
+        let mut unsaid = said.clone();
+        unsaid.as_object_mut().unwrap().remove("platform");
+        for manifest in [said, unsaid] {
+            let error = layout.open(&[manifest], platform).unwrap_err();
+            assert!(error.contains(message), "{error}");
+        }
+    }
 }
 
 #[test]
@@ -131,14 +146,14 @@ fn documents_that_make_no_sense_are_refused() {
         (json!([]), "cannot understand 'blobs/sha256/"),
     ];
     for (document, message) in cases {
-        let error = layout.open(&[manifest(document)]).unwrap_err();
+        let error = layout.open(&[manifest(document)], Platform::Amd64).unwrap_err();
         assert!(error.contains(message), "{error}");
     }
-    assert!(layout.open(&[]).unwrap_err().contains("it holds no image"));
+    assert!(layout.open(&[], Platform::Amd64).unwrap_err().contains("it holds no image"));
     // An index that goes deeper and deeper.
     let mut deep = layout.image("amd64");
     for _ in 0..6 {
         deep = layout.document("index", &json!({"schemaVersion": 2, "manifests": [deep]}));
     }
-    assert!(layout.open(&[deep]).unwrap_err().contains("too deeply"));
+    assert!(layout.open(&[deep], Platform::Amd64).unwrap_err().contains("too deeply"));
 }

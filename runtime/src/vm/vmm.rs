@@ -1,9 +1,8 @@
 //! The VMM as a child process.
 
 use std::fs;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
@@ -16,6 +15,7 @@ use super::error::VmError;
 use super::output::{console, last_lines, messages};
 use crate::agent::AgentError;
 use crate::bundle::VmConfig;
+use crate::child::spawn_bound;
 use crate::program;
 
 /// The VMM's program.
@@ -58,13 +58,8 @@ impl Vmm {
             .arg("--runtime-dir")
             .arg(folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A Ctrl-C at the terminal is the container's: the VM is not in the terminal's foreground group.
-        command.process_group(0);
-        let parent = rustix::process::getpid();
-        // SAFETY: between fork and exec, only two system calls without allocation or locks.
-        unsafe { command.pre_exec(move || die_with(parent)) };
         let failed = |source| VmError::Spawn { path: program.clone(), source };
-        let mut child = command.spawn().map_err(failed)?;
+        let mut child = spawn_bound(&mut command, &[], Signal::TERM).map_err(failed)?;
         let console = child.stdout.take().map(|output| console(output, show_console));
         let messages = child.stderr.take().map(messages);
         let pid = Pid::from_child(&child);
@@ -149,13 +144,4 @@ impl Ended {
             None => seen.into(),
         }
     }
-}
-
-/// In the child: have the kernel send SIGTERM when the parent dies, which may have happened already.
-fn die_with(parent: Pid) -> io::Result<()> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
-    if rustix::process::getppid() != Some(parent) {
-        return Err(io::Error::from_raw_os_error(libc::ESRCH));
-    }
-    Ok(())
 }

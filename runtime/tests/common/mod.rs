@@ -14,6 +14,7 @@ use bulkhead_runtime::digest::Digest;
 use bulkhead_runtime::disk::Disk;
 use bulkhead_runtime::image::{self, Reference};
 use bulkhead_runtime::layer::Limits;
+use bulkhead_runtime::platform::Platform;
 
 /// Run a tool to its end; what it printed, or a panic with what it complained about.
 pub fn tool(program: &str, arguments: &[&str]) -> String {
@@ -47,7 +48,7 @@ pub fn root(test: &str) -> bool {
     root
 }
 
-/// Open and unpack an image; errors as the command would print them.
+/// Open and unpack an image for linux/amd64, whatever this machine is; errors as the command would print them.
 pub fn unpack(
     cache: &Path,
     image: &Path,
@@ -65,7 +66,8 @@ pub fn unpack_limited(
 ) -> Result<(image::Image, Disk), String> {
     let cache = Cache::open(cache.to_owned()).map_err(|error| chain(&error))?;
     let reference = Reference { path: image.to_owned(), name: name.map(str::to_owned) };
-    let image = image::open(&cache, &reference, limits).map_err(|error| chain(&error))?;
+    let image =
+        image::open(&cache, &reference, Platform::Amd64, limits).map_err(|error| chain(&error))?;
     let disk = image::unpack(&cache, &image, limits).map_err(|error| chain(&error))?;
     Ok((image, disk))
 }

@@ -26,24 +26,24 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use runtime::child::spawn_bound;
 use rustix::fs::MemfdFlags;
 use rustix::process::Signal;
 
 pub use cli::{process, run_in_foreground};
 pub use qemu::Cpu;
+pub use root::Root;
 pub use streams::Stdio;
 pub use wire::{AGENT_COMMAND, Process};
 
 use wire::Size;
 
 use crate::arch::Arch;
-use crate::child::spawn_bound;
 use crate::error::{Doing, Error};
 use crate::kernel::Kernel;
 use crate::needs;
 use crate::watchdog::Watchdog;
 use console::Console;
-use root::Root;
 use wire::{PORTS, Reply, Request};
 
 /// What kind of host to start.

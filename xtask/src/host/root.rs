@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use runtime::cache::folder;
+
 use super::tree;
 use crate::arch::Arch;
 use crate::build;
-use crate::cache;
 use crate::cargo;
 use crate::error::{Doing, Error};
 use crate::needs;
@@ -61,7 +62,7 @@ impl Root {
         let tree = tree::provide(arch)?;
         let agent = build::xtask(arch)?;
         // Ours may be in a folder of the system, as a build server's in /var.
-        let ours = [cargo::workspace(), agent.parent().unwrap_or(&agent), &cache::folder()?];
+        let ours = [cargo::workspace(), agent.parent().unwrap_or(&agent), &folder()?];
         let shared = shared(folders_of_users()?, &ours);
         Ok(Root {
             busybox: tree.join("usr/bin/busybox"),

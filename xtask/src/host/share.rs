@@ -5,9 +5,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use runtime::child::spawn_bound;
 use rustix::process::Signal;
 
-use crate::child::spawn_bound;
 use crate::error::{Doing, Error};
 
 /// Starts a server; the returned socket is the emulator's end. The server ends when it is closed.

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sha2::{Digest, Sha256};
+use runtime::digest::Digest;
 
 use crate::arch::Arch;
 use crate::cache::Cache;
@@ -72,9 +72,8 @@ pub fn cached(arch: Arch) -> Result<Option<PathBuf>, Error> {
 
 /// Its name in the cache, which is another one when it is made otherwise.
 fn entry(arch: Arch) -> String {
-    let digest = Sha256::digest(format!("{:?}{UNPACK}", wanted()));
-    let key: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{key}", arch.name())
+    let key = Digest::of(format!("{:?}{UNPACK}", wanted()).as_bytes()).hex();
+    format!("{}-{}", arch.name(), &key[..16])
 }
 
 /// The small system, and what is run in the host: by tests, and to count system calls.

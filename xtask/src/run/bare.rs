@@ -10,17 +10,16 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use runtime::child::spawn_bound;
 use rustix::process::Signal;
 use serde_json::json;
 
 use super::{Accel, Way, choose};
 use crate::arch::Arch;
 use crate::build::{self, Binaries};
-use crate::child::spawn_bound;
 use crate::error::{Doing, Error};
 use crate::host::{self, Options};
 use crate::kvm::Kvm;
-use crate::tool;
 use crate::watchdog::Watchdog;
 
 /// The hidden command that is run in the emulated host.
@@ -40,19 +39,18 @@ pub struct InnerArgs {
 }
 
 /// Runs it, here if there is any KVM, otherwise in the emulated host.
-pub fn run(accel: Accel) -> Result<u8, Error> {
-    let binaries = Binaries::build(Arch::NATIVE)?;
-    let kernel = build::bare_guest(Arch::NATIVE)?;
+pub fn run(accel: Accel, arch: Arch) -> Result<u8, Error> {
+    let binaries = Binaries::build(arch)?;
+    let kernel = build::bare_guest(arch)?;
     let any_kvm = |kvm: &Kvm| !matches!(kvm, Kvm::None(_));
-    let (way, line) = choose(accel, &binaries, any_kvm)?;
+    let (way, line) = choose(accel, arch, &binaries, any_kvm)?;
     eprintln!("{line}");
     match way {
         Way::Direct => InnerArgs { vmm: binaries.vmm, kernel }.run(),
         Way::Emulated => {
-            let xtask = tool::own_path().to_owned();
-            let command = [xtask, INNER_COMMAND.into(), binaries.vmm, kernel];
-            let process = host::process(Arch::NATIVE, command.map(Into::into).to_vec())?;
-            host::run_in_foreground(&Options::default(), process)
+            let command = [build::xtask(arch)?, INNER_COMMAND.into(), binaries.vmm, kernel];
+            let process = host::process(arch, command.map(Into::into).to_vec())?;
+            host::run_in_foreground(&Options { arch, ..Options::default() }, process)
         }
     }
 }

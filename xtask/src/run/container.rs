@@ -1,8 +1,16 @@
-//! A container: `bulkhead run` on this machine, or prepared here and run in the emulated host.
+//! A container: prepared here, and run by `bulkhead` on this machine or in the emulated host.
 
 use std::ffi::OsString;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, Stdio};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use runtime::bundle::Bundle;
+use runtime::command::prepare;
+use rustix::fs::MemfdFlags;
 
 use super::{RunArgs, Way, choose, demo};
 use crate::arch::Arch;
@@ -11,101 +19,57 @@ use crate::error::{Doing, Error};
 use crate::host::{self, Options};
 use crate::kernel::Kernel;
 use crate::kvm::Kvm;
+use crate::tool;
 
 /// Where the emulated host finds what was prepared here.
 const BUNDLE: &str = "/run/bulkhead-bundle.json";
 
 /// The emulated host's memory beside its guest's.
-const HOST_MEMORY_MIB: u32 = 1024;
+const HOST_MEMORY_MIB: u64 = 1024;
 
 /// Runs it; the exit status is the entrypoint's.
-pub fn run(arguments: &RunArgs) -> Result<u8, Error> {
-    let binaries = Binaries::build(Arch::NATIVE)?;
-    // `bulkhead` finds it in the cache.
-    Kernel::provide(Arch::NATIVE)?;
-    let flags = flags(arguments)?;
-    let (way, line) = choose(arguments.accel, &binaries, |kvm| *kvm == Kvm::Linux)?;
-    match way {
-        Way::Direct => {
-            eprintln!("{line}");
-            let mut command = Command::new(&binaries.bulkhead);
-            command.arg("run").args(flags);
-            // Signals, the terminal and the exit status are then its own.
-            let error = command.exec();
-            Err(error).doing(|| format!("start {}", binaries.bulkhead.display()))
-        }
-        Way::Emulated => emulated(arguments, &binaries, &flags, &line),
+pub fn run(arguments: RunArgs) -> Result<u8, Error> {
+    let RunArgs { mut container, arch, accel, command, .. } = arguments;
+    let binaries = Binaries::build(arch)?;
+    // `prepare` finds it in the cache.
+    Kernel::provide(arch)?;
+    if container.image.is_none() {
+        container.image = Some(demo::image(arch)?.into());
     }
-}
-
-fn emulated(
-    arguments: &RunArgs,
-    binaries: &Binaries,
-    flags: &[OsString],
-    line: &str,
-) -> Result<u8, Error> {
-    // A bundle that is no file can't be left behind; stderr is for its progress and its one line of error.
-    let mut command = Command::new(&binaries.bulkhead);
-    command.args(["prepare", "--out=/proc/self/fd/1"]).args(flags);
-    command.stdin(Stdio::null()).stderr(Stdio::inherit());
-    let prepared = command.output().doing(|| format!("start {}", binaries.bulkhead.display()))?;
-    if !prepared.status.success() {
-        let signal = prepared.status.signal().map_or(1, |signal| 128 + signal);
-        return Ok(prepared.status.code().unwrap_or(signal) as u8);
-    }
-
+    let (way, line) = choose(accel, arch, &binaries, |kvm| *kvm == Kvm::Linux)?;
+    let bar = tool::spinner("preparing the container");
+    let guest_init = |_| Ok(binaries.guest_init.clone());
+    let bundle = prepare(&container, &command, arch.platform(), guest_init)?;
+    bar.finish_and_clear();
     eprintln!("{line}");
-    let memory = arguments.memory.map_or(0, |size| size.0);
-    let options = Options {
-        timeout: None,
-        memory_mib: Options::default().memory_mib.max(memory.saturating_add(HOST_MEMORY_MIB)),
-        ..Options::default()
-    };
-    let command =
-        [binaries.bulkhead.as_os_str(), "run".as_ref(), "--bundle".as_ref(), BUNDLE.as_ref()];
-    let mut process = host::process(Arch::NATIVE, command.map(OsString::from).to_vec())?;
-    process.files.push((BUNDLE.into(), prepared.stdout));
-    host::run_in_foreground(&options, process)
+    match way {
+        Way::Direct => direct(&binaries.bulkhead, &bundle),
+        Way::Emulated => emulated(arch, &binaries.bulkhead, &bundle),
+    }
 }
 
-/// What `bulkhead` is told, from what xtask was told.
-fn flags(arguments: &RunArgs) -> Result<Vec<OsString>, Error> {
-    let mut flags: Vec<OsString> = Vec::new();
-    let mut add = |name: &str, value: OsString| flags.extend([name.into(), value]);
-    if let Some(kernel) = &arguments.kernel {
-        add("--kernel", kernel.into());
-    }
-    if let Some(cpus) = arguments.cpus {
-        add("--cpus", cpus.to_string().into());
-    }
-    if let Some(memory) = arguments.memory {
-        add("--memory", format!("{}M", memory.0).into());
-    }
-    for variable in &arguments.env {
-        add("--env", variable.clone());
-    }
-    let options = [
-        ("--workdir", &arguments.workdir),
-        ("--user", &arguments.user),
-        ("--hostname", &arguments.hostname),
-    ];
-    for (name, value) in options {
-        if let Some(value) = value {
-            add(name, value.clone());
-        }
-    }
-    for (name, given) in [("--read-only", arguments.read_only), ("--console", arguments.console)] {
-        if given {
-            flags.push(name.into());
-        }
-    }
-    flags.push(match &arguments.image {
-        Some(image) => image.clone(),
-        None => demo::image()?.into(),
-    });
-    if !arguments.command.is_empty() {
-        flags.push("--".into());
-        flags.extend(arguments.command.iter().cloned());
-    }
-    Ok(flags)
+/// Becomes `bulkhead`: signals, the terminal and the exit status are then its own.
+fn direct(bulkhead: &Path, bundle: &Bundle) -> Result<u8, Error> {
+    let doing = || "pass the bundle on".to_owned();
+    // A file without a name can't be left behind. This one stays open for the program.
+    let file =
+        rustix::fs::memfd_create("bundle", MemfdFlags::empty()).map(File::from).doing(doing)?;
+    (&file).write_all(&json(bundle)?).doing(doing)?;
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let error = Command::new(bulkhead).args(["run", "--bundle", &path]).exec();
+    Err(error).doing(|| format!("start {}", bulkhead.display()))
+}
+
+fn emulated(arch: Arch, bulkhead: &Path, bundle: &Bundle) -> Result<u8, Error> {
+    let memory = bundle.vm.machine_config.mem_size_mib.saturating_add(HOST_MEMORY_MIB);
+    let options = Options { arch, timeout: None, ..Options::default() };
+    let memory_mib = options.memory_mib.max(u32::try_from(memory).unwrap_or(u32::MAX));
+    let command = [bulkhead.as_os_str(), "run".as_ref(), "--bundle".as_ref(), BUNDLE.as_ref()];
+    let mut process = host::process(arch, command.map(OsString::from).to_vec())?;
+    process.files.push((BUNDLE.into(), json(bundle)?));
+    host::run_in_foreground(&Options { memory_mib, ..options }, process)
+}
+
+fn json(bundle: &Bundle) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(bundle).map_err(std::io::Error::from).doing(|| "write the bundle".into())
 }

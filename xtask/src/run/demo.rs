@@ -6,12 +6,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use runtime::digest::Digest;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
+use crate::arch::Arch;
 use crate::cache::Cache;
 use crate::error::{Doing, Error};
-use crate::needs;
+use crate::host::Root;
 
 /// The image's configuration (image-spec 1.1 config.md, "config"), as a person would write it.
 const CONFIG: &str = include_str!("../../demo/config.json");
@@ -29,14 +30,13 @@ const APPLETS: [&str; 24] = [
     "mount", "nproc", "ps", "pwd", "seq", "sh", "sleep", "stat", "true", "uname", "vi", "wc",
 ];
 
-/// The path of the layout; it is made when the cache has none.
-pub fn image() -> Result<PathBuf, Error> {
-    needs::provide(&[&needs::BUSYBOX])?;
-    let path = needs::BUSYBOX.require()?;
+/// The path of the layout for `arch`; it is made when the cache has none.
+pub fn image(arch: Arch) -> Result<PathBuf, Error> {
+    let path = Root::provide(arch)?.busybox;
     let busybox = fs::read(&path).doing(|| format!("read {}", path.display()))?;
     let layer = layer(&busybox).doing(|| "put the demo image together".into())?;
     Cache::open("demo")?
-        .directory(&hex(&[&layer, CONFIG.as_bytes()].concat()), |dir| layout(dir, &layer))
+        .directory(&hex(&[&layer, CONFIG.as_bytes()].concat()), |dir| layout(arch, dir, &layer))
 }
 
 fn layer(busybox: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -64,7 +64,7 @@ fn layer(busybox: &[u8]) -> std::io::Result<Vec<u8>> {
     archive.into_inner()
 }
 
-fn layout(dir: &Path, layer: &[u8]) -> Result<(), Error> {
+fn layout(arch: Arch, dir: &Path, layer: &[u8]) -> Result<(), Error> {
     let blobs = dir.join("blobs/sha256");
     fs::create_dir_all(&blobs).doing(|| format!("create {}", blobs.display()))?;
     let blob = |kind: &str, content: &[u8]| -> Result<Value, Error> {
@@ -78,7 +78,7 @@ fn layout(dir: &Path, layer: &[u8]) -> Result<(), Error> {
     let config: Value = serde_json::from_str(CONFIG)
         .map_err(|error| Error::Content(format!("xtask/demo/config.json: {error}")))?;
     let image = json!({
-        "architecture": "amd64",
+        "architecture": arch.debian(),
         "os": "linux",
         "config": config,
         // Uncompressed, so the layer's identity is its blob's digest.
@@ -102,7 +102,7 @@ fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
 }
 
 fn hex(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    Digest::of(content).hex()
 }
 
 #[cfg(test)]
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn every_blob_of_the_layout_has_the_digest_of_its_name() {
         let dir = tempfile::tempdir().unwrap();
-        layout(dir.path(), &layer(b"busybox").unwrap()).unwrap();
+        layout(Arch::Aarch64, dir.path(), &layer(b"busybox").unwrap()).unwrap();
         let index: Value =
             serde_json::from_slice(&fs::read(dir.path().join("index.json")).unwrap()).unwrap();
         let blobs: Vec<_> =

@@ -3,13 +3,13 @@
 pub mod bare;
 mod container;
 mod demo;
-mod size;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use runtime::command::Container;
 
+use crate::arch::Arch;
 use crate::build::Binaries;
 use crate::error::Error;
 use crate::kvm::Kvm;
@@ -19,43 +19,21 @@ Examples:
   cargo xtask run                                         the demo image
   cargo xtask run app.tar -- sh -c 'cat; exit 7' <input   an archive, with another command
   cargo xtask run images.tar#app:1.2 --cpus 2 -m 512M     one of several images
+  cargo xtask run --arch aarch64                          on an Arm machine, if need be an emulated one
   cargo xtask run --guest bare                            our own kernel's self-test
 
-IMAGE is an OCI layout folder, an OCI or docker archive, or a root file system (folder or tar).";
+IMAGE is a demo when none is given; else an OCI layout folder, an OCI or docker archive, or a root file system (folder or tar).";
 
 /// Run a container, or the bare guest, in a microVM of its own
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
-    /// The image; a demo when none is given
-    image: Option<OsString>,
-    /// Processors
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32))]
-    cpus: Option<u32>,
-    /// Memory, as 512M or 2G [default: 256M]
-    #[arg(long, short, value_name = "SIZE", value_parser = size::parse)]
-    memory: Option<size::Mebibytes>,
-    /// Another guest kernel
-    #[arg(long, value_name = "PATH")]
-    kernel: Option<PathBuf>,
-    /// Set an environment variable (may be repeated)
-    #[arg(long, short, value_name = "KEY=VALUE")]
-    env: Vec<OsString>,
-    /// The working directory
-    #[arg(long, short, value_name = "DIR")]
-    workdir: Option<OsString>,
-    /// The user, as NAME, UID, NAME:GROUP or UID:GID
-    #[arg(long, short, value_name = "USER")]
-    user: Option<OsString>,
-    /// The host name
-    #[arg(long, value_name = "NAME")]
-    hostname: Option<OsString>,
-    /// Keep the root file system as it is
-    #[arg(long)]
-    read_only: bool,
-    /// Show the guest kernel's log on stderr
-    #[arg(long)]
-    console: bool,
+    /// As `bulkhead run` has it; the image is a demo when none is given.
+    #[command(flatten)]
+    container: Container,
+    /// The machine's architecture [default: this machine's]
+    #[arg(long, value_enum, value_name = "ARCH", default_value_t = Arch::NATIVE, hide_default_value = true)]
+    arch: Arch,
     /// Where to run: this machine's KVM or the emulated host
     #[arg(long, value_enum, default_value_t)]
     accel: Accel,
@@ -102,11 +80,13 @@ impl RunArgs {
     /// Runs it; the exit status is the entrypoint's.
     pub fn run(self) -> Result<u8, Error> {
         match self.guest {
-            Guest::Linux => container::run(&self),
-            Guest::Bare if self.image.is_some() || !self.command.is_empty() => Err(Error::Usage(
-                "--guest bare takes no image and no command: its kernel is all there is".into(),
-            )),
-            Guest::Bare => bare::run(self.accel),
+            Guest::Linux => container::run(self),
+            Guest::Bare if self.container.image.is_some() || !self.command.is_empty() => {
+                Err(Error::Usage(
+                    "--guest bare takes no image and no command: its kernel is all there is".into(),
+                ))
+            }
+            Guest::Bare => bare::run(self.accel, self.arch),
         }
     }
 }
@@ -114,28 +94,36 @@ impl RunArgs {
 /// Decides where to run, and why, in a line for stderr. `capable` tells whether such a KVM will do.
 pub fn choose(
     accel: Accel,
+    arch: Arch,
     binaries: &Binaries,
     capable: fn(&Kvm) -> bool,
 ) -> Result<(Way, String), Error> {
-    if accel == Accel::Emulated {
-        let line = "xtask: running in the emulated host, as asked (--accel emulated)";
-        return Ok((Way::Emulated, line.into()));
+    let (guest, native) = (arch.name(), Arch::NATIVE.name());
+    let emulated = |why: String| {
+        Ok((Way::Emulated, format!("xtask: running in the emulated {guest} host{why}")))
+    };
+    match accel {
+        Accel::Emulated => return emulated(", as asked (--accel emulated)".into()),
+        Accel::Kvm if arch != Arch::NATIVE => {
+            let message =
+                format!("--accel kvm: this machine's KVM runs {native} guests, not {guest}");
+            return Err(Error::Missing(message));
+        }
+        Accel::Auto if arch != Arch::NATIVE => {
+            return emulated(format!(": this machine's KVM runs {native} guests only"));
+        }
+        _ => {}
     }
     let kvm = Kvm::probe(&binaries.vmm)?;
     let why = kvm.obstacle().unwrap_or_default();
     let limits = if why.is_empty() { "" } else { ", which can't run Linux: " };
     match accel {
         _ if capable(&kvm) => {
-            Ok((Way::Direct, format!("xtask: running on this machine's KVM{limits}{why}")))
+            Ok((Way::Direct, format!("xtask: running on this {guest} machine's KVM{limits}{why}")))
         }
         Accel::Kvm => Err(Error::Missing(format!(
             "--accel kvm: this machine's KVM can't run this guest: {why}"
         ))),
-        _ => Ok((
-            Way::Emulated,
-            format!(
-                "xtask: running in the emulated host instead of this machine's KVM{limits}{why}"
-            ),
-        )),
+        _ => emulated(format!(" instead of this machine's KVM{limits}{why}")),
     }
 }

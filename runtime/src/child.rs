@@ -1,4 +1,4 @@
-//! Child processes that don't outlive xtask, whatever ends it.
+//! Child processes that don't outlive this one, whatever ends it.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -8,8 +8,8 @@ use std::process::{Child, Command};
 use rustix::io::FdFlags;
 use rustix::process::Signal;
 
-/// Starts `command` in a process group of its own (a Ctrl-C is for the command inside the host), with
-/// the file descriptors `keep` inherited, to be sent `signal` when the calling *thread* ends.
+/// Starts `command` in a process group of its own (a Ctrl-C at the terminal is for what runs in the guest), with the file
+/// descriptors `keep` inherited, to be sent `signal` when the calling *thread* ends.
 pub fn spawn_bound(
     command: &mut Command,
     keep: &[BorrowedFd<'_>],

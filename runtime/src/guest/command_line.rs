@@ -1,0 +1,40 @@
+//! The kernel's command line (Linux `Documentation/admin-guide/kernel-parameters.txt`).
+
+use crate::platform::Platform;
+
+/// On both architectures:
+///
+/// - `panic=-1`: a panic is an immediate reset, which ends the VM.
+/// - `random.trust_cpu=on`: the CPU's random numbers count, so nothing waits for entropy at boot.
+/// - `cryptomgr.notests`: the ciphers' self-tests repeat what the distribution has tested, for a third of the boot.
+/// - `initcall_blacklist=jent_mod_init`: calibrating a source of jitter takes a tenth of the boot; the CPU and the host's
+///   seed give better randomness.
+/// - `nomodule` is absent on purpose: a distribution's drivers are modules.
+const COMMON: &str =
+    "panic=-1 random.trust_cpu=on cryptomgr.notests initcall_blacklist=jent_mod_init";
+
+/// On x86_64:
+///
+/// - `console=ttyS0`: the serial port is the console; `8250.nr_uarts=1`: do not look for three more.
+/// - `reboot=k`: a reset goes through the keyboard controller.
+/// - `pci=off`: there is no PCI bus to scan; devices are in the ACPI tables.
+/// - `i8042.noaux i8042.nomux i8042.dumbkbd i8042.nopnp`: the keyboard controller only resets; nothing is plugged in.
+/// - `tsc=reliable no_timer_check`: KVM's clocks need no calibration against a timer that is not there.
+const X86_64: &str = "console=ttyS0 8250.nr_uarts=1 reboot=k pci=off i8042.noaux i8042.nomux i8042.dumbkbd i8042.nopnp \
+                      tsc=reliable no_timer_check";
+
+/// On aarch64, where the device tree says what there is: the PL011 serial port is the console.
+const AARCH64: &str = "console=ttyAMA0";
+
+/// Added where nobody reads the console: each character of it costs a VM exit.
+const QUIET: &str = "quiet";
+
+/// The command line for a guest whose console is read, or is not.
+pub fn command_line(platform: Platform, console: bool) -> String {
+    let own = match platform {
+        Platform::Amd64 => X86_64,
+        Platform::Arm64 => AARCH64,
+    };
+    let quiet = (!console).then_some(QUIET);
+    [own, COMMON].into_iter().chain(quiet).collect::<Vec<_>>().join(" ")
+}
