@@ -1,6 +1,7 @@
 //! `cargo xtask build`: the static release binaries and the bare guest.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::Args;
 
@@ -63,7 +64,17 @@ pub fn bare_guest(arch: Arch) -> Result<PathBuf, Error> {
     let toolchain = Toolchain::freestanding(arch)?;
     let mut command = toolchain.cargo(&["build", "--release", "--package", "bulkhead-bare-guest"]);
     let message = format!("building the bare guest for {}", toolchain.target);
-    executable(&cargo::executables(&message, &mut command)?, "bare-guest")
+    let kernel = executable(&cargo::executables(&message, &mut command)?, "bare-guest")?;
+    if arch == Arch::Aarch64 && !toolchain.is_rustups() { image(&kernel) } else { Ok(kernel) }
+}
+
+/// The flat Image of the ELF file `kernel`. GNU ld can't write one; rustup's targets have a linker that can.
+fn image(kernel: &Path) -> Result<PathBuf, Error> {
+    let image = kernel.with_extension("image");
+    let mut command = Command::new("aarch64-linux-gnu-objcopy");
+    command.args(["-O", "binary"]).args([kernel, &image]);
+    tool::run("making an Image of the bare guest", &mut command)?;
+    Ok(image)
 }
 
 /// Build the static release binaries and the bare guest, and say where they are

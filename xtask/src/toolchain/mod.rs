@@ -25,6 +25,10 @@ const STATIC: &str = "-C target-feature=+crt-static";
 /// Compiles for no operating system with a target that has one; the bare guest's `build.rs` does the rest of that.
 const FREESTANDING: &str = "-C panic=abort -C relocation-model=static";
 
+/// The same for x86_64: a KVM that interprets kernel code knows few instructions of SSE.
+const FREESTANDING_WITHOUT_SSE: &str =
+    "-C panic=abort -C relocation-model=static -C target-feature=-sse,-sse2";
+
 /// How that `build.rs` is told.
 const BARE_GUEST: (&str, &str) = ("BULKHEAD_FREESTANDING", "1");
 
@@ -45,7 +49,11 @@ impl Toolchain {
 
     /// For the bare guest, likewise.
     pub fn freestanding(arch: Arch) -> Result<Toolchain, Error> {
-        let mut toolchain = Toolchain::provide(arch, arch.bare(), FREESTANDING)?;
+        let flags = match arch {
+            Arch::X86_64 => FREESTANDING_WITHOUT_SSE,
+            Arch::Aarch64 => FREESTANDING,
+        };
+        let mut toolchain = Toolchain::provide(arch, arch.bare(), flags)?;
         if !toolchain.is_rustups() {
             let (key, value) = BARE_GUEST;
             toolchain.environment.push((key.into(), value.into()));
