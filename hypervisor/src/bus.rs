@@ -15,6 +15,15 @@ pub struct Bus {
     entries: Vec<Entry>,
 }
 
+/// The two address spaces of a machine.
+#[derive(Default)]
+pub struct Buses {
+    /// Ports, which only x86_64 has.
+    pub ports: Bus,
+    /// Memory-mapped registers.
+    pub mmio: Bus,
+}
+
 struct Entry {
     first: u64,
     last: u64,

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use arch::aarch64::fdt::FdtError;
+
 use crate::config::ConfigError;
 use crate::disk::DiskError;
 use crate::kvm::KvmError;
@@ -44,6 +46,9 @@ pub enum VmmError {
         /// Why.
         error: InitrdError,
     },
+    /// The machine can't be described to the kernel.
+    #[error(transparent)]
+    DeviceTree(#[from] FdtError),
     /// The command line does not fit.
     #[error("boot-source.boot_args: {0}")]
     Cmdline(#[from] boot::cmdline::CmdlineError),
@@ -88,7 +93,10 @@ impl VmmError {
     /// The process's exit status: 2 for what the person who started it has written wrong.
     pub fn exit_status(&self) -> u8 {
         match self {
-            VmmError::Config(_) | VmmError::Cmdline(_) | VmmError::TooManyDevices { .. } => 2,
+            VmmError::Config(_)
+            | VmmError::Cmdline(_)
+            | VmmError::TooManyDevices { .. }
+            | VmmError::Kvm(KvmError::Memory(_) | KvmError::Vcpus { .. }) => 2,
             _ => 1,
         }
     }

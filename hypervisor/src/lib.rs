@@ -14,11 +14,12 @@
 //! | [`vsock`] | the Unix sockets behind the socket device |
 //! | [`machine`] | all of it put together |
 //! | [`probe`] | whether KVM can run Linux here |
-//! | `x86_64` | what only this architecture has, under the names that the others know as `native` |
+//! | `x86_64`, `aarch64` | what only one architecture has; the one that is built is `native` to all the others |
 //!
 //! The main thread does all device work that is not a plain register access; each vCPU thread
 //! does nothing but run the guest and answer its exits. `unsafe` stands in `memory::overlay`,
-//! `kvm::run_page`, `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals` and `x86_64::probe`.
+//! `kvm::run_page`, `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals` and `x86_64::probe` or
+//! `aarch64::probe`.
 
 pub mod bus;
 pub mod cli;
@@ -36,7 +37,12 @@ pub mod stop;
 pub mod vcpu;
 pub mod vsock;
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
+
+#[cfg(target_arch = "aarch64")]
+use aarch64 as native;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as native;

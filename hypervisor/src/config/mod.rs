@@ -30,7 +30,7 @@ pub struct Config {
 /// What to boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootSource {
-    /// An ELF kernel (`vmlinux`).
+    /// The kernel: an ELF file (`vmlinux`) on x86_64, an Image on aarch64.
     pub kernel: PathBuf,
     /// The initial RAM file system.
     pub initrd: Option<PathBuf>,

@@ -10,7 +10,7 @@ use super::{BootSource, Config, Drive, DriveSource, Logger, Machine, Part, Vsock
 /// (`DEFAULT_KERNEL_CMDLINE` in its `vmm_config/boot_source.rs`).
 const DEFAULT_BOOT_ARGS: &str = "reboot=k panic=1 nomodule 8250.nr_uarts=0 i8042.noaux \
                                  i8042.nomux i8042.dumbkbd swiotlb=noforce";
-/// As many as the memory map and the ACPI tables describe.
+/// As many as the memory maps of both machines have room for.
 const VCPUS: std::ops::RangeInclusive<u64> = 1..=32;
 /// From the kernel's first megabyte plus the one below it, to what a memory slot can hold with room.
 const MEMORY_MIB: std::ops::RangeInclusive<u64> = 2..=1 << 20;

@@ -2,6 +2,9 @@
 
 use std::io;
 
+use arch::aarch64::gic::Gic;
+use arch::aarch64::ipa::IpaError;
+
 use crate::native::NO_KVM;
 
 /// An error of the kernel's hypervisor.
@@ -26,6 +29,21 @@ pub enum KvmError {
         call: &'static str,
         /// What the system said.
         error: io::Error,
+    },
+    /// More memory than the host's KVM can address.
+    #[error("machine-config.mem_size_mib: {0}")]
+    Memory(#[from] IpaError),
+    /// More vCPUs than the host's interrupt controller knows.
+    #[error(
+        "machine-config.vcpu_count: {asked}: expected 1 to {most}: this host's KVM has a {gic}"
+    )]
+    Vcpus {
+        /// As the configuration file has it.
+        asked: u32,
+        /// The most it can have.
+        most: u32,
+        /// The interrupt controller.
+        gic: Gic,
     },
     /// A register was refused.
     #[error("KVM: vCPU register {register} cannot be set to {value:#x} on this host")]

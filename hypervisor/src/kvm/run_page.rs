@@ -1,8 +1,8 @@
 //! A second view of a vCPU's `struct kvm_run`, which KVM shares with this process.
 //!
-//! `kvm_ioctls` gives the vCPU's own thread what an exit says. Two things it does not give: a way
-//! for another thread to set `immediate_exit`, and the width of a port access (a string
-//! instruction's exit carries several accesses).
+//! `kvm_ioctls` gives the vCPU's own thread what an exit says. Some things it does not give: a way
+//! for another thread to set `immediate_exit`, the width of a port access (a string instruction's
+//! exit carries several accesses), and what goes with exits that end the VM.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -68,6 +68,12 @@ impl RunPage {
         // calling thread is not in.
         let width = unsafe { (*self.0.as_ptr()).__bindgen_anon_1.io.size };
         usize::from(width.max(1))
+    }
+
+    /// The guest physical address that goes with the current `KVM_EXIT_ARM_NISV`.
+    pub fn undecoded_address(&self) -> u64 {
+        // SAFETY: as in `port_access_width`.
+        unsafe { (*self.0.as_ptr()).__bindgen_anon_1.arm_nisv.fault_ipa }
     }
 
     /// The reason that goes with the current `KVM_EXIT_INTERNAL_ERROR` (`KVM_INTERNAL_ERROR_*`).

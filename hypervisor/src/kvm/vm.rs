@@ -8,7 +8,7 @@ use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 use vm_memory::{Address, GuestMemoryBackend, GuestMemoryRegion};
 
 use super::KvmError;
-use crate::native::{self, CpuStart};
+use crate::native::{self, CpuStart, InterruptController};
 
 /// The only KVM API version there has ever been (Documentation/virt/kvm/api.rst §4.1).
 const API_VERSION: i32 = 12;
@@ -18,6 +18,7 @@ pub struct Vm {
     pub(super) fd: VmFd,
     /// Mapped into the VM, so it lives at least as long.
     memory: GuestMemory,
+    interrupt_controller: InterruptController,
 }
 
 impl Vm {
@@ -42,13 +43,18 @@ impl Vm {
             unsafe { fd.set_user_memory_region(slot) }
                 .map_err(KvmError::call("KVM_SET_USER_MEMORY_REGION"))?;
         }
-        let vcpus = native::processors(&kvm, &fd, vcpus, start)?;
-        Ok((Vm { fd, memory }, vcpus))
+        let (vcpus, interrupt_controller) = native::processors(&kvm, &fd, vcpus, start)?;
+        Ok((Vm { fd, memory, interrupt_controller }, vcpus))
     }
 
     /// The machine's memory.
     pub fn memory(&self) -> &GuestMemory {
         &self.memory
+    }
+
+    /// The machine's interrupt controller.
+    pub fn interrupt_controller(&self) -> InterruptController {
+        self.interrupt_controller
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 
 use kvm_ioctls::VcpuFd;
 
-use crate::bus::Bus;
+use crate::bus::Buses;
 use crate::config::Config;
 use crate::console::{Input, RawMode};
 use crate::error::VmmError;
@@ -21,11 +21,11 @@ use crate::memory::{self, Loaded, Loader};
 use crate::native::{self, layout};
 use crate::stop::{Stop, StopRequest};
 use crate::vcpu::{Counters, Shared, Vcpus};
+use platform::Platform;
 use virtio::VirtioDevices;
 
 pub use boot::Boot;
-pub use clock::{HostClock, TimedClock};
-pub use platform::Platform;
+pub use virtio::HostEntropy;
 
 /// A VM that is ready to run.
 pub struct Machine {
@@ -69,17 +69,16 @@ impl Machine {
         let boot = boot::load(config, &mut loader, ram)?;
         let count = config.machine.vcpus;
         let (vm, vcpus) = Vm::new(memory.clone(), count, &native::start(&boot.kernel))?;
-        let (mut ports, mut mmio) = (Bus::default(), Bus::default());
-        let platform = native::platform(&vm, &mut ports, &mut mmio, &poll, &wake)?;
-        let virtio = VirtioDevices::new(config, &slots, &vm, &mut mmio, &poll)?;
-        for (gpa, bytes) in native::tables(&boot, count, &slots, &vm)? {
+        let mut buses = Buses::default();
+        let platform = Platform::new(&vm, &mut buses, &poll, &wake)?;
+        let virtio = VirtioDevices::new(config, &slots, &vm, &mut buses.mmio, &poll)?;
+        for (gpa, bytes) in native::tables(&boot, count, &slots, vm.interrupt_controller())? {
             loader.write(gpa, &bytes)?;
         }
         let loaded = loader.loaded();
         let input = Input::new(&poll).map_err(VmmError::system("stdin"))?;
         let shared = Arc::new(Shared {
-            ports,
-            mmio,
+            buses,
             memory,
             stop: StopRequest::new(wake.clone()),
             halt: AtomicBool::new(false),

@@ -167,7 +167,7 @@ impl Board<'_> {
 }
 
 /// The host's random numbers.
-struct HostEntropy;
+pub struct HostEntropy;
 
 impl Entropy for HostEntropy {
     fn fill(&mut self, buf: &mut [u8]) -> io::Result<()> {

@@ -8,7 +8,7 @@ use devices::{Outcome, Registers};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::ProbeError;
-use crate::bus::Bus;
+use crate::bus::Buses;
 use crate::event::Wake;
 use crate::kvm::Vm;
 use crate::memory::{self, Loader};
@@ -36,13 +36,12 @@ pub fn run() -> Result<Verdict, ProbeError> {
     let memory = memory::create(&layout::ram_ranges(MEMORY))?;
     let start = probe::load(&mut Loader::new(&memory))?;
     let (_vm, vcpus) = Vm::new(memory.clone(), 1, &start)?;
-    let (mut ports, mut mmio) = (Bus::default(), Bus::default());
+    let mut buses = Buses::default();
     let listener = Arc::new(Mutex::new(Listener::default()));
-    probe::listen(listener.clone(), &mut ports, &mut mmio);
+    probe::listen(listener.clone(), &mut buses);
     let wake = Wake::new().map_err(ProbeError::Thread)?;
     let shared = Arc::new(Shared {
-        ports,
-        mmio,
+        buses,
         memory,
         stop: StopRequest::new(wake.clone()),
         halt: AtomicBool::new(false),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use devices::Outcome;
-use kvm_bindings::{KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_SHUTDOWN};
+use kvm_bindings::{KVM_EXIT_ARM_NISV, KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_SHUTDOWN};
 use kvm_ioctls::{VcpuExit, VcpuFd};
 
 use super::{Counters, Shared, report};
@@ -30,6 +30,7 @@ pub struct Vcpu {
 enum Fatal {
     InternalError,
     FailedEntry { reason: u64 },
+    Undecoded,
     Unexpected(String),
 }
 
@@ -58,7 +59,7 @@ impl Vcpu {
                 counters.port_writes += 1;
                 let width = self.page.port_access_width();
                 let mut accesses =
-                    data.chunks(width).map(|data| shared.ports.write(port.into(), data));
+                    data.chunks(width).map(|data| shared.buses.ports.write(port.into(), data));
                 let stops = |outcome: &Outcome| *outcome != Outcome::Continue;
                 return Ok(accesses.find(stops).unwrap_or(Outcome::Continue));
             }
@@ -66,17 +67,17 @@ impl Vcpu {
                 counters.port_reads += 1;
                 let width = self.page.port_access_width();
                 for data in data.chunks_mut(width) {
-                    shared.ports.read(port.into(), data);
+                    shared.buses.ports.read(port.into(), data);
                 }
                 return Ok(Outcome::Continue);
             }
             Ok(VcpuExit::MmioWrite(address, data)) => {
                 counters.mmio_writes += 1;
-                return Ok(shared.mmio.write(address, data));
+                return Ok(shared.buses.mmio.write(address, data));
             }
             Ok(VcpuExit::MmioRead(address, data)) => {
                 counters.mmio_reads += 1;
-                shared.mmio.read(address, data);
+                shared.buses.mmio.read(address, data);
                 return Ok(Outcome::Continue);
             }
             // A halted vCPU waits inside KVM, which has the interrupt controller. KVM_EXIT_HLT comes
@@ -92,6 +93,7 @@ impl Vcpu {
             Ok(VcpuExit::SystemEvent(KVM_SYSTEM_EVENT_RESET, _)) => return Ok(Outcome::Reset),
             Ok(VcpuExit::InternalError) => Fatal::InternalError,
             Ok(VcpuExit::FailEntry(reason, _cpu)) => Fatal::FailedEntry { reason },
+            Ok(VcpuExit::Unsupported(KVM_EXIT_ARM_NISV)) => Fatal::Undecoded,
             Ok(other) => Fatal::Unexpected(format!("{other:?}")),
             // EINTR: kicked, or any other signal. EAGAIN: the vCPU was waiting for its start-up
             // interrupt, and something else came.
@@ -106,6 +108,11 @@ impl Vcpu {
             Fatal::FailedEntry { reason } => {
                 format!("the processor refused to enter the guest (hardware reason {reason:#x})")
             }
+            // Arm DDI 0487 §D24.2.40, ISS.ISV: only plain loads and stores of one register are described.
+            Fatal::Undecoded => format!(
+                "an instruction that the processor does not describe accesses {:#x}, where no RAM is",
+                self.page.undecoded_address()
+            ),
             Fatal::Unexpected(what) => format!("unexpected exit from the guest: {what}"),
         };
         let place = native::place(&self.fd, &self.shared.memory);

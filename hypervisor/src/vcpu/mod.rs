@@ -14,7 +14,7 @@ use std::time::Duration;
 use devices::GuestMemory;
 use kvm_ioctls::VcpuFd;
 
-use crate::bus::Bus;
+use crate::bus::Buses;
 use crate::kvm::{KvmError, RunPage};
 use crate::stop::StopRequest;
 
@@ -31,10 +31,8 @@ const KICK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What all vCPUs of a VM have in common.
 pub struct Shared {
-    /// Port space.
-    pub ports: Bus,
-    /// Memory-mapped registers.
-    pub mmio: Bus,
+    /// The devices.
+    pub buses: Buses,
     /// Guest memory, for reports.
     pub memory: GuestMemory,
     /// Where a reason to stop goes.

@@ -7,8 +7,8 @@ use arch::x86_64::{acpi, reset_vector};
 use boot::elf::Entry;
 use boot::x86_64::{Parameters, start_info, zero_page};
 
+use super::vm::InterruptController;
 use crate::error::VmmError;
-use crate::kvm::Vm;
 use crate::machine::Boot;
 
 pub use boot::elf::{ElfError as KernelError, Kernel, parse as parse_kernel};
@@ -27,7 +27,7 @@ pub fn tables(
     boot: &Boot,
     vcpus: u32,
     slots: &[VirtioSlot],
-    _vm: &Vm,
+    _: InterruptController,
 ) -> Result<Vec<(u64, Vec<u8>)>, VmmError> {
     let parameters = Parameters {
         ram: &boot.ram,

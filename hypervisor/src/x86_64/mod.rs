@@ -14,8 +14,8 @@ pub use boot::{
     Initrd, InitrdError, Kernel, KernelError, parse_kernel, place_initrd, start, tables,
 };
 pub use place::place;
-pub use platform::platform;
-pub use vm::{create, processors};
+pub use platform::{CLOCK_GSI, Clock, UART_GSI, Uart, plug};
+pub use vm::{InterruptController, create, processors};
 
 /// What to do where there is no `/dev/kvm`.
 pub const NO_KVM: &str = "switch on VT-x or AMD-V (SVM) in the firmware, or nested virtualization \

@@ -5,44 +5,21 @@ use std::sync::{Arc, Mutex};
 use arch::x86_64::layout;
 use devices::legacy::acpi_power::AcpiPower;
 use devices::legacy::i8042::I8042;
-use devices::legacy::rtc::Rtc;
-use devices::legacy::serial::Serial;
-use devices::legacy::uart::Uart;
 
-use crate::bus::Bus;
-use crate::console;
-use crate::error::VmmError;
-use crate::event::{Poll, Source, Wake};
-use crate::kvm::Vm;
-use crate::machine::{HostClock, Platform, TimedClock};
+use crate::bus::{Buses, SharedDevice};
 
-/// Makes the devices and puts them on the bus for ports.
-pub fn platform(
-    vm: &Vm,
-    ports: &mut Bus,
-    _mmio: &mut Bus,
-    poll: &Poll,
-    wake: &Wake,
-) -> Result<Platform, VmmError> {
-    let output = console::output().map_err(VmmError::system("stdout"))?;
-    let serial_irq = vm.irq_line(layout::COM1_GSI)?;
-    let mut serial = Serial::new(Box::new(output), Box::new(serial_irq));
-    serial.on_input_drained(Box::new(wake.clone()));
-    let serial = Arc::new(Mutex::new(serial));
+pub use arch::x86_64::layout::{COM1_GSI as UART_GSI, RTC_GSI as CLOCK_GSI};
+pub use devices::legacy::rtc::Rtc as Clock;
+pub use devices::legacy::serial::Serial as Uart;
 
-    let clock_irq = vm.irq_line(layout::RTC_GSI)?;
-    let rtc = Rtc::new(Box::new(HostClock), Box::new(clock_irq));
-    let clock = TimedClock::new(Box::new(rtc)).map_err(VmmError::system("timerfd"))?;
-    poll.add(&clock, Source::Clock).map_err(VmmError::system("epoll"))?;
-    let clock = Arc::new(Mutex::new(clock));
-
+/// Puts these two on the bus, and the keyboard controller and the power registers.
+pub fn plug(uart: SharedDevice, clock: SharedDevice, buses: &mut Buses) {
     let mut insert = |first: u16, length: u16, device| {
-        ports.insert(first.into(), length.into(), device);
+        buses.ports.insert(first.into(), length.into(), device);
     };
-    insert(layout::COM1, layout::COM1_LEN, serial.clone());
-    insert(layout::RTC, layout::RTC_LEN, clock.clone());
+    insert(layout::COM1, layout::COM1_LEN, uart);
+    insert(layout::RTC, layout::RTC_LEN, clock);
     insert(layout::I8042, layout::I8042_LEN, Arc::new(Mutex::new(I8042::new())));
     let power = Arc::new(Mutex::new(AcpiPower::new()));
     insert(layout::ACPI_POWER, layout::ACPI_POWER_LEN, power);
-    Ok(Platform { uart: serial, clock })
 }

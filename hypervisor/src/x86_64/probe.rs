@@ -9,7 +9,7 @@ use std::slice;
 use arch::x86_64::layout;
 use arch::x86_64::regs::{self, CpuStart, TableRegister};
 
-use crate::bus::{Bus, SharedDevice};
+use crate::bus::{Buses, SharedDevice};
 use crate::memory::{Loader, MemoryError};
 
 /// What the guest does. Before each it writes its number, counted from 1, to the listener; after
@@ -45,8 +45,8 @@ pub fn load(loader: &mut Loader) -> Result<CpuStart, MemoryError> {
 }
 
 /// Puts the listener where the guest expects it.
-pub fn listen(listener: SharedDevice, ports: &mut Bus, _mmio: &mut Bus) {
-    ports.insert(PORT.into(), 1, listener);
+pub fn listen(listener: SharedDevice, buses: &mut Buses) {
+    buses.ports.insert(PORT.into(), 1, listener);
 }
 
 /// A table whose only entry is the handler of `int3`: a 64-bit interrupt gate

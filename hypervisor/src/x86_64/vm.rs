@@ -20,13 +20,17 @@ pub fn create(kvm: &Kvm, _memory: &GuestMemory) -> Result<VmFd, KvmError> {
     Ok(vm)
 }
 
-/// The interrupt controllers, then the vCPUs: the other order is not possible.
+/// Which interrupt controller the machine has: always an IOAPIC and a local APIC for each vCPU.
+#[derive(Clone, Copy)]
+pub struct InterruptController;
+
+/// The interrupt controller, then the vCPUs: the other order is not possible.
 pub fn processors(
     kvm: &Kvm,
     vm: &VmFd,
     count: u32,
     start: &CpuStart,
-) -> Result<Vec<VcpuFd>, KvmError> {
+) -> Result<(Vec<VcpuFd>, InterruptController), KvmError> {
     vm.create_irq_chip().map_err(KvmError::call("KVM_CREATE_IRQCHIP"))?;
-    vcpu::create(kvm, vm, count, start)
+    Ok((vcpu::create(kvm, vm, count, start)?, InterruptController))
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::guest::Code;
+use crate::guest::{Code, unbootable};
 use crate::process::{Outcome, Vm, kvm_is_there};
 
 /// One line, with these words in it.
@@ -17,7 +17,7 @@ fn assert_refused(outcome: &Outcome, status: i32, words: &[&str]) {
 }
 
 fn guest() -> Vm {
-    Vm::new(&Code::new().print("never\n").power_off().into_elf())
+    Vm::new(&Code::new().print("never\n").power_off().into_kernel())
 }
 
 #[test]
@@ -42,16 +42,9 @@ fn a_wrong_command_line_ends_with_status_2() {
 
 #[test]
 fn kernels_that_cannot_be_booted_are_refused() {
-    let elf = Code::new().power_off().into_elf();
-    let cut = elf[..100].to_vec();
-    let arm = Code::new().power_off().into_elf_of(183);
-    for (kernel, words) in [
-        (&b"#!/bin/sh\n"[..], &["kernel: ", "ELF"][..]),
-        (&cut, &["kernel: "]),
-        (&arm, &["kernel: ", "aarch64"]),
-        (b"", &["kernel: "]),
-    ] {
-        assert_refused(&Vm::new(kernel).run(b""), 1, words);
+    for (kernel, words) in unbootable() {
+        let words = [&["kernel: "], words].concat();
+        assert_refused(&Vm::new(&kernel).run(b""), 1, &words);
     }
     let vm = guest();
     std::fs::remove_file(vm.kernel()).unwrap();
@@ -82,7 +75,7 @@ fn a_disk_belongs_to_one_writer() {
         r#", "drives": [{{"drive_id": "data", "path_on_host": {:?}, "is_root_device": false}}]"#,
         disk.path()
     );
-    let first = Vm::new(&Code::new().print("up").forever().into_elf());
+    let first = Vm::new(&Code::new().print("up").forever().into_kernel());
     first.configure(&drive);
     let mut running = first.start();
     std::io::Read::read_exact(running.stdout.as_mut().unwrap(), &mut [0; 2]).unwrap();

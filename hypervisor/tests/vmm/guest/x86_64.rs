@@ -1,11 +1,26 @@
-//! Guests of a few bytes: ELF files made by hand, so that a test shows all that its guest does.
+//! ELF files of x86_64 instructions.
 
 /// Where the code runs: the lowest address that a kernel may have.
 const ADDRESS: u64 = 0x10_0000;
 /// Where it is in the file: a page on, so that it can be mapped.
 const OFFSET: u64 = 0x1000;
 
-/// x86 instructions, one after another.
+/// What `--stats` says first of a guest that prints two bytes and does nothing else.
+pub const PRINTED_TWO: &str = "port_reads=0 port_writes=2 mmio_reads=0 mmio_writes=0";
+
+/// Files that are no kernels for this machine, and what must be said of each.
+pub fn unbootable() -> Vec<(Vec<u8>, &'static [&'static str])> {
+    const AARCH64: u16 = 183;
+    let elf = Code::new().power_off().into_kernel();
+    vec![
+        (b"#!/bin/sh\n".to_vec(), &["ELF"]),
+        (elf[..100].to_vec(), &[]),
+        (Code::new().power_off().into_elf(AARCH64), &["aarch64"]),
+        (Vec::new(), &[]),
+    ]
+}
+
+/// Instructions, one after another.
 #[derive(Clone, Default)]
 pub struct Code(Vec<u8>);
 
@@ -38,6 +53,17 @@ impl Code {
             .bytes(&[0x66, 0xBA, 0xF8, 0x03, 0xEC, 0xEE]) // mov dx, 0x3F8; in al, dx; out dx, al
     }
 
+    /// Text to the serial port without end.
+    pub fn print_forever(self) -> Code {
+        self.bytes(&[0x66, 0xBA, 0xF8, 0x03, 0xEE, 0xEB, 0xFD]) // mov dx, 0x3F8; out dx, al; jmp -3
+    }
+
+    /// This, and then each way to reset the machine: the keyboard controller's and ACPI's.
+    pub fn resets(self) -> Vec<Code> {
+        let reset = |(port, value)| self.clone().out(port, value).forever();
+        [(0x64, 0xFE), (0x602, 1)].map(reset).into()
+    }
+
     /// Soft off by the ACPI sleep control register.
     pub fn power_off(self) -> Code {
         self.out(0x600, 0x20 | 5 << 2).forever()
@@ -48,13 +74,14 @@ impl Code {
         self.bytes(&[0xEB, 0xFE])
     }
 
-    /// An ELF64 executable for x86_64 with one segment, entered at its start.
-    pub fn into_elf(self) -> Vec<u8> {
-        self.into_elf_of(62)
+    /// An ELF64 executable with one segment, entered at its start.
+    pub fn into_kernel(self) -> Vec<u8> {
+        const X86_64: u16 = 62;
+        self.into_elf(X86_64)
     }
 
-    /// The same for another machine (`EM_*` in the ELF specification).
-    pub fn into_elf_of(self, machine: u16) -> Vec<u8> {
+    /// The same for any machine (`EM_*` in the ELF specification).
+    fn into_elf(self, machine: u16) -> Vec<u8> {
         let mut file = vec![0x7F, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         file.extend(2u16.to_le_bytes()); // executable
         file.extend(machine.to_le_bytes());

@@ -1,0 +1,26 @@
+//! What only the aarch64 machine has. `x86_64` has the same names for what only the other has.
+
+mod boot;
+mod caches;
+mod gic;
+mod place;
+mod platform;
+pub mod probe;
+mod registers;
+mod vcpu;
+mod vm;
+
+pub use arch::aarch64::gic::Gic as InterruptController;
+pub use arch::aarch64::layout;
+pub use arch::aarch64::regs::CpuStart;
+
+pub use boot::{
+    Initrd, InitrdError, Kernel, KernelError, parse_kernel, place_initrd, start, tables,
+};
+pub use place::place;
+pub use platform::{CLOCK_GSI, Clock, UART_GSI, Uart, plug};
+pub use vm::{create, processors};
+
+/// What to do where there is no `/dev/kvm`.
+pub const NO_KVM: &str = "the host's kernel must have KVM and have started at EL2 \
+     (`dmesg | grep EL2`): on bare metal, or with nested virtualization in the outer hypervisor";
