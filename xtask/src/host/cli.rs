@@ -17,12 +17,12 @@ Examples:
   cargo xtask host -- ls -l /dev/kvm      run one command in a machine with KVM
   echo hello | cargo xtask host -- cat    its input, output and exit status are the command's
   cargo xtask host                        a shell, when there is a terminal
-  cargo xtask host --arch aarch64 -- uname -m
+  cargo xtask host --arch aarch64 -- ls -l /dev/kvm
 
 The host's root is this machine's own file system, so all paths are the same inside.
 Only /dev, /proc, /sys and /run are its own. What `cargo xtask build` made is on the PATH.
-A host of another architecture has /home, /root, /tmp, /work and all else that belongs to
-users in common with this machine, and Debian's programs in a system of its own.";
+A host of another architecture has /home, /root, /srv, /tmp and whatever else belongs to users
+in common with this machine, and Debian's programs in a system of its own.";
 
 /// Run a command in an emulated machine with KVM
 #[derive(Args)]

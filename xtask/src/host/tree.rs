@@ -89,8 +89,65 @@ fn fill(arch: Arch, tree: &Path) -> Result<(), Error> {
         let names: Vec<&str> = wanted().iter().map(|names| packages.first_offered(names)).collect();
         packages.download_all(&names, downloads.path())
     })?;
-    let message = format!("unpacking {} packages", arch.debian());
+    unpack(&archives, tree)
+}
+
+fn unpack(archives: &[PathBuf], tree: &Path) -> Result<(), Error> {
     let mut command = Command::new("bash");
     command.args(["-c", UNPACK, "unpack"]).arg(tree).args(archives);
-    tool::run(&message, &mut command).map(drop)
+    tool::run("unpacking packages", &mut command).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn packages_are_unpacked_through_the_links_of_a_merged_usr() {
+        if needs::DPKG_DEB.find().is_none() {
+            println!(
+                "SKIPPED: packages_are_unpacked_through_the_links_of_a_merged_usr: dpkg-deb is not installed"
+            );
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let files = [
+            (
+                "DEBIAN/control",
+                "Package: p\nVersion: 1\nArchitecture: all\nMaintainer: m\nDescription: d\n",
+            ),
+            ("bin/mawk", "awk"),
+            ("lib/arch/library", "library"),
+            ("etc/configuration", "configuration"),
+            ("usr/bin/program", "program"),
+            ("usr/share/doc/p/changelog", "long"),
+            ("usr/share/base-passwd/passwd.master", "root:*:0:0:root:/root:/bin/bash\n"),
+            ("usr/share/base-passwd/group.master", "root:*:0:\n"),
+        ];
+        for (name, content) in files {
+            let path = dir.path().join("package").join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        let archive = dir.path().join("package.deb");
+        let mut build = Command::new("dpkg-deb");
+        build.arg("--build").arg(dir.path().join("package")).arg(&archive);
+        tool::run("building a package", &mut build).unwrap();
+
+        let tree = dir.path().join("tree");
+        fs::create_dir(&tree).unwrap();
+        unpack(&[archive], &tree).unwrap();
+        let read = |name: &str| fs::read_to_string(tree.join(name)).unwrap();
+        assert_eq!(fs::read_link(tree.join("bin")).unwrap(), Path::new("usr/bin"));
+        assert_eq!((read("usr/bin/awk"), read("bin/program")), ("awk".into(), "program".into()));
+        assert_eq!(read("usr/lib/arch/library"), "library");
+        assert!(read("etc/passwd").starts_with("root:"));
+        assert!(!tree.join("usr/share/doc").exists());
+        // A damaged archive is no empty one.
+        let damaged = dir.path().join("damaged.deb");
+        fs::write(&damaged, "!<arch>\n").unwrap();
+        fs::create_dir(dir.path().join("other")).unwrap();
+        assert!(unpack(&[damaged], &dir.path().join("other")).is_err());
+    }
 }

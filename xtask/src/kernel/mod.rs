@@ -24,7 +24,10 @@ const GUEST_MODULES: [&str; 6] =
 
 /// What the emulated host loads: its ports and its root file system (built into some kernels), and KVM on
 /// its emulated CPU's SVM (on an EL2 it is built in).
-const HOST_MODULES: [&str; 5] = ["virtio_pci", "virtio_console", "virtiofs", "overlay", "kvm_amd"];
+const HOST_MODULES: [&str; 4] = ["virtio_pci", "virtio_console", "virtiofs", "kvm_amd"];
+
+/// What an emulated host of another architecture loads besides: its root file system is put together.
+const FOREIGN_HOST_MODULES: [&str; 1] = ["overlay"];
 
 /// A kernel in the cache.
 #[derive(Clone, Debug)]
@@ -113,7 +116,9 @@ fn unpack(packages: &Packages, package: &str, release: &str, dir: &Path) -> Resu
     };
     write(&dir.join(image_name(packages.arch)), &image)?;
     let all = modules::Tree::open(&tree.path().join("lib/modules").join(release))?;
-    for (folder, names) in [("modules", &GUEST_MODULES[..]), ("host-modules", &HOST_MODULES[..])] {
+    let foreign = FOREIGN_HOST_MODULES.iter().filter(|_| packages.arch != Arch::NATIVE);
+    let host_modules: Vec<&str> = HOST_MODULES.iter().chain(foreign).copied().collect();
+    for (folder, names) in [("modules", &GUEST_MODULES[..]), ("host-modules", &host_modules)] {
         let folder = dir.join(folder);
         fs::create_dir(&folder).doing(|| format!("create {}", folder.display()))?;
         for (number, module) in all.load_order(names)?.iter().enumerate() {
