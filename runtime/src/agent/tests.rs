@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use guest_init::rehearsal::{ProcessGroup, UnixHost};
 use protocol::{Hello, Stream, VERSION, read_message, write_message};
-use rustix::pipe::pipe;
+use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::*;
 
@@ -35,14 +35,19 @@ struct Run {
     vm: OwnedFd,
 }
 
+/// Not for the processes of this test, which would hold it open.
+fn pipe() -> (OwnedFd, OwnedFd) {
+    pipe_with(PipeFlags::CLOEXEC).unwrap()
+}
+
 /// Both ends of a pipe: for the agent, for the test.
 fn agent_reads() -> (OwnedFd, File) {
-    let (read, write) = pipe().unwrap();
+    let (read, write) = pipe();
     (read, write.into())
 }
 
 fn agent_writes() -> (OwnedFd, File) {
-    let (read, write) = pipe().unwrap();
+    let (read, write) = pipe();
     (write, read.into())
 }
 
@@ -56,7 +61,7 @@ impl Run {
         let (agent_stderr, stderr) = agent_writes();
         let (agent_signals, signals) = agent_reads();
         rustix::io::ioctl_fionbio(&agent_signals, true).unwrap();
-        let (agent_vm, vm) = pipe().unwrap();
+        let (agent_vm, vm) = pipe();
         let stdio = Stdio { stdin: agent_stdin, stdout: agent_stdout, stderr: agent_stderr };
         let agent =
             thread::spawn(move || agent.run(stdio, agent_signals.as_fd(), agent_vm.as_fd()));
