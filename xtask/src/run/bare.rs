@@ -111,7 +111,7 @@ pub fn report(vmm: &Path, kernel: &Path, show: impl Fn(&str)) -> Result<Report, 
     thread::spawn(move || listener.incoming().flatten().for_each(echo));
     let config = json!({
         "boot-source": { "kernel_image_path": kernel },
-        "machine-config": { "vcpu_count": 1, "mem_size_mib": 64 },
+        "machine-config": { "vcpu_count": 2, "mem_size_mib": 64 },
         "drives": [{
             "drive_id": "scratch", "path_on_host": path("disk"), "is_root_device": false, "is_read_only": false,
         }],
