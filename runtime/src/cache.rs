@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
+use crate::home;
+
 /// The end of the name of a file that is being written.
 const PARTIAL: &str = ".partial";
 
@@ -63,11 +65,7 @@ impl Folder {
 
 /// The folder of this user's cache, there or not.
 pub fn folder() -> Result<PathBuf, CacheError> {
-    let variable =
-        |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base =
-        variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-    Ok(base.ok_or(CacheError::NoHome)?.join("bulkhead"))
+    home::folder("XDG_CACHE_HOME", ".cache").ok_or(CacheError::NoHome)
 }
 
 /// An open cache.

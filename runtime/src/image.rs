@@ -5,13 +5,13 @@
 //! system tar. The last four may be compressed as a whole where they are tars.
 
 mod archive;
-mod compression;
+pub(crate) mod compression;
 mod config;
-mod docker;
+pub(crate) mod docker;
 mod error;
-mod files;
-mod look;
-mod oci;
+pub(crate) mod files;
+pub(crate) mod look;
+pub(crate) mod oci;
 mod reference;
 #[cfg(test)]
 mod tests;
@@ -43,14 +43,14 @@ pub struct Image {
 #[derive(Debug)]
 pub struct LayerSource {
     /// For messages.
-    name: String,
+    pub(crate) name: String,
     /// What the layer's blob and index are called in the cache.
     key: String,
-    data: LayerData,
+    pub(crate) data: LayerData,
 }
 
 #[derive(Debug)]
-enum LayerData {
+pub(crate) enum LayerData {
     /// A tar, perhaps compressed, in an image.
     Packed {
         files: Files,

@@ -54,6 +54,15 @@ impl<R: Read> Decompressor<R> {
         })
     }
 
+    /// Which compression the input is in.
+    pub fn compression(&self) -> Compression {
+        match self {
+            Self::None(_) => Compression::None,
+            Self::Gzip(_) => Compression::Gzip,
+            Self::Zstd(_) => Compression::Zstd,
+        }
+    }
+
     /// The input, to read what the decompressor left of it.
     pub fn into_inner(self) -> BufReader<R> {
         match self {

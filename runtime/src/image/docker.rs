@@ -4,7 +4,7 @@
 //! archive. Only the configuration promises anything about the layers: the digests of their uncompressed tars.
 
 use oci_spec::image::ImageConfiguration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::ImageError;
 use super::files::Files;
@@ -14,18 +14,19 @@ use crate::digest::{Digest, DigestReader, Mismatch};
 use crate::platform::Platform;
 
 /// One image of the archive (moby `image/tarexport`, `manifestItem`).
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Item {
-    config: String,
+pub struct Item {
+    pub config: String,
     #[serde(default)]
-    repo_tags: Option<Vec<String>>,
+    pub repo_tags: Option<Vec<String>>,
     #[serde(default)]
-    layers: Option<Vec<String>>,
+    pub layers: Option<Vec<String>>,
 }
 
 impl Item {
-    fn tags(&self) -> &[String] {
+    /// Its names.
+    pub fn tags(&self) -> &[String] {
         self.repo_tags.as_deref().unwrap_or_default()
     }
 
@@ -52,7 +53,7 @@ pub fn open(
     platform: Platform,
     manifest: &str,
 ) -> Result<Image, ImageError> {
-    let items: Vec<Item> = files.document(manifest, None)?;
+    let items = items(files, manifest)?;
     let held = || {
         let untagged =
             |item: &Item| if item.tags().is_empty() { Some(item.config.clone()) } else { None };
@@ -73,9 +74,24 @@ pub fn open(
         }
         _ => return Err(ImageError::Ambiguous { image: files.image(), held: held() }),
     };
+    let (configuration, layers) = read(files, item)?;
+    check_platform(files, &configuration, platform)?;
+    let name = reference.path.display().to_string();
+    Ok(Image { name, config: ImageConfig::from(&configuration), layers })
+}
+
+/// The archive's images.
+pub fn items(files: &Files, manifest: &str) -> Result<Vec<Item>, ImageError> {
+    files.document(manifest, None)
+}
+
+/// Understand an image, for whatever platform.
+pub fn read(
+    files: &Files,
+    item: &Item,
+) -> Result<(ImageConfiguration, Vec<LayerSource>), ImageError> {
     check_config_digest(files, &item.config)?;
     let configuration: ImageConfiguration = files.document(&item.config, None)?;
-    check_platform(files, &configuration, platform)?;
     let paths = item.layers.clone().unwrap_or_default();
     let diff_ids = diff_ids(files, &item.config, &configuration, paths.len())?;
     let mut layers = Vec::new();
@@ -87,8 +103,7 @@ pub fn open(
             LayerData::Packed { files: files.clone(), path: path.clone(), stored: None, diff_id };
         layers.push(LayerSource { name: path, key: diff_id.hex(), data });
     }
-    let name = reference.path.display().to_string();
-    Ok(Image { name, config: ImageConfig::from(&configuration), layers })
+    Ok((configuration, layers))
 }
 
 /// docker names the configuration by its digest: `HEX.json`, or `blobs/sha256/HEX`.

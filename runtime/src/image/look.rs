@@ -19,7 +19,7 @@ use crate::platform::Platform;
 const LAYOUT: &str = "oci-layout";
 
 /// The file that makes a tar a docker archive.
-const MANIFEST: &str = "manifest.json";
+pub const MANIFEST: &str = "manifest.json";
 
 /// Find and understand the image. A root file system does not say which platform it is for.
 pub fn open(
@@ -33,7 +33,7 @@ pub fn open(
     let metadata = fs::metadata(path).map_err(open)?;
     if metadata.is_dir() {
         let files = Files::Directory(path.clone());
-        if files.has(LAYOUT) && files.has("index.json") {
+        if is_layout(&files) {
             return oci::open(&files, reference, platform);
         }
         if fs::read_dir(path).map_err(open)?.next().is_none() {
@@ -61,11 +61,8 @@ fn open_archive(
 ) -> Result<Image, ImageError> {
     let path = &reference.path;
     let open = |source| ImageError::Open { path: path.clone(), source };
-    let mut start = [0; 4];
-    let len = file.read_at(&mut start, 0).map_err(open)?;
-    let compressed = Compression::of(&start[..len]) != Compression::None;
     let mut digest = None;
-    let tar = if compressed {
+    let tar = if is_compressed(&file).map_err(open)? {
         // A root file system that was unpacked before needs no second decompression.
         let found = Digest::of_reader(&file).map_err(open)?;
         if reference.name.is_none()
@@ -89,13 +86,44 @@ fn open_archive(
         return root_file_system();
     };
     let files = Files::Archive(Arc::new(archive));
-    if files.has(LAYOUT) && files.has("index.json") {
+    if is_layout(&files) {
         oci::open(&files, reference, platform)
     } else if docker::is_docker(&files, MANIFEST) {
         docker::open(&files, reference, platform, MANIFEST)
     } else {
         root_file_system()
     }
+}
+
+/// The files of an image archive; `None` when it is something else. `path` is for messages.
+pub fn archive_files(
+    cache: &Cache,
+    path: &Path,
+    file: File,
+    limits: Limits,
+) -> Result<Option<Files>, ImageError> {
+    let open = |source| ImageError::Open { path: path.to_owned(), source };
+    if file.metadata().map_err(open)?.len() == 0 {
+        return Err(ImageError::Empty { path: path.to_owned() });
+    }
+    let tar = if is_compressed(&file).map_err(open)? {
+        decompress(cache, path, &file, limits)?
+    } else {
+        file
+    };
+    let files = Archive::list(path, tar)?.map(|archive| Files::Archive(Arc::new(archive)));
+    Ok(files.filter(|files| is_layout(files) || docker::is_docker(files, MANIFEST)))
+}
+
+/// Whether these are the files of an OCI layout.
+pub fn is_layout(files: &Files) -> bool {
+    files.has(LAYOUT) && files.has("index.json")
+}
+
+fn is_compressed(file: &File) -> io::Result<bool> {
+    let mut start = [0; 4];
+    let len = file.read_at(&mut start, 0)?;
+    Ok(Compression::of(&start[..len]) != Compression::None)
 }
 
 /// A tar that is the root file system itself, known by the digest of its file.

@@ -1,8 +1,13 @@
 //! OCI image layouts (OCI image specification, "Image Layout"): index → manifest → configuration and layers.
 
+mod names;
+
 use oci_spec::image::{
     Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType, OciLayout,
 };
+
+pub use names::{FULL_NAME, REF_NAME, names};
+use names::{describe, is_called, platform_of};
 
 use super::error::ImageError;
 use super::files::Files;
@@ -19,12 +24,6 @@ const MAX_MANIFESTS: usize = 1000;
 /// The most layers of an image. Each is a file that the VMM keeps open; docker stops at 127.
 const MAX_LAYERS: usize = 256;
 
-/// The name of an image in a layout (OCI image specification, "Pre-Defined Annotation Keys"), often only a tag.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
-
-/// The full name, as containerd and `docker save` write it.
-const CONTAINERD_NAME: &str = "io.containerd.image.name";
-
 /// docker's own words for the OCI media types.
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -38,6 +37,24 @@ const DOCKER_LAYERS: [&str; 5] = [
 
 /// Understand the layout's image of that name, for this platform.
 pub fn open(files: &Files, reference: &Reference, platform: Platform) -> Result<Image, ImageError> {
+    let manifest = choose(files, &index(files)?, reference, platform)?;
+    open_manifest(files, &manifest, reference.path.display().to_string(), platform)
+}
+
+/// Understand the layout's image with that manifest, for this platform; `name` is for messages.
+pub fn open_manifest(
+    files: &Files,
+    manifest: &Descriptor,
+    name: String,
+    platform: Platform,
+) -> Result<Image, ImageError> {
+    let Contents { configuration, layers, .. } = read(files, manifest)?;
+    check_platform(files, &configuration, platform)?;
+    Ok(Image { name, config: ImageConfig::from(&configuration), layers })
+}
+
+/// The layout's index.
+pub fn index(files: &Files) -> Result<ImageIndex, ImageError> {
     let layout: OciLayout = files.document("oci-layout", None)?;
     if !layout.image_layout_version().starts_with("1.") {
         let version = layout.image_layout_version();
@@ -45,12 +62,7 @@ pub fn open(files: &Files, reference: &Reference, platform: Platform) -> Result<
             files.invalid("oci-layout", format!("version {version} is not supported, only 1"))
         );
     }
-    let index: ImageIndex = files.document("index.json", None)?;
-    let manifest = choose(files, &index, reference, platform)?;
-    let digest = digest_of(files, &manifest)?;
-    let name = blob_name(digest);
-    let manifest: ImageManifest = files.document(&name, Some((digest, manifest.size())))?;
-    read_manifest(files, reference, platform, &name, &manifest)
+    files.document("index.json", None)
 }
 
 /// The manifest to use: of that name, for this platform.
@@ -78,11 +90,7 @@ fn choose(
             held: held(),
         });
     }
-    let mut manifests = Vec::new();
-    let mut budget = MAX_MANIFESTS;
-    for descriptor in named {
-        flatten(files, descriptor, 0, &mut budget, &mut manifests)?;
-    }
+    let manifests = flatten_all(files, named)?;
     let fits = |manifest: &&Descriptor| {
         manifest.platform().as_ref().is_none_or(|p| platform.runs(p.os(), p.architecture()))
     };
@@ -98,6 +106,19 @@ fn choose(
         }
         _ => Err(ImageError::Ambiguous { image: files.image(), held: held() }),
     }
+}
+
+/// The manifests that these descriptors stand for.
+pub fn flatten_all<'a>(
+    files: &Files,
+    descriptors: impl IntoIterator<Item = &'a Descriptor>,
+) -> Result<Vec<Descriptor>, ImageError> {
+    let mut manifests = Vec::new();
+    let mut budget = MAX_MANIFESTS;
+    for descriptor in descriptors {
+        flatten(files, descriptor, 0, &mut budget, &mut manifests)?;
+    }
+    Ok(manifests)
 }
 
 /// Collect the manifests that a descriptor stands for.
@@ -131,19 +152,23 @@ fn flatten(
     Ok(())
 }
 
-fn read_manifest(
-    files: &Files,
-    reference: &Reference,
-    platform: Platform,
-    name: &str,
-    manifest: &ImageManifest,
-) -> Result<Image, ImageError> {
+/// An image that was understood, for whatever platform.
+pub struct Contents {
+    pub manifest: ImageManifest,
+    pub configuration: ImageConfiguration,
+    pub layers: Vec<LayerSource>,
+}
+
+/// Understand the image with that manifest.
+pub fn read(files: &Files, descriptor: &Descriptor) -> Result<Contents, ImageError> {
+    let digest = digest_of(files, descriptor)?;
+    let name = blob_name(digest);
+    let manifest: ImageManifest = files.document(&name, Some((digest, descriptor.size())))?;
     let config = manifest.config();
     let digest = digest_of(files, config)?;
     let config_name = blob_name(digest);
     let configuration: ImageConfiguration =
         files.document(&config_name, Some((digest, config.size())))?;
-    check_platform(files, &configuration, platform)?;
     let diff_ids = diff_ids(files, &config_name, &configuration, manifest.layers().len())?;
     let mut layers = Vec::new();
     for (descriptor, diff_id) in manifest.layers().iter().zip(diff_ids) {
@@ -152,7 +177,7 @@ fn read_manifest(
                 "a layer has the media type '{}', which is not supported",
                 descriptor.media_type()
             );
-            return Err(files.invalid(name, reason));
+            return Err(files.invalid(&name, reason));
         }
         let digest = digest_of(files, descriptor)?;
         let path = blob_name(digest);
@@ -167,8 +192,7 @@ fn read_manifest(
         };
         layers.push(LayerSource { name: digest.to_string(), key: diff_id.hex(), data });
     }
-    let name = reference.path.display().to_string();
-    Ok(Image { name, config: ImageConfig::from(&configuration), layers })
+    Ok(Contents { manifest, configuration, layers })
 }
 
 /// An image for another machine is refused, whatever the index said about it.
@@ -220,7 +244,8 @@ fn is_layer(media_type: &MediaType) -> bool {
     }
 }
 
-fn digest_of(files: &Files, descriptor: &Descriptor) -> Result<Digest, ImageError> {
+/// The digest that a descriptor names its blob by.
+pub fn digest_of(files: &Files, descriptor: &Descriptor) -> Result<Digest, ImageError> {
     let digest = descriptor.as_digest_sha256().and_then(Digest::parse_hex);
     digest.ok_or_else(|| {
         files.invalid(
@@ -231,34 +256,8 @@ fn digest_of(files: &Files, descriptor: &Descriptor) -> Result<Digest, ImageErro
 }
 
 /// Where a layout keeps the blob with this digest.
-fn blob_name(digest: Digest) -> String {
+pub fn blob_name(digest: Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
-}
-
-/// Whether the person's name means this image: all of its name, or the part behind the last `/`, or the tag.
-fn is_called(descriptor: &Descriptor, wanted: &str) -> bool {
-    names(descriptor).any(|name| {
-        let short = name.rsplit('/').next().unwrap_or(name);
-        let tag = short.split_once(':').map(|(_, tag)| tag);
-        name == wanted || short == wanted || tag == Some(wanted)
-    })
-}
-
-fn names(descriptor: &Descriptor) -> impl Iterator<Item = &str> {
-    let annotations = descriptor.annotations().as_ref();
-    [CONTAINERD_NAME, REF_NAME]
-        .into_iter()
-        .filter_map(move |key| annotations.and_then(|map| map.get(key)).map(String::as_str))
-}
-
-fn describe(descriptor: &Descriptor) -> String {
-    let name = names(descriptor).next().map(str::to_owned);
-    name.or_else(|| platform_of(descriptor)).unwrap_or_else(|| descriptor.digest().to_string())
-}
-
-fn platform_of(descriptor: &Descriptor) -> Option<String> {
-    let platform = descriptor.platform().as_ref()?;
-    Some(format!("{}/{}", platform.os(), platform.architecture()))
 }
 
 fn wrong_platform(files: &Files, found: String, wanted: Platform) -> ImageError {

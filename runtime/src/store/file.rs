@@ -1,0 +1,90 @@
+//! Changes to the store's files, each of which happens whole or not at all.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file that is being written aside. Dropped before [`Aside::commit`], it leaves nothing behind.
+pub struct Aside {
+    pub file: File,
+    path: PathBuf,
+    committed: bool,
+}
+
+impl Aside {
+    /// A new, empty file in `folder`.
+    pub fn new(folder: &Path) -> io::Result<Self> {
+        step()?;
+        let (file, path) = tempfile::NamedTempFile::new_in(folder)?.keep()?;
+        Ok(Self { file, path, committed: false })
+    }
+
+    /// Make the file durable and give it its name, in place of a file that had it before.
+    pub fn commit(mut self, path: &Path) -> io::Result<()> {
+        step()?;
+        self.file.sync_all()?;
+        step()?;
+        fs::rename(&self.path, path)?;
+        self.committed = true;
+        step()?;
+        path.parent().map_or(Ok(()), sync)
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if !self.committed {
+            let _ = remove(&self.path);
+        }
+    }
+}
+
+/// Remove a file.
+pub fn remove(path: &Path) -> io::Result<()> {
+    step()?;
+    fs::remove_file(path)
+}
+
+/// Make a folder's names durable.
+pub fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Each change of the disk goes through here, so that a test can let the process die before it.
+fn step() -> io::Result<()> {
+    #[cfg(test)]
+    crash::step()?;
+    Ok(())
+}
+
+/// A death that a test plans: from some step on, nothing changes the disk any more.
+#[cfg(test)]
+pub mod crash {
+    use std::cell::Cell;
+    use std::io;
+
+    thread_local! {
+        static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    /// Die after so many more steps, or live on.
+    pub fn plan(steps: Option<u32>) {
+        LEFT.set(steps);
+    }
+
+    /// Whether the planned death has come.
+    pub fn died() -> bool {
+        LEFT.get() == Some(0)
+    }
+
+    pub fn step() -> io::Result<()> {
+        match LEFT.get() {
+            Some(0) => Err(io::Error::other("the process died")),
+            Some(left) => {
+                LEFT.set(Some(left - 1));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
