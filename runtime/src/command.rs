@@ -3,11 +3,16 @@
 mod arguments;
 mod container;
 mod error;
+mod find;
+mod images;
+mod output;
 mod prepare;
 mod process;
 mod size;
+mod template;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use std::fs;
 use std::path::Path;
@@ -27,6 +32,7 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
     match arguments.command {
         Command::Run(arguments) => run(arguments),
         Command::Prepare(arguments) => write_bundle(arguments),
+        Command::Images(command) => images::execute(command),
     }
 }
 

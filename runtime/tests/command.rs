@@ -72,6 +72,7 @@ impl Place {
             .args(arguments)
             .current_dir(self.work.path())
             .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("XDG_DATA_HOME", self.path("data"))
             .env("XDG_RUNTIME_DIR", self.path("run"))
             .env("PATH", format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", text(&self.path("path"))))
             .output()
@@ -117,7 +118,7 @@ fn bad_input_is_one_line_and_the_right_status() {
         1,
         "notes is not an image: it starts with \"not an image",
     );
-    place.fails(&with(&["gone", "--", "ls"]), 1, "image gone: cannot open it");
+    place.fails(&with(&["gone", "--", "ls"]), 1, "'gone' is neither a file nor an image");
     place.fails(&with(&["root"]), 2, "image root names no command");
     place.fails(&with(&["--modules", "empty", "root", "--", "ls"]), 1, "empty holds no .ko files");
     place.fails(&with(&["root", "--", "ls"]), 1, "bulkhead-vmm is neither beside");

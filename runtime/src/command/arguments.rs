@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::container::Container;
 use super::error::CommandError;
+use super::images::ImagesCommand;
 use crate::platform::Platform;
 
 /// Run containers, each inside its own virtual machine
@@ -22,18 +23,19 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   bulkhead run busybox.tar -- sh -c 'echo hello from $(uname -r)'
+  bulkhead load -i busybox.tar && bulkhead run busybox
   bulkhead run --cpus 2 --memory 512M images.tar#web:1.2
   echo data | bulkhead run --env LANG --workdir /srv ./rootfs -- sort
   bulkhead prepare web.tar --out web.json && bulkhead run --bundle web.json
   bulkhead prepare web.tar --out web.json --platform linux/arm64     for another machine
 
-IMAGE is an OCI layout directory, an OCI archive (.tar), a docker archive (docker save), or a plain root file
-system directory or tar; IMAGE#NAME picks one image where there are several.
+IMAGE is a file or directory - an OCI layout, an OCI archive (.tar), a docker archive (docker save), or a plain root
+file system, IMAGE#NAME picking one image where there are several - or else the name or ID of a loaded image.
 
 Exit status: the container's own; 128 + n when signal n ended it; 127 and 126 when its command does not exist or
 cannot be executed; 2 for wrong usage; 1 for everything else.
 
-Environment: XDG_CACHE_HOME (cache, else ~/.cache), XDG_RUNTIME_DIR (files of running VMs, else /run or /tmp),
+Environment: XDG_DATA_HOME (images, else ~/.local/share), XDG_CACHE_HOME (cache, else ~/.cache), XDG_RUNTIME_DIR (files of running VMs, else /run or /tmp),
 BULKHEAD_MAX_LAYER_SIZE and BULKHEAD_MAX_LAYER_ENTRIES (what one layer may unpack to: 32G, 1000000), RUST_LOG (log).";
 
 #[derive(Debug, Subcommand)]
@@ -44,6 +46,8 @@ pub enum Command {
     /// Prepare a container and write down how to run it
     #[command(after_help = EXAMPLES)]
     Prepare(PrepareArguments),
+    #[command(flatten)]
+    Images(ImagesCommand),
 }
 
 #[derive(Debug, Args)]
@@ -78,7 +82,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
     Arguments::try_parse_from(arguments).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            CommandError::Usage("no command: expected run or prepare".to_owned())
+            CommandError::Usage("no command: --help lists them".to_owned())
         }
         ErrorKind::MissingRequiredArgument => {
             let missing = error.get(ContextKind::InvalidArg).map(ToString::to_string);

@@ -11,6 +11,7 @@ use crate::guest::GuestError;
 use crate::image::ImageError;
 use crate::platform::Platform;
 use crate::program::NoProgram;
+use crate::store::StoreError;
 use crate::vm::VmError;
 
 /// Why the command failed.
@@ -40,6 +41,18 @@ pub enum CommandError {
     #[error(transparent)]
     Image(Box<ImageError>),
     #[error(transparent)]
+    Store(Box<StoreError>),
+    #[error(
+        "'{0}' is neither a file nor an image in the store: bulkhead images lists those, bulkhead load -i FILE adds some"
+    )]
+    NoImage(String),
+    #[error("{path}: cannot read it")]
+    ReadFile { path: PathBuf, source: io::Error },
+    #[error("{path}: cannot write it")]
+    WriteFile { path: PathBuf, source: io::Error },
+    #[error("cannot write the output")]
+    Output(#[source] io::Error),
+    #[error(transparent)]
     Guest(#[from] GuestError),
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -50,6 +63,12 @@ pub enum CommandError {
 impl From<ImageError> for CommandError {
     fn from(error: ImageError) -> Self {
         Self::Image(Box::new(error))
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Box::new(error))
     }
 }
 

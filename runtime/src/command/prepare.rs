@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::container::Container;
 use super::error::CommandError;
+use super::find::find;
 use super::process::process;
 use super::size::parse_size;
 use crate::bundle::{BootSource, Bundle, Drive, Entropy, MachineConfig, VmConfig};
 use crate::cache::Cache;
 use crate::guest;
-use crate::image::{self, Reference};
+use crate::image;
 use crate::layer::Limits;
 use crate::platform::Platform;
 use crate::program::NoProgram;
@@ -24,13 +25,14 @@ pub fn prepare(
     guest_init: impl FnOnce(Platform) -> Result<PathBuf, NoProgram>,
 ) -> Result<Bundle, CommandError> {
     let missing = || CommandError::Usage("IMAGE is missing".to_owned());
-    let image = Reference::parse(container.image.as_ref().ok_or_else(missing)?);
+    let image = container.image.as_ref().ok_or_else(missing)?;
     let limits = limits(|name| std::env::var(name).ok())?;
     let cache = Cache::open_default()?;
     // What is wrong with the flags or the image's description is said before anything large is unpacked.
     let kernel =
         guest::kernel(&cache, platform, container.kernel.as_deref(), container.modules.as_deref())?;
-    let image = image::open(&cache, &image, platform, limits)?;
+    // The session keeps the image's blobs in the store until they are unpacked.
+    let (image, _session) = find(&cache, image, platform, limits)?;
     let process = process(container, command, &image.config, |name| std::env::var_os(name))?;
     let initrd_path = match &container.initramfs {
         Some(path) => absolute(path)?,

@@ -32,6 +32,30 @@ pub fn parse_scratch(text: &str) -> Result<u64, String> {
     in_range(text, 16 << 20, 16 << 40, "a scratch disk")
 }
 
+/// A size as docker shows it: three digits and a decimal unit, `4.26MB`.
+pub fn show_size(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    // 999.5 kB would be shown as 1000 kB.
+    while size >= 999.5 && unit + 1 < UNITS.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    let decimals = match size {
+        _ if unit == 0 => 0,
+        size if size < 9.995 => 2,
+        size if size < 99.95 => 1,
+        _ => 0,
+    };
+    let text = format!("{size:.decimals$}");
+    let text = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    format!("{text}{}", UNITS[unit])
+}
+
 fn in_range(text: &str, least: u64, most: u64, what: &str) -> Result<u64, String> {
     let size = parse_size(text)?;
     if !(least..=most).contains(&size) || !size.is_multiple_of(1 << 20) {

@@ -1,7 +1,9 @@
 use std::ffi::{OsStr, OsString};
 
+use clap::CommandFactory;
+
 use super::process::process;
-use super::size::{parse_memory, parse_size};
+use super::size::{parse_memory, parse_size, show_size};
 use super::*;
 use crate::image::ImageConfig;
 
@@ -18,14 +20,14 @@ fn parsed(arguments: &[&str]) -> Result<Arguments, String> {
 fn run_arguments(arguments: &[&str]) -> RunArguments {
     match parsed(arguments).unwrap().command {
         Command::Run(arguments) => arguments,
-        Command::Prepare(_) => panic!("not run"),
+        _ => panic!("not run"),
     }
 }
 
 #[test]
 fn wrong_usage_is_one_line() {
     let cases: [(&[&str], &str); 12] = [
-        (&[], "expected run or prepare"),
+        (&[], "no command: --help lists them"),
         (&["run", "--cpus", "0", "x"], "'0' for '--cpus <N>': 0 is not in 1..=32"),
         (&["run", "--cpus", "33", "x"], "33 is not in 1..=32"),
         (&["run", "--cpus", "two", "x"], "'two' for '--cpus <N>'"),
@@ -45,10 +47,24 @@ fn wrong_usage_is_one_line() {
 }
 
 #[test]
+fn each_command_has_an_example_in_its_help() {
+    for command in Arguments::command().get_subcommands() {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(
+            help.contains(&format!("bulkhead {}", command.get_name())),
+            "{}",
+            command.get_name()
+        );
+    }
+}
+
+#[test]
 fn sizes() {
     assert_eq!(parse_size("4096"), Ok(4096));
     assert_eq!(parse_size("3k"), Ok(3 << 10));
     assert_eq!(parse_size("32G"), Ok(32 << 30));
+    let shown = [0, 999, 1000, 4_256_000, 999_499, 999_500, 12_340_000_000].map(show_size);
+    assert_eq!(shown, ["0B", "999B", "1kB", "4.26MB", "999kB", "1MB", "12.3GB"]);
     assert_eq!(parse_memory("64M"), Ok(64 << 20));
     assert_eq!(parse_memory("1G"), Ok(1 << 30));
     for wrong in ["", "M", "1MM", "+1M", "1 M", "é", "18446744073709551616", "16777216T"] {

@@ -1,0 +1,232 @@
+//! Commands on images in the store.
+
+mod list;
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::error::CommandError;
+use super::output::print;
+use super::prepare::limits;
+use super::size::show_size;
+use super::template::Template;
+use crate::cache::Cache;
+use crate::platform::Platform;
+use crate::store::{self, Format, ImageStore, Name};
+
+#[derive(Debug, Subcommand)]
+pub enum ImagesCommand {
+    /// List images
+    #[command(
+        after_help = "Example:\n  bulkhead images --format '{{.Repository}}:{{.Tag}} {{.ID}}'"
+    )]
+    Images(ListArguments),
+    /// Load images from an archive (docker save, podman save, an OCI layout in a tar)
+    #[command(
+        after_help = "Examples:\n  bulkhead load -i images.tar\n  docker save busybox | bulkhead load"
+    )]
+    Load(LoadArguments),
+    /// Save images to an archive that docker, podman and skopeo read
+    #[command(
+        after_help = "Examples:\n  bulkhead save -o images.tar busybox web:1.2\n  bulkhead save busybox | docker load"
+    )]
+    Save(SaveArguments),
+    /// Give an image another name
+    #[command(after_help = "Example:\n  bulkhead tag busybox localhost/mine:1")]
+    Tag(TagArguments),
+    /// Remove names, and images with their last name
+    #[command(after_help = "Example:\n  bulkhead rmi web:1.2 8f3a")]
+    Rmi(RemoveArguments),
+    /// Remove images that have no name, and whatever else no image needs
+    #[command(after_help = "Example:\n  bulkhead prune")]
+    Prune,
+    /// Show everything about images, as JSON
+    #[command(
+        after_help = "Examples:\n  bulkhead inspect busybox\n  bulkhead inspect --format '{{.Config.Env}}' busybox"
+    )]
+    Inspect(InspectArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// Only images of this repository, or of this name and tag
+    #[arg(value_name = "NAME[:TAG]")]
+    pub name: Option<String>,
+    /// Print IDs alone
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Print whole IDs
+    #[arg(long)]
+    pub no_trunc: bool,
+    /// Show the digests of manifests
+    #[arg(long)]
+    pub digests: bool,
+    /// Print each image so: json, or text with fields like {{.ID}}
+    #[arg(long, value_name = "FORMAT", value_parser = Template::parse, conflicts_with = "quiet")]
+    pub format: Option<Template>,
+}
+
+#[derive(Debug, Args)]
+pub struct LoadArguments {
+    /// Read the archive from FILE instead of stdin
+    #[arg(long, short, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Print IDs alone
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SaveArguments {
+    /// Write the archive to FILE instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::DockerArchive)]
+    pub format: Format,
+    /// Names or IDs
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct TagArguments {
+    /// Its name or ID
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// The new name
+    #[arg(value_name = "NAME[:TAG]")]
+    pub name: String,
+}
+
+#[derive(Debug, Args)]
+pub struct RemoveArguments {
+    /// Remove all names of an image given by its ID
+    #[arg(long, short)]
+    pub force: bool,
+    /// Names or IDs
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// Print each image so: json, or text with fields like {{.Id}}
+    #[arg(long, short, value_name = "FORMAT", value_parser = Template::parse)]
+    pub format: Option<Template>,
+    /// Names or IDs
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<String>,
+}
+
+/// Do what the command line says; the exit status.
+pub fn execute(command: ImagesCommand) -> Result<u8, CommandError> {
+    let store = ImageStore::open_default()?;
+    let text = match command {
+        ImagesCommand::Images(arguments) => list::list(&store, &arguments)?,
+        ImagesCommand::Load(arguments) => load(&store, &arguments)?,
+        ImagesCommand::Save(arguments) => save(&store, &arguments)?,
+        ImagesCommand::Tag(arguments) => {
+            store.tag(&arguments.image, &tag_name(&arguments.name)?)?;
+            String::new()
+        }
+        ImagesCommand::Rmi(arguments) => return remove(&store, &arguments),
+        ImagesCommand::Prune => prune(&store)?,
+        ImagesCommand::Inspect(arguments) => list::inspect(&store, &arguments)?,
+    };
+    print(&text)?;
+    Ok(0)
+}
+
+fn tag_name(text: &str) -> Result<Name, CommandError> {
+    let name = Name::parse(text)?;
+    if name.tag().is_none() {
+        let text = text.escape_debug();
+        return Err(CommandError::Usage(format!("'{text}': a new name has a tag, not a digest")));
+    }
+    Ok(name)
+}
+
+fn load(store: &ImageStore, arguments: &LoadArguments) -> Result<String, CommandError> {
+    let limits = limits(|name| std::env::var(name).ok())?;
+    let path = arguments.input.as_deref().unwrap_or(Path::new("stdin"));
+    let unread = |source| CommandError::ReadFile { path: path.to_owned(), source };
+    let mut archive = match &arguments.input {
+        Some(path) => File::open(path).map_err(unread)?,
+        None if io::stdin().is_terminal() => {
+            let message =
+                "an archive is read from stdin, which is a terminal: give one with -i FILE";
+            return Err(CommandError::Usage(message.to_owned()));
+        }
+        None => File::open("/proc/self/fd/0").map_err(unread)?,
+    };
+    let cache = Cache::open_default()?;
+    let loaded = store::load(store, &cache, path, &mut archive, Platform::NATIVE, limits)?;
+    let mut text = String::new();
+    for image in loaded {
+        if arguments.quiet {
+            text += &format!("{}\n", image.id);
+        } else if image.names.is_empty() {
+            text += &format!("Loaded image ID: {}\n", image.id);
+        }
+        for name in image.names.iter().filter(|_| !arguments.quiet) {
+            text += &format!("Loaded image: {}\n", name.short());
+        }
+    }
+    Ok(text)
+}
+
+/// A file is written aside, and has its name only when it is whole.
+fn save(store: &ImageStore, arguments: &SaveArguments) -> Result<String, CommandError> {
+    let limits = limits(|name| std::env::var(name).ok())?;
+    let SaveArguments { output, format, images } = arguments;
+    match output {
+        Some(path) => {
+            let failed = |source| CommandError::WriteFile { path: path.clone(), source };
+            let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let aside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
+            let aside = aside.map_err(failed)?;
+            store::save(store, images, *format, limits, io::BufWriter::new(&aside))?;
+            aside.persist(path).map_err(|error| failed(error.error))?;
+        }
+        None if io::stdout().is_terminal() => {
+            let message =
+                "the archive goes to stdout, which is a terminal: name a file with -o FILE";
+            return Err(CommandError::Usage(message.to_owned()));
+        }
+        None => {
+            let stdout = File::options().write(true).open("/proc/self/fd/1");
+            let stdout = stdout.map_err(CommandError::Output)?;
+            store::save(store, images, *format, limits, io::BufWriter::new(stdout))?;
+        }
+    }
+    Ok(String::new())
+}
+
+/// What went before an error is said all the same.
+fn remove(store: &ImageStore, arguments: &RemoveArguments) -> Result<u8, CommandError> {
+    for image in &arguments.images {
+        let removed = store.remove(image, arguments.force, &[])?;
+        let mut text = String::new();
+        for name in &removed.names {
+            text += &format!("Untagged: {}\n", name.short());
+        }
+        if let Some(id) = removed.image {
+            text += &format!("Deleted: {id}\n");
+        }
+        print(&text)?;
+    }
+    Ok(0)
+}
+
+fn prune(store: &ImageStore) -> Result<String, CommandError> {
+    let pruned = store.prune(&[])?;
+    let mut text = String::new();
+    for id in &pruned.images {
+        text += &format!("Deleted: {id}\n");
+    }
+    Ok(text + &format!("Total reclaimed space: {}\n", show_size(pruned.bytes)))
+}

@@ -1,0 +1,128 @@
+//! Points in time, as images and people write them.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds since 1970 of a time as RFC 3339 writes it, `2024-02-29T12:00:00.5+01:00`.
+pub fn parse(text: &str) -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| {
+        let digits = text.get(range)?;
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<i64>().ok())?
+    };
+    let marks = [(4, "-"), (7, "-"), (10, "Tt "), (13, ":"), (16, ":")];
+    if !marks
+        .iter()
+        .all(|&(at, wanted)| text.get(at..=at).is_some_and(|mark| wanted.contains(mark)))
+    {
+        return None;
+    }
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let in_range = (1..=12).contains(&month) && (1..=31).contains(&day);
+    if !in_range || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let zone =
+        text.get(19..)?.trim_start_matches(|letter: char| letter == '.' || letter.is_ascii_digit());
+    let start = text.len() - zone.len();
+    let offset = match zone.get(..1)? {
+        "Z" | "z" if zone.len() == 1 => 0,
+        sign @ ("+" | "-") if zone.len() == 6 && zone.get(3..4) == Some(":") => {
+            let seconds = number(start + 1..start + 3)? * 3600 + number(start + 4..start + 6)? * 60;
+            if sign == "+" { seconds } else { -seconds }
+        }
+        _ => return None,
+    };
+    Some(days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset)
+}
+
+/// Days from 1970-01-01 in the Gregorian calendar: years count from March on, so that a leap day comes last.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leap_days + day_of_year - 719_468
+}
+
+/// Seconds since 1970 now.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+}
+
+/// How long ago something was, as docker says it; `N/A` when nobody knows.
+pub fn ago(then: Option<i64>, now: i64) -> String {
+    const MINUTE: i64 = 60;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+    let Some(then) = then else { return "N/A".to_owned() };
+    let seconds = now.saturating_sub(then).max(0);
+    let duration = match seconds {
+        0 => "Less than a second".to_owned(),
+        1 => "1 second".to_owned(),
+        _ if seconds < MINUTE => format!("{seconds} seconds"),
+        _ if seconds < 2 * MINUTE => "About a minute".to_owned(),
+        _ if seconds < HOUR => format!("{} minutes", seconds / MINUTE),
+        _ if seconds < 2 * HOUR => "About an hour".to_owned(),
+        _ if seconds < 2 * DAY => format!("{} hours", seconds / HOUR),
+        _ if seconds < 14 * DAY => format!("{} days", seconds / DAY),
+        _ if seconds < 60 * DAY => format!("{} weeks", seconds / (7 * DAY)),
+        _ if seconds < 730 * DAY => format!("{} months", seconds / (30 * DAY)),
+        _ => format!("{} years", seconds / (365 * DAY)),
+    };
+    format!("{duration} ago")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn times_are_read() {
+        // As `date -u -d TEXT +%s` says.
+        let cases = [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2024-02-29T12:00:00.123456789Z", 1_709_208_000),
+            ("2000-03-01T00:00:00+01:00", 951_865_200),
+            ("1969-12-31T23:59:59-00:30", 1799),
+            ("0001-01-01T00:00:00Z", -62_135_596_800),
+        ];
+        for (text, seconds) in cases {
+            assert_eq!(parse(text), Some(seconds), "{text}");
+        }
+        for wrong in
+            ["", "2024", "2024-13-01T00:00:00Z", "2024-01-01T00:00:00", "2024-01-01T00:00:00Zé"]
+        {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn durations_are_words() {
+        let cases = [
+            (0, "Less than a second ago"),
+            (59, "59 seconds ago"),
+            (90, "About a minute ago"),
+            (7199, "About an hour ago"),
+            (100_000, "27 hours ago"),
+            (1_000_000, "11 days ago"),
+            (4_000_000, "6 weeks ago"),
+            (40_000_000, "15 months ago"),
+            (70_000_000, "2 years ago"),
+        ];
+        for (seconds, words) in cases {
+            assert_eq!(ago(Some(0), seconds), words);
+        }
+        assert_eq!(
+            (ago(None, 0), ago(Some(5), 0)),
+            ("N/A".into(), "Less than a second ago".into())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_time_or_none(text in "[-0-9TZ:.+é ]{0,30}", then: i64, now: i64) {
+            let _ = (parse(&text), ago(Some(then), now));
+        }
+    }
+}
