@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 use bulkhead_runtime::digest::Digest;
@@ -94,7 +95,18 @@ fn skopeo_reads_what_goes_out() {
     // On stdout it is the same archive.
     let to_file = place.says(&["save", "-o", "a", "busybox:1.35"]);
     let to_pipe = place.bulkhead(&["save", "busybox:1.35"]).stdout;
-    assert_eq!((to_file, fs::read(place.path("a")).unwrap()), (String::new(), to_pipe));
+    assert_eq!((to_file, fs::read(place.path("a")).unwrap()), (String::new(), to_pipe.clone()));
+    let mut file = fs::File::create(place.path("behind")).unwrap();
+    file.write_all(b"before").unwrap();
+    assert!(place.command(&["save", "busybox:1.35"]).stdout(file).status().unwrap().success());
+    assert_eq!(fs::read(place.path("behind")).unwrap(), [&b"before"[..], &to_pipe].concat());
+    // A pipe stays one, and has it too.
+    let pipe = place.path("pipe");
+    tool("mkfifo", &[text(&pipe)]);
+    let reader = std::thread::spawn(move || fs::read(pipe).unwrap());
+    place.says(&["save", "-o", "pipe", "busybox:1.35"]);
+    assert_eq!(reader.join().unwrap(), fs::read(place.path("a")).unwrap());
+    place.fails(&["save", "-o", "root", "busybox:1.35"], 1, "root: cannot write it");
     place.fails(&["save", "-o", "b", "nothing"], 1, "no image is called 'nothing'");
     assert!(!place.path("b").exists());
 }

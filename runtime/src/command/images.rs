@@ -2,8 +2,9 @@
 
 mod list;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -161,7 +162,7 @@ fn load(store: &ImageStore, arguments: &LoadArguments) -> Result<String, Command
                 "an archive is read from stdin, which is a terminal: give one with -i FILE";
             return Err(CommandError::Usage(message.to_owned()));
         }
-        None => File::open("/proc/self/fd/0").map_err(unread)?,
+        None => own(&io::stdin()).map_err(unread)?,
     };
     let cache = Cache::open_default()?;
     let loaded = store::load(store, &cache, path, &mut archive, Platform::NATIVE, limits)?;
@@ -179,17 +180,24 @@ fn load(store: &ImageStore, arguments: &LoadArguments) -> Result<String, Command
     Ok(text)
 }
 
-/// A file is written aside, and has its name only when it is whole.
+/// A file is written aside, and has its name only when it is whole; a pipe or a device is written as it is.
 fn save(store: &ImageStore, arguments: &SaveArguments) -> Result<String, CommandError> {
     let limits = limits(|name| std::env::var(name).ok())?;
     let SaveArguments { output, format, images } = arguments;
+    let write = |out: &File| -> Result<(), CommandError> {
+        Ok(store::save(store, images, *format, limits, io::BufWriter::new(out))?)
+    };
     match output {
         Some(path) => {
             let failed = |source| CommandError::WriteFile { path: path.clone(), source };
+            if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+                write(&File::options().write(true).open(path).map_err(failed)?)?;
+                return Ok(String::new());
+            }
             let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
             let aside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
             let aside = aside.map_err(failed)?;
-            store::save(store, images, *format, limits, io::BufWriter::new(&aside))?;
+            write(aside.as_file())?;
             aside.persist(path).map_err(|error| failed(error.error))?;
         }
         None if io::stdout().is_terminal() => {
@@ -197,13 +205,14 @@ fn save(store: &ImageStore, arguments: &SaveArguments) -> Result<String, Command
                 "the archive goes to stdout, which is a terminal: name a file with -o FILE";
             return Err(CommandError::Usage(message.to_owned()));
         }
-        None => {
-            let stdout = File::options().write(true).open("/proc/self/fd/1");
-            let stdout = stdout.map_err(CommandError::Output)?;
-            store::save(store, images, *format, limits, io::BufWriter::new(stdout))?;
-        }
+        None => write(&own(&io::stdout()).map_err(CommandError::Output)?)?,
     }
     Ok(String::new())
+}
+
+/// A standard stream as a file, without the buffer that it has by itself.
+fn own(stream: &impl AsFd) -> io::Result<File> {
+    Ok(stream.as_fd().try_clone_to_owned()?.into())
 }
 
 /// What went before an error is said all the same.
