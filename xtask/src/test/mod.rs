@@ -1,30 +1,31 @@
-//! `cargo xtask test`: every check there is, and one line with the sum.
+//! `cargo xtask test`: every check there is, for both architectures, and one line with the sum.
 //!
-//! Test executables run on this machine. A test that needs a KVM which runs Linux is marked
+//! Test executables for this machine's architecture run on it. A test that needs a KVM which runs Linux is marked
 //! `#[ignore = "needs KVM: …"]`, so that a plain `cargo test` leaves it alone; where this machine has no such KVM, its
 //! executable runs in a fresh emulated host. A test that starts emulated hosts itself is marked
-//! `#[ignore = "needs QEMU: …"]`; xtask runs it once QEMU is installed. All ignored tests of one executable have one reason. A test that cannot do its work prints `SKIPPED: NAME: REASON` and returns.
+//! `#[ignore = "needs QEMU: …"]`; xtask runs it once QEMU is installed. All ignored tests of one executable have one
+//! reason. A test that cannot do its work prints `SKIPPED: NAME: REASON` and returns.
+//!
+//! The same tests are built for the other architecture. There an emulator of programs runs what needs no KVM, and an emulated
+//! host of that architecture the rest.
 
 mod libtest;
 mod place;
+mod source;
 mod suite;
 mod tally;
 
 use std::num::NonZero;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 use clap::Args;
 
 use crate::arch::Arch;
-use crate::build::{self, Binaries};
-use crate::cargo;
 use crate::error::Error;
-use crate::kernel::Kernel;
-use crate::kvm::Kvm;
+use crate::host::Cpu;
 use crate::needs;
-use crate::run::bare;
 use crate::tool;
 use place::{Left, Place, Ran};
 use suite::Suite;
@@ -32,8 +33,10 @@ use tally::Tally;
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask test              everything; the last line is `N passed, N failed, N skipped`
-  cargo xtask test image        only test executables whose name contains \"image\"";
+  cargo xtask test                       everything; the last line is `N passed, N failed, N skipped`
+  cargo xtask test image                 only test executables whose name contains \"image\"
+  cargo xtask test --arch aarch64        only what is for aarch64
+  cargo xtask test --cpu cortex-a72      only what runs in emulated aarch64 hosts, with another processor";
 
 /// Each takes up to 3 GiB of memory.
 const MAX_HOSTS: usize = 4;
@@ -44,61 +47,64 @@ const MAX_HOSTS: usize = 4;
 pub struct TestArgs {
     /// Run only test executables with this in their name, and no other check
     name: Option<String>,
+    /// Run only tests for this architecture [default: both on an x86_64 machine, otherwise this machine's]
+    #[arg(long, value_enum, value_name = "ARCH")]
+    arch: Option<Arch>,
+    /// Run only the tests that need KVM, in emulated aarch64 hosts with this processor
+    #[arg(long, value_enum, value_name = "CPU")]
+    cpu: Option<Cpu>,
 }
+
+/// What is to run in an emulated host, and its name.
+type Work = (String, Box<dyn Fn() -> Result<Ran, Error> + Send>);
 
 impl TestArgs {
     /// Runs the tests; the status is 1 when one failed or none passed.
     pub fn run(self) -> Result<u8, Error> {
-        let total = Mutex::new(Tally::default());
-        if let Err(error) = self.run_all(&total) {
+        let architectures = self.architectures()?;
+        let total = Total::default();
+        if let Err(error) = self.run_all(&architectures, &total) {
             println!("{error}");
-            add(&total, Tally::one_failed());
+            total.add(Tally::one_failed());
         }
-        let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let total = total.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         println!("{}", total.closing());
         Ok(u8::from(!total.is_success()))
     }
 
-    fn run_all(&self, total: &Mutex<Tally>) -> Result<(), Error> {
-        needs::provide(&needs::all().collect::<Vec<_>>())?;
-        let binaries = Binaries::build(Arch::NATIVE)?;
-        let bare_guest = build::bare_guest(Arch::NATIVE)?;
-        let kernel = Kernel::provide(Arch::NATIVE)?.image();
-        let kvm = Kvm::probe(&binaries.vmm)?;
-        let place = Place::new(&binaries, &kernel, &bare_guest, kvm.obstacle());
-        println!("{}", place.describe());
+    fn architectures(&self) -> Result<Vec<Arch>, Error> {
+        Ok(match (self.arch, self.cpu) {
+            (Some(Arch::X86_64), Some(_)) => {
+                let message = "--cpu is for aarch64: the x86_64 host has one kind of processor";
+                return Err(Error::Usage(message.into()));
+            }
+            (_, Some(_)) => vec![Arch::Aarch64],
+            (Some(arch), None) => vec![arch],
+            (None, None) if Arch::NATIVE == Arch::X86_64 => vec![Arch::X86_64, Arch::Aarch64],
+            (None, None) => vec![Arch::NATIVE],
+        })
+    }
 
-        let run = |name: &str, work: &dyn Fn() -> Result<Ran, Error>| {
-            let ran = step(name, work);
-            add(total, ran.tally);
-            ran.left
-        };
-        if self.name.is_none() {
-            run("cargo fmt --check", &formatting);
-            run("cargo clippy", &lints);
-            run("bare guest", &|| match kvm {
-                Kvm::None(_) => place.bare_guest_in_host().map(Ran::from),
-                _ => {
-                    bare::report(&binaries.vmm, &bare_guest, |_| ()).map(Tally::from).map(Ran::from)
-                }
-            });
-            run("documentation tests", &|| suite::documentation().map(Ran::from));
+    fn run_all(&self, architectures: &[Arch], total: &Total) -> Result<(), Error> {
+        needs::provide(&needs::all().collect::<Vec<_>>())?;
+        if self.wants_all() {
+            total.run("cargo fmt --check", &|| source::format().map(Ran::from));
+            total.run("documentation tests", &|| suite::documentation().map(Ran::from));
         }
-        let mut suites = suite::build()?;
-        suites.retain(|suite| self.wants(suite));
-        let left: Vec<(&Suite, Left)> = suites
-            .iter()
-            .filter_map(|suite| Some((suite, run(&suite.name, &|| place.run_here(suite))?)))
-            .collect();
+        let mut left = Vec::new();
+        for &arch in architectures {
+            let place = Arc::new(Place::provide(arch, self.cpu)?);
+            println!("{}", place.describe());
+            left.extend(self.run_here(&place, total)?);
+        }
         // An emulated host has one processor, so several run side by side.
         let queue = Mutex::new(left.into_iter());
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         thread::scope(|scope| {
             for _ in 0..thread::available_parallelism().map_or(1, NonZero::get).min(MAX_HOSTS) {
                 scope.spawn(|| {
-                    while let Some((suite, left)) = next() {
-                        let name = format!("{} (emulated host)", suite.name);
-                        run(&name, &|| place.run_in_host(suite, left));
+                    while let Some((name, work)) = next() {
+                        total.run(&name, &work);
                     }
                 });
             }
@@ -106,43 +112,72 @@ impl TestArgs {
         Ok(())
     }
 
+    /// Runs what can run without an emulated host, and returns what can't.
+    fn run_here(&self, place: &Arc<Place>, total: &Total) -> Result<Vec<Work>, Error> {
+        let arch = place.arch.name();
+        if self.wants_all() {
+            total.run(&format!("cargo clippy ({arch})"), &|| {
+                source::lint(place.arch).map(Ran::from)
+            });
+        }
+        let mut left: Vec<Work> = Vec::new();
+        if self.name.is_none() {
+            let ran = total.run(&format!("bare guest ({arch})"), &|| place.bare_guest_here());
+            if ran.is_some() {
+                let place = place.clone();
+                let name = format!("bare guest ({arch}, emulated host)");
+                left.push((name, Box::new(move || place.bare_guest_in_host())));
+            }
+        }
+        for suite in suite::build(place.arch)? {
+            if !self.wants(&suite) {
+                continue;
+            }
+            let name = format!("{} ({arch})", suite.name);
+            if let Some(which) = total.run(&name, &|| place.run_here(&suite)) {
+                let place = place.clone();
+                let name = format!("{} ({arch}, emulated host)", suite.name);
+                left.push((name, Box::new(move || place.run_in_host(&suite, which))));
+            }
+        }
+        Ok(left)
+    }
+
+    fn wants_all(&self) -> bool {
+        self.name.is_none() && self.cpu.is_none()
+    }
+
     fn wants(&self, suite: &Suite) -> bool {
         self.name.as_ref().is_none_or(|name| suite.name.contains(name.as_str()))
     }
 }
 
-fn add(total: &Mutex<Tally>, tally: Tally) {
-    total.lock().unwrap_or_else(PoisonError::into_inner).add(tally);
-}
+/// The sum of all steps.
+#[derive(Default)]
+struct Total(Mutex<Tally>);
 
-/// Runs one step and tells its result in a line, after what its failure printed.
-fn step(name: &str, work: &dyn Fn() -> Result<Ran, Error>) -> Ran {
-    let start = Instant::now();
-    let bar = tool::spinner(name);
-    let ran = work().unwrap_or_else(|error| Ran {
-        tally: Tally::one_failed(),
-        told: format!("{error}\n"),
-        left: None,
-    });
-    bar.finish_and_clear();
-    if ran.tally != Tally::default() {
-        println!("{}{name}: {} ({:.1} s)", ran.told, ran.tally, start.elapsed().as_secs_f32());
+impl Total {
+    fn add(&self, tally: Tally) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(tally);
     }
-    ran
-}
 
-fn formatting() -> Result<Ran, Error> {
-    let mut command = cargo::command(&["fmt", "--all", "--check"]);
-    tool::run("checking the format", &mut command).map(|_| Tally::one_passed().into())
-}
-
-fn lints() -> Result<Ran, Error> {
-    let here = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
-    let package =
-        ["clippy", "--package", "bulkhead-bare-guest", "--target", Arch::NATIVE.bare(), "--quiet"];
-    let guest = [&package[..], &["--", "-D", "warnings"]].concat();
-    for arguments in [&here[..], &guest] {
-        tool::run("looking for lints", &mut cargo::command(arguments))?;
+    /// Runs one step and tells its result in a line, after what its failure printed. Returns what it left.
+    fn run(&self, name: &str, work: &dyn Fn() -> Result<Ran, Error>) -> Option<Left> {
+        let start = Instant::now();
+        let bar = tool::spinner(name);
+        let mut ran = work().unwrap_or_else(|error| Ran {
+            tally: Tally::one_failed(),
+            told: format!("{error}\n"),
+            left: None,
+        });
+        bar.finish_and_clear();
+        if ran.tally != Tally::default() {
+            println!("{}{name}: {} ({:.1} s)", ran.told, ran.tally, start.elapsed().as_secs_f32());
+        }
+        for skipped in &mut ran.tally.skipped {
+            *skipped = format!("{name}: {skipped}");
+        }
+        self.add(ran.tally);
+        ran.left
     }
-    Ok(Tally::one_passed().into())
 }

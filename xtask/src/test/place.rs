@@ -1,10 +1,10 @@
-//! Where a test executable runs: here, or in an emulated host.
+//! Where a test executable runs: on this machine, or in an emulated host.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -12,22 +12,33 @@ use super::libtest::{self, Outcome};
 use super::suite::Suite;
 use super::tally::Tally;
 use crate::arch::Arch;
-use crate::build::Binaries;
+use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
-use crate::host::{self, Host, Options, Stdio};
+use crate::host::{self, Cpu, Host, Options, Stdio};
+use crate::kernel::Kernel;
+use crate::kvm::Kvm;
+use crate::needs;
 use crate::run::bare;
-use crate::tool;
 
 /// The tests of one file take a minute or two.
-const TIME_LIMIT: Duration = Duration::from_secs(600);
+const TIME_LIMIT: Duration = Duration::from_secs(900);
 
-/// What tests find in their environment, and whether they need another machine.
-pub struct Place<'a> {
-    /// Besides what xtask has in its own.
-    environment: Vec<(OsString, OsString)>,
-    bare_guest: [&'a Path; 2],
-    /// Why this machine's KVM can't run Linux.
-    obstacle: Option<&'a str>,
+/// Their tests start programs of ours, as all of the package `tests` do. The emulator of programs runs one, and not those
+/// that it starts.
+const STARTS_PROGRAMS: [&str; 2] = ["hypervisor: vmm", "runtime: command"];
+const STARTS_PROGRAMS_PACKAGE: &str = "tests: ";
+
+/// Where the tests of one architecture run.
+pub struct Place {
+    /// Their architecture.
+    pub arch: Arch,
+    /// The processor of the emulated aarch64 hosts.
+    cpu: Option<Cpu>,
+    /// What this machine's KVM can do for them.
+    kvm: Kvm,
+    binaries: Binaries,
+    bare_guest: PathBuf,
+    kernel: PathBuf,
 }
 
 /// What came of running a test executable.
@@ -62,39 +73,57 @@ struct Ended {
     output: String,
 }
 
-impl<'a> Place<'a> {
-    /// `kernel` and `bare_guest` become `BULKHEAD_KERNEL` and `BULKHEAD_BARE_GUEST`; the folder of `binaries` is first on the PATH.
-    pub fn new(
-        binaries: &'a Binaries,
-        kernel: &Path,
-        bare_guest: &'a Path,
-        obstacle: Option<&'a str>,
-    ) -> Place<'a> {
-        let mut path = binaries.folder().as_os_str().to_owned();
-        if let Some(rest) = std::env::var_os("PATH") {
-            path.push(":");
-            path.push(rest);
-        }
-        let own = [
-            ("PATH", path),
-            ("BULKHEAD_KERNEL", kernel.into()),
-            ("BULKHEAD_BARE_GUEST", bare_guest.into()),
-        ];
-        let environment = own.map(|(key, value)| (key.into(), value)).into();
-        Place { environment, bare_guest: [&binaries.vmm, bare_guest], obstacle }
+impl Place {
+    /// Builds and downloads what tests of `arch` use. `cpu` asks for emulated hosts with that processor.
+    pub fn provide(arch: Arch, cpu: Option<Cpu>) -> Result<Place, Error> {
+        let binaries = Binaries::build(arch)?;
+        let bare_guest = build::bare_guest(arch)?;
+        let kernel = Kernel::provide(arch)?.image();
+        let kvm = match cpu {
+            Some(_) => Kvm::None("--cpu asks for them".into()),
+            None if arch == Arch::NATIVE => Kvm::probe(&binaries.vmm)?,
+            None => Kvm::None(format!("this machine is an {} one", Arch::NATIVE.name())),
+        };
+        Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel })
     }
 
     /// A line that says where guests run.
     pub fn describe(&self) -> String {
-        match self.obstacle {
-            None => "guests run on this machine's KVM".to_owned(),
-            Some(why) => format!("Linux guests run in emulated hosts: {why}"),
+        let arch = self.arch.name();
+        match self.kvm.obstacle() {
+            None => format!("{arch} guests run on this machine's KVM"),
+            Some(why) => format!("{arch} Linux guests run in emulated hosts: {why}"),
         }
     }
 
-    /// Runs a test executable here. What needs KVM is left for [`run_in_host`](Place::run_in_host).
+    /// The bare guest's checks, if there is a KVM for them here.
+    pub fn bare_guest_here(&self) -> Result<Ran, Error> {
+        if let Kvm::None(_) = self.kvm {
+            return Ok(Ran { left: Some(Left::All), ..Ran::default() });
+        }
+        let report = bare::report(&self.binaries.vmm, &self.bare_guest, |_| ())?;
+        Ok(Tally::from(report).into())
+    }
+
+    /// The same in an emulated host.
+    pub fn bare_guest_in_host(&self) -> Result<Ran, Error> {
+        let xtask = build::xtask(self.arch)?;
+        let command =
+            [&xtask, Path::new(bare::INNER_COMMAND), &self.binaries.vmm, &self.bare_guest];
+        let ended = self.host_run(command.map(OsString::from).to_vec(), Path::new("/"))?;
+        bare::Report::read(&ended.output).map(|report| Tally::from(report).into())
+    }
+
+    /// Runs a test executable here, where it is not for this machine with the emulator of programs. What needs KVM is left for [`run_in_host`](Place::run_in_host).
     pub fn run_here(&self, suite: &Suite) -> Result<Ran, Error> {
-        if self.obstacle.is_none() {
+        let native = self.arch == Arch::NATIVE;
+        let name = suite.name.as_str();
+        let starts_programs =
+            STARTS_PROGRAMS.contains(&name) || name.starts_with(STARTS_PROGRAMS_PACKAGE);
+        if !native && starts_programs {
+            return Ok(Ran { left: Some(Left::All), ..Ran::default() });
+        }
+        if self.kvm == Kvm::Linux {
             return Ok(understand(self.here(suite, &["--include-ignored"])?).0);
         }
         let (mut ran, outcome) = understand(self.here(suite, &[])?);
@@ -105,6 +134,10 @@ impl<'a> Place<'a> {
         }
         if outcome.skipped_for_kvm {
             return Ok(Ran { left: Some(Left::All), ..Ran::default() });
+        }
+        if self.cpu.is_some() {
+            // Of interest is only which tests need KVM.
+            ran = Ran::default();
         }
         ran.left = outcome.ignored_for_kvm.then_some(Left::Ignored);
         Ok(ran)
@@ -122,11 +155,27 @@ impl<'a> Place<'a> {
         Ok(understand(self.host_run(command.collect(), &suite.directory)?).0)
     }
 
+    /// What tests find in their environment.
+    fn environment(&self) -> [(&'static str, &Path); 2] {
+        [("BULKHEAD_KERNEL", &self.kernel), ("BULKHEAD_BARE_GUEST", &self.bare_guest)]
+    }
+
     fn here(&self, suite: &Suite, arguments: &[&str]) -> Result<Ended, Error> {
         let (mut capture, stdio) = capture()?;
-        let mut command = Command::new(&suite.path);
+        let mut command = if self.arch == Arch::NATIVE {
+            Command::new(&suite.path)
+        } else {
+            let mut command = Command::new(needs::user_emulator(self.arch).require()?);
+            command.arg(&suite.path);
+            command
+        };
         command.arg("--show-output").args(arguments).current_dir(&suite.directory);
-        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
+        let mut path = self.binaries.folder().as_os_str().to_owned();
+        if let Some(rest) = std::env::var_os("PATH") {
+            path.push(":");
+            path.push(rest);
+        }
+        command.env("PATH", path).envs(self.environment());
         command.stdin(stdio.stdin).stdout(stdio.stdout).stderr(stdio.stderr);
         let status = command.status().doing(|| format!("start {}", suite.path.display()))?;
         Ok(Ended { status: status.code().unwrap_or(1), output: read(&mut capture)? })
@@ -134,25 +183,23 @@ impl<'a> Place<'a> {
 
     fn host_run(&self, arguments: Vec<OsString>, directory: &Path) -> Result<Ended, Error> {
         let (mut capture, stdio) = capture()?;
-        let mut host = Host::start(&Options { timeout: Some(TIME_LIMIT), ..Options::default() })?;
-        let mut process = host::process(Arch::NATIVE, arguments)?;
+        let mut host = Host::start(&Options {
+            arch: self.arch,
+            cpu: self.cpu.unwrap_or_default(),
+            timeout: Some(TIME_LIMIT),
+            ..Options::default()
+        })?;
+        let mut process = host::process(self.arch, arguments)?;
         process.directory = directory.into();
-        process.environment.retain(|(key, _)| self.environment.iter().all(|(own, _)| key != own));
-        process.environment.extend(self.environment.iter().cloned());
+        let own = self.environment();
+        process.environment.retain(|(key, _)| own.iter().all(|(own, _)| key != own));
+        process.environment.extend(own.map(|(key, value)| (key.into(), value.into())));
         let result = host.run(process, stdio);
         let output = read(&mut capture)?;
         match result {
             Ok(status) => Ok(Ended { status: status.into(), output }),
             Err(error) => Err(Error::Content(format!("{output}\n{error}"))),
         }
-    }
-
-    /// The bare guest's checks, for a machine without any KVM.
-    pub fn bare_guest_in_host(&self) -> Result<Tally, Error> {
-        let [vmm, kernel] = self.bare_guest;
-        let command = [tool::own_path(), Path::new(bare::INNER_COMMAND), vmm, kernel];
-        let ended = self.host_run(command.map(OsString::from).to_vec(), Path::new("/"))?;
-        bare::Report::read(&ended.output).map(Tally::from)
     }
 }
 

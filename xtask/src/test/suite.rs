@@ -4,9 +4,13 @@ use std::path::PathBuf;
 
 use super::libtest;
 use super::tally::Tally;
+use crate::arch::Arch;
 use crate::cargo::{self, Executable};
 use crate::error::Error;
 use crate::tool;
+use crate::toolchain::Toolchain;
+
+const BARE_GUEST: &str = "bulkhead-bare-guest";
 
 /// One test executable.
 #[derive(Debug)]
@@ -19,10 +23,19 @@ pub struct Suite {
     pub directory: PathBuf,
 }
 
-/// Builds all of them. The bare guest has none: it is a kernel.
-pub fn build() -> Result<Vec<Suite>, Error> {
-    let arguments = ["test", "--no-run", "--workspace", "--exclude", "bulkhead-bare-guest"];
-    let executables = cargo::executables("building the tests", &mut cargo::command(&arguments))?;
+/// Builds those for `arch`.
+pub fn build(arch: Arch) -> Result<Vec<Suite>, Error> {
+    // The bare guest has none: it is a kernel.
+    let mut arguments = vec!["test", "--no-run", "--workspace", "--exclude", BARE_GUEST];
+    let mut command = if arch == Arch::NATIVE {
+        cargo::command(&arguments)
+    } else {
+        // xtask runs on this machine only. What runs of it in an emulated host, its agent, is in use in each.
+        arguments.extend(["--exclude", "xtask"]);
+        Toolchain::linux(arch)?.cargo(&arguments)
+    };
+    let message = format!("building the tests for {}", arch.name());
+    let executables = cargo::executables(&message, &mut command)?;
     let tests = executables.into_iter().filter(|executable| executable.is_test);
     let mut suites: Vec<Suite> = tests
         .map(|executable| Suite {
@@ -43,7 +56,7 @@ fn name(executable: &Executable) -> String {
 
 /// Examples in the documentation.
 pub fn documentation() -> Result<Tally, Error> {
-    let arguments = ["test", "--doc", "--workspace", "--exclude", "bulkhead-bare-guest", "--quiet"];
+    let arguments = ["test", "--doc", "--workspace", "--exclude", BARE_GUEST, "--quiet"];
     let output = tool::run("testing the documentation", &mut cargo::command(&arguments))?;
     Ok(libtest::parse(&output).map(|outcome| outcome.tally).unwrap_or_default())
 }

@@ -32,6 +32,9 @@ const FREESTANDING_WITHOUT_SSE: &str =
 /// How that `build.rs` is told.
 const BARE_GUEST: (&str, &str) = ("BULKHEAD_FREESTANDING", "1");
 
+/// How cargo is told of another compiler.
+const COMPILER: &str = "RUSTC";
+
 /// A way to build for one target.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Toolchain {
@@ -83,7 +86,7 @@ impl Toolchain {
             })?;
             let linker = arch.gnu().to_uppercase().replace('-', "_");
             environment.extend([
-                ("RUSTC".to_owned(), compiler.rustc.into()),
+                (COMPILER.to_owned(), compiler.rustc.into()),
                 (format!("CARGO_TARGET_{linker}_LINKER"), compiler.linker.into()),
                 ("CARGO_TARGET_DIR".to_owned(), debian_folder().into()),
             ]);
@@ -91,9 +94,14 @@ impl Toolchain {
         Ok(Toolchain { target: arch.gnu(), environment })
     }
 
-    /// Its target is one of rustup's, so that there is a clippy too.
+    /// Its target is one of rustup's.
     pub fn is_rustups(&self) -> bool {
         self.environment.is_empty()
+    }
+
+    /// Clippy is of one version with the compiler that is on the PATH.
+    pub fn has_clippy(&self) -> bool {
+        self.environment.iter().all(|(key, _)| key != COMPILER)
     }
 
     /// Cargo in this workspace, for this target. The first of `arguments` is its command.
