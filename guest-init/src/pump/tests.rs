@@ -1,12 +1,18 @@
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
 use rustix::net::Shutdown;
-use rustix::pipe::pipe;
+use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::*;
+
+/// A pipe that the processes which other tests start don't inherit: its end would never come.
+fn pipe() -> (OwnedFd, OwnedFd) {
+    pipe_with(PipeFlags::CLOEXEC).unwrap()
+}
 
 /// The stream's byte at each place: it has no period that a lost or doubled buffer could hide in.
 fn pattern(block: u64, bytes: &mut [u8]) {
@@ -30,7 +36,7 @@ fn resident() -> u64 {
 fn a_long_stream_arrives_whole_and_memory_stays() {
     const BLOCKS: u64 = (256 << 20) / BLOCK as u64;
     let (process, mut pipe_end) = {
-        let (read, write) = pipe().unwrap();
+        let (read, write) = pipe();
         (read, std::fs::File::from(write))
     };
     let (guest, mut host) = UnixStream::pair().unwrap();
@@ -86,7 +92,7 @@ fn a_reader_that_waits_stops_the_writer() {
 #[test]
 fn a_sink_that_closed_ends_it() {
     let (source, mut far_source) = UnixStream::pair().unwrap();
-    let (read, write) = pipe().unwrap();
+    let (read, write) = pipe();
     drop(read);
     far_source.write_all(b"nobody reads this").unwrap();
     assert_eq!(pump(&source, &write), End::Sink);

@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use runtime::child::spawn_bound;
 use rustix::fs::MemfdFlags;
+use rustix::pipe::PipeFlags;
 use rustix::process::Signal;
 
 pub use cli::{process, run_in_foreground};
@@ -178,7 +179,8 @@ impl Host {
             errors.try_clone().doing(doing)?,
         );
         self.control.send(&Request::Start(process));
-        let (stop, stopped) = rustix::pipe::pipe().doing(doing)?;
+        // Another host's emulator must not inherit it: the sender would wait for its end.
+        let (stop, stopped) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).doing(doing)?;
         let sender = thread::spawn(move || streams::send_input(stdio.stdin, input, stop));
         let receive = |port, fd| {
             let control = self.control.clone();

@@ -1,5 +1,10 @@
 use super::*;
 
+/// A pipe that the processes which other tests start don't inherit: its end would never come.
+fn pipe() -> (OwnedFd, OwnedFd) {
+    rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap()
+}
+
 /// A regular file stands for a port: chunks are written to it and read back.
 fn port() -> File {
     tempfile::tempfile().unwrap()
@@ -12,8 +17,8 @@ fn rewind(mut port: File) -> File {
 
 #[test]
 fn output_of_an_ended_command_is_passed_on_though_its_pipe_stays_open() {
-    let (source, writer) = rustix::pipe::pipe().unwrap();
-    let (stopped, stop) = rustix::pipe::pipe().unwrap();
+    let (source, writer) = pipe();
+    let (stopped, stop) = pipe();
     rustix::io::write(&writer, b"last words").unwrap();
     drop(stop);
     let port = port();
@@ -31,8 +36,8 @@ fn input_that_nobody_reads_is_dropped_when_the_command_ends() {
         write_chunk(&mut port, &[7; MAX_DATA]).unwrap();
     }
     write_chunk(&mut port, &[]).unwrap();
-    let (_unread, target) = rustix::pipe::pipe().unwrap();
-    let (stopped, stop) = rustix::pipe::pipe().unwrap();
+    let (_unread, target) = pipe();
+    let (stopped, stop) = pipe();
     let pump = input(rewind(port), Some(target), stopped);
     assert!(!pump.is_finished());
     drop(stop);
@@ -44,8 +49,8 @@ fn input_reaches_the_command_unchanged_and_ends() {
     let mut port = port();
     write_chunk(&mut port, b"\0\xff\n").unwrap();
     write_chunk(&mut port, &[]).unwrap();
-    let (read, target) = rustix::pipe::pipe().unwrap();
-    let (stopped, _stop) = rustix::pipe::pipe().unwrap();
+    let (read, target) = pipe();
+    let (stopped, _stop) = pipe();
     join(input(rewind(port), Some(target), stopped)).unwrap();
     let mut data = Vec::new();
     File::from(read).read_to_end(&mut data).unwrap();
