@@ -2,7 +2,7 @@ use super::*;
 
 /// A pipe that the processes which other tests start don't inherit: its end would never come.
 fn pipe() -> (OwnedFd, OwnedFd) {
-    rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap()
+    rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap()
 }
 
 /// A regular file stands for a port: chunks are written to it and read back.
