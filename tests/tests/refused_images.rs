@@ -27,7 +27,7 @@ fn a_text_file() {
 #[test]
 fn a_path_with_nothing_there() {
     let Some(world) = World::new("a_path_with_nothing_there") else { return };
-    refused(&world, "nowhere.tar", &["nowhere.tar", "No such file"]);
+    refused(&world, "nowhere.tar", &["'nowhere.tar' is neither a file nor an image in the store"]);
 }
 
 #[test]

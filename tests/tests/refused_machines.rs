@@ -39,7 +39,7 @@ fn sizes_that_no_machine_has() {
 fn a_command_line_without_sense() {
     let Some(world) = world("a_command_line_without_sense") else { return };
     let cases: [(&[&str], &str); 6] = [
-        (&[], "expected run or prepare"),
+        (&[], "no command"),
         (&["fly"], "'fly'"),
         (&["run"], "IMAGE"),
         (&["run", "--colour", "image"], "'--colour'"),
@@ -120,4 +120,20 @@ fn kvm_is_for_others() {
         1,
         &["no permission on /dev/kvm", "usermod -aG kvm"],
     );
+}
+
+#[test]
+fn a_host_without_kvm() {
+    let test = "a_host_without_kvm";
+    if !is_root(test) || !have(test, &["unshare", "mount", "mknod"]) {
+        return;
+    }
+    let Some(world) = world(test) else { return };
+    fs::write(world.path("kernel"), (HERE.kernel)(0x1000)).unwrap();
+    // In a mount namespace of its own, /dev has nothing but null.
+    let script = "mkdir dev && mount -t tmpfs tmpfs dev && mknod -m 666 dev/null c 1 3 && mount --move dev /dev && \
+                  exec bulkhead run --kernel kernel image -- sh";
+    let mut run = world.command("unshare");
+    run.args(["--mount", "sh", "-c", script]);
+    refused(&world, &mut run, 1, &["/dev/kvm does not exist: "]);
 }

@@ -23,8 +23,11 @@ const COMMON: &str =
 const X86_64: &str = "console=ttyS0 8250.nr_uarts=1 reboot=k pci=off i8042.noaux i8042.nomux i8042.dumbkbd i8042.nopnp \
                       tsc=reliable no_timer_check";
 
-/// On aarch64, where the device tree says what there is: the PL011 serial port is the console.
-const AARCH64: &str = "console=ttyAMA0";
+/// On aarch64, where the device tree says what there is:
+///
+/// - `console=ttyAMA0`: the PL011 serial port is the console.
+/// - `cma=0`: no device needs contiguous memory, for which Debian's kernel keeps 64 MiB where it finds them.
+const AARCH64: &str = "console=ttyAMA0 cma=0";
 
 /// Added where nobody reads the console: each character of it costs a VM exit.
 const QUIET: &str = "quiet";

@@ -79,6 +79,12 @@ pub enum Way {
 impl RunArgs {
     /// Runs it; the exit status is the entrypoint's.
     pub fn run(self) -> Result<u8, Error> {
+        if self.accel == Accel::Kvm && self.arch != Arch::NATIVE {
+            let (guest, native) = (self.arch.name(), Arch::NATIVE.name());
+            return Err(Error::Usage(format!(
+                "--accel kvm: this machine's KVM runs {native} guests, not {guest} ones"
+            )));
+        }
         match self.guest {
             Guest::Linux => container::run(self),
             Guest::Bare if self.container.image.is_some() || !self.command.is_empty() => {
@@ -102,17 +108,11 @@ pub fn choose(
     let emulated = |why: String| {
         Ok((Way::Emulated, format!("xtask: running in the emulated {guest} host{why}")))
     };
-    match accel {
-        Accel::Emulated => return emulated(", as asked (--accel emulated)".into()),
-        Accel::Kvm if arch != Arch::NATIVE => {
-            let message =
-                format!("--accel kvm: this machine's KVM runs {native} guests, not {guest}");
-            return Err(Error::Missing(message));
-        }
-        Accel::Auto if arch != Arch::NATIVE => {
-            return emulated(format!(": this machine's KVM runs {native} guests only"));
-        }
-        _ => {}
+    if accel == Accel::Emulated {
+        return emulated(", as asked (--accel emulated)".into());
+    }
+    if arch != Arch::NATIVE {
+        return emulated(format!(": this machine's KVM runs {native} guests only"));
     }
     let kvm = Kvm::probe(&binaries.vmm)?;
     let why = kvm.obstacle().unwrap_or_default();
