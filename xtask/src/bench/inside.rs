@@ -24,8 +24,12 @@ const ONE_PAGE_STARTS: u32 = 5;
 /// A Linux guest is idle after this time. An idle host's clock leaps, so it costs nothing.
 const SETTLING: Duration = Duration::from_millis(300);
 
-/// `reboot=k`: for peers without ACPI.
-const BOOT_ARGUMENTS: &str = "console=ttyS0 quiet panic=-1 reboot=k";
+/// The console is each machine's own. `reboot=k`: for peers without ACPI.
+const BOOT_ARGUMENTS: &str = if cfg!(target_arch = "aarch64") {
+    "console=ttyAMA0 quiet panic=-1"
+} else {
+    "console=ttyS0 quiet panic=-1 reboot=k"
+};
 
 /// What to measure.
 #[derive(Debug, Serialize, Deserialize)]

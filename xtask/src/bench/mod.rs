@@ -14,7 +14,7 @@ mod vmm;
 
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use boot::cpio;
@@ -38,7 +38,8 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask bench                                           bulkhead-vmm alone
   cargo xtask bench --peer firecracker=/usr/bin/firecracker   beside another VMM, with ratios
-  cargo xtask bench --runs 2                                  quicker, and less sure";
+  cargo xtask bench --runs 2                                  quicker, and less sure
+  cargo xtask bench --arch aarch64                            on the Arm machine";
 
 /// Measure bulkhead-vmm, beside other VMMs if wanted
 #[derive(Args)]
@@ -50,35 +51,47 @@ pub struct BenchArgs {
     /// Starts of a Linux guest by each VMM
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
+    /// Measure on this architecture [default: this machine's]
+    #[arg(long, value_enum, value_name = "ARCH", default_value_t = Arch::NATIVE, hide_default_value = true)]
+    arch: Arch,
 }
 
 impl BenchArgs {
     /// Measures and prints the table; a figure that misses its goal is no failure.
     pub fn run(self) -> Result<u8, Error> {
-        needs::provide(&[&needs::STRACE])?;
-        let mut vmms = vec![Vmm { kind: Kind::Bulkhead, path: Binaries::build(Arch::NATIVE)?.vmm }];
+        let mut vmms = vec![Vmm { kind: Kind::Bulkhead, path: Binaries::build(self.arch)?.vmm }];
         for peer in self.peer {
             let path =
                 peer.path.canonicalize().doing(|| format!("find {}", peer.path.display()))?;
             vmms.push(Vmm { path, ..peer });
         }
-        let programs = build::bare_guest(Arch::NATIVE)?;
+        let programs = build::bare_guest(self.arch)?;
         let doing = || "make a temporary folder".to_owned();
         let dir = tempfile::tempdir().doing(doing)?;
         let initramfs = dir.path().join("initramfs");
         write_initramfs(&initramfs, &programs.with_file_name("first-line"))?;
         let plan = inside::Plan {
             vmms,
-            strace: needs::STRACE.require()?,
+            strace: strace(self.arch)?,
             one_page: programs.with_file_name("one-page"),
-            kernel: Kernel::provide(Arch::NATIVE)?.image(),
+            kernel: Kernel::provide(self.arch)?.image(),
             initramfs,
             runs: self.runs,
         };
-        let figures = measure(&plan)?;
+        let figures = measure(self.arch, &plan)?;
         print!("{}", table::Table::new(&plan, &figures)?);
         Ok(0)
     }
+}
+
+/// Where the emulated host of an architecture has the program that counts system calls.
+fn strace(arch: Arch) -> Result<PathBuf, Error> {
+    if arch != Arch::NATIVE {
+        // A foreign host has a root of its own, and it is in there.
+        return Ok(Path::new("/usr/bin").join(needs::STRACE.name));
+    }
+    needs::provide(&[&needs::STRACE])?;
+    needs::STRACE.require()
 }
 
 /// An initramfs with nothing but `/init` and the console that it writes to.
@@ -95,13 +108,12 @@ fn write_initramfs(path: &Path, init: &Path) -> Result<(), Error> {
 }
 
 /// Has this program measure inside an emulated host.
-fn measure(plan: &inside::Plan) -> Result<Vec<inside::Figures>, Error> {
+fn measure(arch: Arch, plan: &inside::Plan) -> Result<Vec<inside::Figures>, Error> {
     let json = |error: serde_json::Error| Error::Content(format!("the figures: {error}"));
-    let xtask = std::env::current_exe().doing(|| "find the path of xtask".into())?;
+    let xtask = build::xtask(arch)?;
     let plan = serde_json::to_string(plan).map_err(json)?;
-    let process =
-        host::process(Arch::NATIVE, vec![xtask.into(), INNER_COMMAND.into(), plan.into()])?;
-    let options = Options { timeout: Some(TIME_LIMIT), icount: true, ..Options::default() };
+    let process = host::process(arch, vec![xtask.into(), INNER_COMMAND.into(), plan.into()])?;
+    let options = Options { arch, timeout: Some(TIME_LIMIT), icount: true, ..Options::default() };
     let mut host = Host::start(&options)?;
     let bar = tool::spinner("measuring: some minutes");
     let doing = || "make a temporary file".to_owned();
