@@ -25,7 +25,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(900);
 
 /// Their tests start programs of ours, as all of the package `tests` do. The emulator of programs runs one, and not those
 /// that it starts.
-const STARTS_PROGRAMS: [&str; 2] = ["hypervisor: vmm", "runtime: command"];
+const STARTS_PROGRAMS: [&str; 4] =
+    ["hypervisor: vmm", "runtime: command", "runtime: store", "runtime: store_hostile"];
 const STARTS_PROGRAMS_PACKAGE: &str = "tests: ";
 
 /// Where the tests of one architecture run.
