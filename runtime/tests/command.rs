@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bulkhead_runtime::platform::Platform;
-use common::text;
+use common::{assert_refused, text};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -82,13 +82,7 @@ impl Place {
     /// The command fails with this status, one line that contains `message`, and nothing left behind.
     fn fails(&self, arguments: &[&str], status: i32, message: &str) {
         let output = self.bulkhead(arguments);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {stderr}");
-        assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
-        assert!(
-            stderr.starts_with("bulkhead: ") && stderr.contains(message),
-            "{arguments:?}: {stderr}"
-        );
+        assert_refused(&output, arguments, status, message);
         let run = self.path("run/bulkhead");
         let left = fs::read_dir(run).map_or(0, |entries| entries.count());
         assert_eq!(left, 0, "{arguments:?}");

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use bulkhead_runtime::cache::Cache;
 use bulkhead_runtime::digest::Digest;
@@ -25,6 +25,18 @@ pub fn tool(program: &str, arguments: &[&str]) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {arguments:?}: {stderr}");
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The command failed with this status and one line that contains `message`.
+#[track_caller]
+pub fn assert_refused(output: &Output, arguments: &[&str], status: i32, message: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{arguments:?}: {stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
+    assert!(
+        stderr.starts_with("bulkhead: ") && stderr.contains(message),
+        "{arguments:?}: {stderr}"
+    );
 }
 
 /// Whether all of these tools are there; says on stdout that `test` is skipped where not.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use super::{busybox, have, text, tool};
+use super::{assert_refused, busybox, have, text, tool};
 
 /// A store of its own, and archives of one busybox image.
 pub struct Place {
@@ -79,13 +79,7 @@ impl Place {
     /// The command fails with this status and one line that contains `message`.
     pub fn fails(&self, arguments: &[&str], status: i32, message: &str) {
         let output = self.bulkhead(arguments);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {stderr}");
-        assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
-        assert!(
-            stderr.starts_with("bulkhead: ") && stderr.contains(message),
-            "{arguments:?}: {stderr}"
-        );
+        assert_refused(&output, arguments, status, message);
     }
 
     pub fn ids(&self) -> Vec<String> {
