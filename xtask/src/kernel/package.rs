@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::arch::Arch;
 use crate::error::{Doing, Error};
-use crate::needs::Packages;
+use crate::needs::{self, Packages};
 use crate::tool;
 
 /// The names under which Debian's releases offer the newest 6.12 cloud kernel. Each depends on the real package.
@@ -47,10 +47,8 @@ pub fn release(package: &str) -> Result<&str, Error> {
 pub fn fetch(packages: &Packages, package: &str, tree: &Path) -> Result<(), Error> {
     let dir = tempfile::tempdir().doing(|| "create a temporary folder".into())?;
     packages.download(package, dir.path())?;
-    let mut entries = std::fs::read_dir(dir.path()).doing(|| "read a temporary folder".into())?;
-    let archive = entries
-        .find_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+    let archive = needs::archives(dir.path())?.pop();
+    let archive = archive
         .ok_or_else(|| Error::Content(format!("{package}: the download left no .deb file")))?;
     tool::run("unpacking the kernel", Command::new("dpkg-deb").arg("-x").arg(archive).arg(tree))
         .map(drop)

@@ -1,11 +1,7 @@
-//! Debian's package manager: installs as root, otherwise says which command a person has to run.
+//! Debian's package manager: how it is called, by this program and by a person.
 
 use std::path::Path;
 use std::process::Command;
-
-use super::packages::Packages;
-use crate::error::Error;
-use crate::tool::run;
 
 /// Wait for another package manager to end, this many seconds.
 const LOCK_TIMEOUT: &str = "DPkg::Lock::Timeout=300";
@@ -14,28 +10,6 @@ const LOCK_TIMEOUT: &str = "DPkg::Lock::Timeout=300";
 pub fn command(packages: &[&str]) -> String {
     let sudo = if is_root() { "" } else { "sudo " };
     format!("{sudo}apt-get install --no-install-recommends {}", packages.join(" "))
-}
-
-/// One package of each list of alternatives.
-pub fn choose<'a>(needs: &[&[&'a str]]) -> Vec<&'a str> {
-    let offered = Packages::system();
-    needs.iter().map(|names| offered.first_offered(names)).collect()
-}
-
-/// Installs one package of each list of alternatives; refreshes the package lists when they don't suffice.
-pub fn install(needs: &[&[&str]]) -> Result<(), Error> {
-    let offered = Packages::system();
-    let install = || {
-        let names = choose(needs);
-        let arguments = ["install", "--yes", "--no-install-recommends"];
-        let message = format!("installing {}", names.join(", "));
-        run(&message, tool("apt-get").args(arguments).args(names)).map(drop)
-    };
-    if needs.iter().all(|names| names.iter().any(|name| offered.offer(name))) && install().is_ok() {
-        return Ok(());
-    }
-    offered.refresh()?;
-    install()
 }
 
 /// Whether this process may install packages.

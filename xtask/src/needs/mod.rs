@@ -1,6 +1,7 @@
 //! What the commands of xtask need from the machine: whether it is there, and the way to get it.
 
 mod apt;
+mod install;
 mod packages;
 mod program;
 mod rust;

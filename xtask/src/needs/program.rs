@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::apt;
 use super::packages::Packages;
+use super::{apt, install};
 use crate::arch::Arch;
 use crate::error::Error;
 
@@ -165,10 +165,10 @@ pub fn provide(programs: &[&Program]) -> Result<(), Error> {
         needs.extend(here.map(|program| program.packages));
     }
     if apt::may_install() {
-        return apt::install(&needs);
+        return install::install(&needs);
     }
     let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
-    let command = apt::command(&apt::choose(&needs));
+    let command = apt::command(&install::choose(&needs));
     Err(Error::Missing(format!("missing: {}; install with: {command}", names.join(", "))))
 }
 
