@@ -16,8 +16,10 @@ mod streams;
 mod terminal;
 pub mod tree;
 mod wire;
+mod zeroing;
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::Write;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -118,10 +120,14 @@ impl Host {
         let kernel = Kernel::provide(options.arch)?;
         let root = Root::provide(options.arch)?;
         let doing = || "connect the emulated host".to_owned();
-        let initramfs = rustix::fs::memfd_create("initramfs", MemfdFlags::CLOEXEC)
-            .map(File::from)
-            .doing(doing)?;
+        let file =
+            |name| rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC).map(File::from).doing(doing);
+        let initramfs = file("initramfs")?;
         initramfs::write(&initramfs, &root, &kernel.host_modules()?)?;
+        let mut image = file("kernel")?;
+        let path = kernel.image();
+        let original = fs::read(&path).doing(|| format!("read {}", path.display()))?;
+        image.write_all(&zeroing::without_zva(options.arch, original)).doing(doing)?;
 
         let (file_server, root) = share::serve(&needs::VIRTIOFSD.require()?)?;
         let mut ours = Vec::new();
@@ -135,9 +141,10 @@ impl Host {
             root: root.as_fd(),
             ports: std::array::from_fn(|port| theirs[port].as_fd()),
             initramfs: initramfs.as_fd(),
+            kernel: image.as_fd(),
         };
         let qemu = emulator.require()?;
-        let mut command = qemu::command(&qemu, &kernel.image(), options, &wiring);
+        let mut command = qemu::command(&qemu, options, &wiring);
         command.stdin(ProcessStdio::null());
         command.stdout(ProcessStdio::piped()).stderr(ProcessStdio::piped());
         let mut emulator = spawn_bound(&mut command, &wiring.descriptors(), Signal::KILL)

@@ -32,19 +32,21 @@ pub struct Wiring<'a> {
     pub ports: [BorrowedFd<'a>; PORTS.len()],
     /// The initramfs.
     pub initramfs: BorrowedFd<'a>,
+    /// The kernel.
+    pub kernel: BorrowedFd<'a>,
 }
 
 impl<'a> Wiring<'a> {
     /// All file descriptors to inherit.
     pub fn descriptors(&self) -> Vec<BorrowedFd<'a>> {
-        let mut all = vec![self.root, self.initramfs];
+        let mut all = vec![self.root, self.initramfs, self.kernel];
         all.extend(self.ports);
         all
     }
 }
 
 /// The emulator's command line.
-pub fn command(program: &Path, kernel: &Path, options: &Options, wiring: &Wiring<'_>) -> Command {
+pub fn command(program: &Path, options: &Options, wiring: &Wiring<'_>) -> Command {
     let mut command = Command::new(program);
     let memory = options.memory_mib;
     command
@@ -52,10 +54,8 @@ pub fn command(program: &Path, kernel: &Path, options: &Options, wiring: &Wiring
         .args(machine(options))
         .args(["-smp", "1", "-m", &memory.to_string(), "-serial", "stdio"])
         .args(acceleration(options))
-        .arg("-kernel")
-        .arg(kernel)
-        .arg("-initrd")
-        .arg(format!("/proc/self/fd/{}", wiring.initramfs.as_raw_fd()))
+        .args(["-kernel", &path(wiring.kernel)])
+        .args(["-initrd", &path(wiring.initramfs)])
         .arg("-append")
         .arg(kernel_command_line(options))
         // vhost-user shares the guest's memory with the file server.
@@ -70,6 +70,11 @@ pub fn command(program: &Path, kernel: &Path, options: &Options, wiring: &Wiring
             .args(["-device", &format!("virtserialport,chardev={name},name={name}")]);
     }
     command
+}
+
+/// The name of an inherited file.
+fn path(file: BorrowedFd<'_>) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
 }
 
 fn machine(options: &Options) -> [&'static str; 4] {
@@ -107,7 +112,8 @@ fn acceleration(options: &Options) -> &'static [&'static str] {
 fn kernel_command_line(options: &Options) -> String {
     let console = match options.arch {
         Arch::X86_64 => "ttyS0",
-        Arch::Aarch64 => "ttyAMA0",
+        // What `zeroing` relies on.
+        Arch::Aarch64 => "ttyAMA0 init_on_alloc=1",
     };
     let mut line = format!("console={console} panic=-1 nokaslr mitigations=off");
     if !options.verbose {
