@@ -16,15 +16,17 @@ mod output;
 mod scratch;
 mod vmm;
 
-use std::os::fd::AsFd;
+use std::thread;
 use std::time::Duration;
 
 pub use error::VmError;
 use folder::RunFolder;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::pipe::{PipeFlags, pipe_with};
 use scratch::Scratch;
 use vmm::Vmm;
 
-use crate::agent::{Agent, AgentError, Signals, Stdio};
+use crate::agent::{AgentError, Guest, Reception, Running, Signals, Stdio};
 use crate::bundle::{Bundle, Drive, Vsock};
 use crate::cache::Cache;
 
@@ -54,19 +56,53 @@ pub fn run(bundle: Bundle) -> Result<u8, VmError> {
     }
     // From here on a signal is the container's, not ours.
     let signals = Signals::catch().map_err(VmError::Signals)?;
-    let agent = Agent::listen(&socket, bundle.process)?;
+    let reception = Reception::open(&socket)?;
     let stdio = Stdio::inherit().map_err(VmError::Stdio)?;
     let vmm = Vmm::start(&vm, folder.path(), bundle.console)?;
-    let outcome = agent.run(stdio, signals.as_fd(), vmm.pidfd());
+    let guest = Guest::expect(reception, bundle.setting, vmm.pidfd())?;
+    let outcome = with_signals(&signals, &guest, || {
+        guest.start(bundle.process, None, stdio).and_then(Running::wait)
+    })?;
+    drop(guest);
     // The process has ended and its output is here: nothing in the VM is worth waiting for. But a guest that goes away
     // on its own, in a panic say, ends its VM in a moment, and that says more than we could.
-    let patience = match &outcome {
+    let patience = match outcome.as_ref().map_err(|failure| &**failure) {
         Err(AgentError::VmEnded | AgentError::GuestLeft) => LAST_MOMENT,
         _ => Duration::ZERO,
     };
     let ended = vmm.stop(patience);
     match outcome {
-        Ok(status) => Ok(status.exit_code()),
-        Err(error) => Err(ended.explain(error)),
+        Ok(exit) => Ok(exit.status.exit_code()),
+        Err(failure) => Err(ended.explain(failure)),
     }
+}
+
+/// Passes signals on to the container's first process while `work` runs.
+fn with_signals<T>(
+    signals: &Signals,
+    guest: &Guest,
+    work: impl FnOnce() -> T,
+) -> Result<T, VmError> {
+    let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC)
+        .map_err(|error| AgentError::from(std::io::Error::from(error)))?;
+    let forward = || {
+        loop {
+            let mut fds =
+                [PollFd::new(signals, PollFlags::IN), PollFd::new(&stopped, PollFlags::IN)];
+            // Interrupted by the very signal that then is in the pipe.
+            let _ = poll(&mut fds, None);
+            if !fds[1].revents().is_empty() {
+                return;
+            }
+            while let Ok(Some(number)) = signals.next() {
+                guest.signal(0, number);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(forward);
+        let result = work();
+        drop(stop);
+        Ok(result)
+    })
 }

@@ -38,6 +38,19 @@ impl Signals {
         }
         Ok(signals)
     }
+
+    /// The next signal, if one came.
+    pub fn next(&self) -> io::Result<Option<u8>> {
+        let mut byte = [0u8];
+        loop {
+            match rustix::io::read(&self.source, &mut byte) {
+                Ok(1) => return Ok(Some(byte[0])),
+                Ok(_) | Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
 }
 
 impl AsFd for Signals {
@@ -88,18 +101,5 @@ extern "C" fn on_signal(number: libc::c_int) {
         let saved = *errno;
         libc::write(SINK.load(Ordering::SeqCst), (&raw const byte).cast(), 1);
         *errno = saved;
-    }
-}
-
-/// The next signal, if one came.
-pub(super) fn next(source: BorrowedFd<'_>) -> io::Result<Option<u8>> {
-    let mut byte = [0u8];
-    loop {
-        match rustix::io::read(source, &mut byte) {
-            Ok(1) => return Ok(Some(byte[0])),
-            Ok(_) | Err(Errno::AGAIN) => return Ok(None),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::container::Container;
 use super::error::CommandError;
 use super::find::find;
-use super::process::process;
+use super::process::{process, setting};
 use super::size::parse_size;
 use crate::bundle::{BootSource, Bundle, Drive, Entropy, MachineConfig, VmConfig};
 use crate::cache::Cache;
@@ -34,6 +34,7 @@ pub fn prepare(
     // The session keeps the image's blobs in the store until they are unpacked.
     let (image, _session) = find(&cache, image, platform, limits)?;
     let process = process(container, command, &image.config, |name| std::env::var_os(name))?;
+    let setting = setting(container)?;
     let initrd_path = match &container.initramfs {
         Some(path) => absolute(path)?,
         None => guest::initramfs(&cache, &guest_init(platform)?, kernel.modules.as_deref())?,
@@ -59,7 +60,8 @@ pub fn prepare(
         vsock: None,
         entropy: Entropy {},
     };
-    Ok(Bundle { platform, vm, process, console: container.console, scratch: container.scratch })
+    let (console, scratch) = (container.console, container.scratch);
+    Ok(Bundle { platform, vm, setting, process, console, scratch })
 }
 
 /// The limits that the environment sets.

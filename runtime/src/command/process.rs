@@ -3,11 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use protocol::{ByteString, Process};
+use protocol::{ByteString, Process, Setting};
 
 use super::container::Container;
 use super::error::CommandError;
 use crate::image::ImageConfig;
+
+/// The 14 capabilities of docker's and containerd's default set (`oci.defaultUnixCaps`), as capabilities(7) numbers them.
+const DEFAULT_CAPABILITIES: u64 = 0xa804_25fb;
 
 /// The process to run. `host` gives this process's environment variables.
 pub fn process(
@@ -21,8 +24,10 @@ pub fn process(
         env: environment(&container.env, image, host)?,
         cwd: text(container.workdir.as_deref(), &image.working_dir, "/"),
         user: text(container.user.as_deref(), &image.user, ""),
-        hostname: container.hostname.clone().into(),
-        read_only: container.read_only,
+        capabilities: DEFAULT_CAPABILITIES,
+        limits: Vec::new(),
+        no_new_privileges: false,
+        seccomp: true,
     };
     if process.args.is_empty() {
         let image = container.image.as_deref().unwrap_or_default().display().to_string();
@@ -30,6 +35,17 @@ pub fn process(
     }
     process.check().map_err(CommandError::Process)?;
     Ok(process)
+}
+
+/// Where it runs.
+pub fn setting(container: &Container) -> Result<Setting, CommandError> {
+    let setting = Setting {
+        hostname: container.hostname.clone().into(),
+        read_only: container.read_only,
+        tmpfs: Vec::new(),
+    };
+    setting.check().map_err(CommandError::Process)?;
+    Ok(setting)
 }
 
 /// The image's entrypoint stays; a command on the command line takes the place of the image's.

@@ -2,7 +2,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::CommandFactory;
 
-use super::process::process;
+use super::process::{process, setting};
 use super::size::{parse_memory, parse_size, show_size};
 use super::*;
 use crate::image::ImageConfig;
@@ -82,19 +82,23 @@ fn image() -> ImageConfig {
     }
 }
 
-fn process_of(arguments: &[&str], image: &ImageConfig) -> Result<protocol::Process, CommandError> {
+fn process_of(
+    arguments: &[&str],
+    image: &ImageConfig,
+) -> Result<(protocol::Setting, protocol::Process), CommandError> {
     let arguments = run_arguments(arguments);
+    let container = &arguments.container;
     let host = |name: &OsStr| (name == "HERE").then(|| "host".into());
-    process(&arguments.container, &arguments.command, image, host)
+    Ok((setting(container)?, process(container, &arguments.command, image, host)?))
 }
 
 #[test]
 fn the_image_says_what_the_flags_do_not() {
-    let process = process_of(&["run", "x"], &image()).unwrap();
+    let (setting, process) = process_of(&["run", "x"], &image()).unwrap();
     assert_eq!(process.args, ["/entry".into(), "default".into()]);
     assert_eq!(process.env, ["PATH=/bin".into(), "A=image".into()]);
     assert_eq!((process.cwd, process.user), ("/srv".into(), "nobody".into()));
-    assert_eq!((process.hostname, process.read_only), ("bulkhead".into(), false));
+    assert_eq!((setting.hostname, setting.read_only), ("bulkhead".into(), false));
 }
 
 #[test]
@@ -102,11 +106,11 @@ fn flags_go_before_the_image() {
     let flags =
         ["run", "-e", "A=flag", "-e", "HERE", "-e", "GONE", "-e", "B=", "-w", "/w", "-u", "1:2"];
     let more = ["--hostname", "h", "--read-only", "x", "--", "ls", "-l"];
-    let process = process_of(&[&flags[..], &more[..]].concat(), &image()).unwrap();
+    let (setting, process) = process_of(&[&flags[..], &more[..]].concat(), &image()).unwrap();
     assert_eq!(process.args, ["/entry".into(), "ls".into(), "-l".into()]);
     assert_eq!(process.env, ["PATH=/bin".into(), "A=flag".into(), "HERE=host".into(), "B=".into()]);
     assert_eq!((process.cwd, process.user), ("/w".into(), "1:2".into()));
-    assert_eq!((process.hostname, process.read_only), ("h".into(), true));
+    assert_eq!((setting.hostname, setting.read_only), ("h".into(), true));
 }
 
 #[test]

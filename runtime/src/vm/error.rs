@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::agent::AgentError;
+use crate::agent::{AgentError, Failure};
 use crate::cache::CacheError;
 use crate::program::NoProgram;
 
@@ -43,17 +43,25 @@ pub enum VmError {
     #[error("the guest stopped before the process started; its console ends with: {tail}")]
     Guest { tail: String },
     #[error(transparent)]
-    Agent(#[from] AgentError),
+    Agent(#[from] Failure),
 }
 
 impl VmError {
     /// The exit status that this error deserves.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Agent(AgentError::Process(_)) => 2,
-            Self::Agent(error) => error.exit_code(),
+            Self::Agent(error) => match **error {
+                AgentError::Process(_) => 2,
+                _ => error.exit_code(),
+            },
             Self::Vmm { status, .. } => *status,
             _ => 1,
         }
+    }
+}
+
+impl From<AgentError> for VmError {
+    fn from(error: AgentError) -> Self {
+        Self::Agent(error.into())
     }
 }

@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::error::VmError;
 use super::output::{console, last_lines, messages};
-use crate::agent::AgentError;
+use crate::agent::{AgentError, Failure};
 use crate::bundle::VmConfig;
 use crate::child::spawn_bound;
 use crate::program;
@@ -122,8 +122,8 @@ impl Drop for Vmm {
 
 impl Ended {
     /// The best reason for a failed run: what the VMM said, else what the guest said last, else what the agent saw.
-    pub fn explain(self, seen: AgentError) -> VmError {
-        let vm_is_gone = matches!(seen, AgentError::VmEnded | AgentError::GuestLeft);
+    pub fn explain(self, seen: Failure) -> VmError {
+        let vm_is_gone = matches!(*seen, AgentError::VmEnded | AgentError::GuestLeft);
         if !vm_is_gone {
             return seen.into();
         }
