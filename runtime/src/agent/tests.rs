@@ -254,7 +254,9 @@ fn a_malformed_request_is_refused_and_harms_nothing_else() {
 
 #[test]
 fn a_second_process_runs_beside_the_first() {
-    let (mut run, guest) = Run::with_guest("read line; exit 4");
+    let (mut run, guest) = Run::with_guest("echo; read line; exit 4");
+    // It is the first only once it was asked for.
+    run.ends.stdout.read_exact(&mut [0]).unwrap();
     let (second, mut ends) = stdio();
     let second = run.guest.start(process(&["sh", "-c", "cat; exit 3"]), None, second).unwrap();
     assert_eq!(second.number, 1);
