@@ -27,6 +27,7 @@ pub mod image;
 pub mod layer;
 pub mod platform;
 pub mod program;
+pub mod signal;
 pub mod store;
 pub mod tar;
 pub mod tree;
