@@ -2,17 +2,19 @@
 
 mod arguments;
 mod container;
+mod control;
 mod error;
 mod find;
 mod images;
+mod life;
 mod output;
 mod prepare;
 mod process;
+mod run;
 mod size;
 mod template;
 #[cfg(test)]
 mod tests;
-mod time;
 
 use std::fs;
 use std::path::Path;
@@ -31,23 +33,24 @@ use crate::{program, vm};
 pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
     match arguments.command {
         Command::Run(arguments) => run(arguments),
+        Command::Create(arguments) => run::create(&arguments),
         Command::Prepare(arguments) => write_bundle(arguments),
         Command::Images(command) => images::execute(command),
+        Command::Control(command) => control::execute(command),
     }
 }
 
 fn run(arguments: RunArguments) -> Result<u8, CommandError> {
-    let RunArguments { bundle, container, command } = arguments;
-    let bundle = match bundle {
-        Some(path) => read_bundle(&path)?,
-        None => prepare(&container, &command, Platform::NATIVE, program::guest_init)?,
-    };
-    Ok(vm::run(bundle)?)
+    let RunArguments { bundle, container, life, detach, command } = arguments;
+    match bundle {
+        Some(path) => Ok(vm::run(read_bundle(&path)?)?),
+        None => run::run(&container, &life, &command, detach),
+    }
 }
 
 fn write_bundle(arguments: PrepareArguments) -> Result<u8, CommandError> {
     let PrepareArguments { container, platform, command, .. } = &arguments;
-    let bundle = prepare(container, command, *platform, program::guest_init)?;
+    let bundle = prepare(container, command, *platform, program::guest_init)?.bundle;
     let failed = |source| CommandError::WriteBundle { path: arguments.out.clone(), source };
     let text = serde_json::to_vec_pretty(&bundle).map_err(|error| failed(error.into()))?;
     fs::write(&arguments.out, text).map_err(failed)?;

@@ -18,7 +18,7 @@
 
 mod blob;
 mod error;
-mod file;
+pub(crate) mod file;
 mod image;
 mod index;
 mod layer;

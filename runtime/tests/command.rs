@@ -135,7 +135,7 @@ fn a_vmm_that_ends_early_is_explained() {
     place.vmm("printf 'starting\\r\\n\\r\\nKernel panic - not syncing\\r\\n'; exit 0");
     place.fails(&run, 1, "console ends with: starting | Kernel panic - not syncing");
     place.vmm("kill -9 $$");
-    place.fails(&run, 1, "bulkhead-vmm was killed by signal 9");
+    place.fails(&run, 137, "bulkhead-vmm was killed by signal 9");
     place.vmm("exit 0");
     place.fails(&run, 1, "the virtual machine ended before its guest reported");
 }

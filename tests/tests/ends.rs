@@ -90,6 +90,6 @@ fn the_vmm_killed_in_the_middle() {
     let running = long(&world, &image);
     let vmm = Pid::from_raw(world.process("bulkhead-vmm") as i32).unwrap();
     kill_process(vmm, Signal::KILL).unwrap();
-    running.wait().assert_refused(1, &["bulkhead-vmm was killed by signal 9"]);
+    running.wait().assert_refused(137, &["bulkhead-vmm was killed by signal 9"]);
     world.assert_nothing_left();
 }

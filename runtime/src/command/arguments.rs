@@ -7,8 +7,10 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
 use super::container::Container;
+use super::control::ControlCommand;
 use super::error::CommandError;
 use super::images::ImagesCommand;
+use super::life::Life;
 use crate::platform::Platform;
 
 /// Run containers, each inside its own virtual machine
@@ -43,9 +45,16 @@ pub enum Command {
     /// Run a container to its end
     #[command(after_help = EXAMPLES)]
     Run(RunArguments),
+    /// Make a container without starting it
+    #[command(
+        after_help = "Example:\n  bulkhead create --name job busybox -- sh -c 'date' && bulkhead start -a job"
+    )]
+    Create(CreateArguments),
     /// Prepare a container and write down how to run it
     #[command(after_help = EXAMPLES)]
     Prepare(PrepareArguments),
+    #[command(flatten)]
+    Control(ControlCommand),
     #[command(flatten)]
     Images(ImagesCommand),
 }
@@ -53,12 +62,28 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct RunArguments {
     /// Run what `prepare` wrote to FILE
-    #[arg(long, value_name = "FILE", conflicts_with = "Container")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["Container", "Life"])]
     pub bundle: Option<PathBuf>,
     #[command(flatten)]
     pub container: Container,
+    #[command(flatten)]
+    pub life: Life,
+    /// Let it run in the background, and print its ID
+    #[arg(long, short, conflicts_with = "bundle")]
+    pub detach: bool,
     /// Command and arguments instead of the image's own
     #[arg(last = true, value_name = "COMMAND", conflicts_with = "bundle")]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub struct CreateArguments {
+    #[command(flatten)]
+    pub container: Container,
+    #[command(flatten)]
+    pub life: Life,
+    /// Command and arguments instead of the image's own
+    #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 

@@ -7,11 +7,13 @@ use protocol::ProcessError;
 use thiserror::Error;
 
 use crate::cache::CacheError;
+use crate::container::ContainerError;
 use crate::guest::GuestError;
 use crate::image::ImageError;
 use crate::platform::Platform;
 use crate::program::NoProgram;
 use crate::store::StoreError;
+use crate::supervisor::SupervisorError;
 use crate::vm::VmError;
 
 /// Why the command failed.
@@ -58,6 +60,10 @@ pub enum CommandError {
     Cache(#[from] CacheError),
     #[error(transparent)]
     Vm(#[from] VmError),
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    #[error(transparent)]
+    Supervisor(#[from] SupervisorError),
 }
 
 impl From<ImageError> for CommandError {
@@ -78,6 +84,7 @@ impl CommandError {
         match self {
             Self::Usage(_) | Self::NoCommand { .. } | Self::Process(_) => 2,
             Self::Vm(error) => error.exit_status(),
+            Self::Supervisor(error) => error.exit_status(),
             _ => 1,
         }
     }

@@ -6,19 +6,20 @@ use std::path::Path;
 
 use super::error::CommandError;
 use crate::cache::Cache;
+use crate::digest::Digest;
 use crate::image::oci::open_manifest;
 use crate::image::{self, Image, Reference};
 use crate::layer::Limits;
 use crate::platform::Platform;
 use crate::store::{ImageStore, Session, StoreError};
 
-/// Find and understand the image. One in the store stays there as long as the session lives.
+/// Find and understand the image. One in the store, whose manifest this is, stays there as long as the session lives.
 pub fn find(
     cache: &Cache,
     text: &OsStr,
     platform: Platform,
     limits: Limits,
-) -> Result<(Image, Option<Session>), CommandError> {
+) -> Result<(Image, Option<(Session, Digest)>), CommandError> {
     if is_path(text) {
         let image = image::open(cache, &Reference::parse(text), platform, limits)?;
         return Ok((image, None));
@@ -33,7 +34,7 @@ pub fn find(
         error => error.into(),
     })?;
     let image = open_manifest(&store.files(), &stored.manifest, text.into_owned(), platform)?;
-    Ok((image, Some(session)))
+    Ok((image, Some((session, stored.digest))))
 }
 
 /// Whether an image is meant as a path: it exists, names one image of a file, or can be nothing else.

@@ -21,7 +21,7 @@ pub fn process(
 ) -> Result<Process, CommandError> {
     let process = Process {
         args: arguments(command, image),
-        env: environment(&container.env, image, host)?,
+        env: environment(image.env.iter().cloned().map(ByteString::from), &container.env, host)?,
         cwd: text(container.workdir.as_deref(), &image.working_dir, "/"),
         user: text(container.user.as_deref(), &image.user, ""),
         capabilities: DEFAULT_CAPABILITIES,
@@ -58,10 +58,10 @@ fn arguments(command: &[OsString], image: &ImageConfig) -> Vec<ByteString> {
     }
 }
 
-/// The image's variables, overruled by the flags'. A variable that this process does not have either is left out.
-fn environment(
+/// Variables, overruled by the flags'. One that this process does not have either is left out.
+pub fn environment(
+    base: impl IntoIterator<Item = ByteString>,
     flags: &[OsString],
-    image: &ImageConfig,
     host: impl Fn(&OsStr) -> Option<OsString>,
 ) -> Result<Vec<ByteString>, CommandError> {
     let mut variables: Vec<ByteString> = Vec::new();
@@ -70,7 +70,7 @@ fn environment(
         variables.retain(|other| name_of(other.as_bytes()) != name);
         variables.push(ByteString::from(variable));
     };
-    image.env.iter().for_each(|variable| set(variable.as_bytes()));
+    base.into_iter().for_each(|variable| set(variable.as_bytes()));
     for flag in flags {
         let bytes = flag.as_bytes();
         let name = name_of(bytes);

@@ -56,6 +56,19 @@ pub fn show_size(bytes: u64) -> String {
     format!("{text}{}", UNITS[unit])
 }
 
+/// Memory as docker shows it: a binary unit, `12.5MiB`.
+pub fn show_memory(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    let decimals = if unit == 0 || size >= 100.0 { 0 } else { 1 };
+    format!("{size:.decimals$}{}", UNITS[unit])
+}
+
 fn in_range(text: &str, least: u64, most: u64, what: &str) -> Result<u64, String> {
     let size = parse_size(text)?;
     if !(least..=most).contains(&size) || !size.is_multiple_of(1 << 20) {

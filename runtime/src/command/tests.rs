@@ -79,6 +79,7 @@ fn image() -> ImageConfig {
         env: vec!["PATH=/bin".to_owned(), "A=image".to_owned()],
         user: "nobody".to_owned(),
         working_dir: "/srv".to_owned(),
+        stop_signal: String::new(),
     }
 }
 

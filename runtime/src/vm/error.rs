@@ -23,7 +23,9 @@ pub enum VmError {
     Scratch(#[source] io::Error),
     #[error(transparent)]
     Cache(#[from] CacheError),
-    #[error("mke2fs is missing, which --scratch needs: install e2fsprogs")]
+    #[error(
+        "mke2fs is missing, which the container's disk needs: install e2fsprogs (or run with --rm, and without --scratch)"
+    )]
     NoMke2fs,
     #[error("cannot make the scratch disk: mke2fs says: {message}")]
     Mke2fs { message: String },

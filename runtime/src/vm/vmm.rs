@@ -136,7 +136,8 @@ impl Ended {
         {
             return VmError::Vmm {
                 message: format!("{PROGRAM} was killed by signal {signal}"),
-                status: 1,
+                // As if it had been the container's process.
+                status: protocol::ExitStatus::Signal(signal as u8).exit_code(),
             };
         }
         match last_lines(&self.console) {

@@ -39,7 +39,7 @@ pub fn run(arguments: RunArgs) -> Result<u8, Error> {
     let (way, line) = choose(accel, arch, &binaries, |kvm| *kvm == Kvm::Linux)?;
     let bar = tool::spinner("preparing the container");
     let guest_init = |_| Ok(binaries.guest_init.clone());
-    let bundle = prepare(&container, &command, arch.platform(), guest_init)?;
+    let bundle = prepare(&container, &command, arch.platform(), guest_init)?.bundle;
     bar.finish_and_clear();
     eprintln!("{line}");
     match way {

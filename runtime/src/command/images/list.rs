@@ -6,8 +6,8 @@ use super::{InspectArguments, ListArguments};
 use crate::command::error::CommandError;
 use crate::command::output::table;
 use crate::command::size::show_size;
-use crate::command::time::{ago, now, parse};
 use crate::store::{ImageStore, Name, StoredImage, Version};
+use crate::time::{ago, now, parse};
 
 /// What docker writes where there is no name.
 const NONE: &str = "<none>";
