@@ -1,6 +1,7 @@
 //! The `bulkhead` command: flags, and what they and the image make of the process to run.
 
 mod arguments;
+mod capabilities;
 mod container;
 mod control;
 mod error;
@@ -10,16 +11,21 @@ mod life;
 mod output;
 mod prepare;
 mod process;
+mod refused;
 mod run;
+mod security;
 mod size;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tmpfs;
+mod ulimit;
+mod variables;
 
 use std::fs;
 use std::path::Path;
 
-pub use arguments::{Arguments, parse};
+pub use arguments::{Arguments, explain, parse};
 use arguments::{Command, PrepareArguments, RunArguments};
 pub use container::Container;
 pub use error::CommandError;
@@ -41,16 +47,16 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
 }
 
 fn run(arguments: RunArguments) -> Result<u8, CommandError> {
-    let RunArguments { bundle, container, life, detach, command } = arguments;
+    let RunArguments { bundle, container, life, detach } = arguments;
     match bundle {
         Some(path) => Ok(vm::run(read_bundle(&path)?)?),
-        None => run::run(&container, &life, &command, detach),
+        None => run::run(&container, &life, detach),
     }
 }
 
 fn write_bundle(arguments: PrepareArguments) -> Result<u8, CommandError> {
-    let PrepareArguments { container, platform, command, .. } = &arguments;
-    let bundle = prepare(container, command, *platform, program::guest_init)?.bundle;
+    let PrepareArguments { container, platform, .. } = &arguments;
+    let bundle = prepare(container, *platform, program::guest_init)?.bundle;
     let failed = |source| CommandError::WriteBundle { path: arguments.out.clone(), source };
     let text = serde_json::to_vec_pretty(&bundle).map_err(|error| failed(error.into()))?;
     fs::write(&arguments.out, text).map_err(failed)?;

@@ -97,7 +97,7 @@ fn bad_input_is_one_line_and_the_right_status() {
     let kernel = ["run", "--kernel", "kernel"];
     let with = |more: &[&'static str]| [&kernel[..], more].concat();
     place.fails(&["run"], 2, "IMAGE");
-    place.fails(&["run", "--cpus", "33", "root"], 2, "33 is not in 1..=32");
+    place.fails(&["run", "--cpus", "33", "root"], 2, "1 to 32 whole processors");
     place.fails(&["run", "--memory", "1M", "root"], 2, "64M");
     place.fails(&["run", "root", "--", "ls"], 1, "no guest kernel in the cache");
     place.fails(&["run", "--kernel", "gone", "root", "--", "ls"], 1, "kernel gone: cannot read it");
@@ -116,6 +116,14 @@ fn bad_input_is_one_line_and_the_right_status() {
     place.fails(&with(&["root"]), 2, "image root names no command");
     place.fails(&with(&["--modules", "empty", "root", "--", "ls"]), 1, "empty holds no .ko files");
     place.fails(&with(&["root", "--", "ls"]), 1, "bulkhead-vmm is neither beside");
+    fs::write(place.path("env"), "A=1\n# comment\n=2\n").unwrap();
+    place.fails(&with(&["--env-file", "env", "root", "ls"]), 1, "env:3: it has no name: give NAME");
+    place.fails(&with(&["--env-file", "gone", "root", "ls"]), 1, "gone: cannot read it");
+    place.fails(
+        &["run", "--volume", "/a:/b", "root", "ls"],
+        2,
+        "--volume: volumes are not supported",
+    );
     place.fails(&["run", "--bundle", "gone"], 1, "bundle gone: cannot read it");
     place.fails(&["run", "--bundle", "notes"], 1, "bundle notes: cannot understand it");
     fs::remove_file(place.path("bin/guest-init")).unwrap();
@@ -146,7 +154,7 @@ fn a_bundle_says_what_the_flags_said() {
     let flags =
         ["--kernel", "kernel", "--cpus", "4", "--memory", "1G", "--console", "--scratch", "64M"];
     let arguments =
-        [&["prepare"], &flags[..], &["root", "--out", "b.json", "--", "ls", "-l"]].concat();
+        [&["prepare", "--out", "b.json"], &flags[..], &["root", "--", "ls", "-l"]].concat();
     let output = place.bulkhead(&arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let bundle: serde_json::Value =
@@ -187,9 +195,9 @@ fn a_bundle_for_another_machine_has_nothing_of_this_one() {
             &platform,
             "--kernel",
             kernel,
-            "root",
             "--out",
             "b.json",
+            "root",
             "--",
             "ls",
         ]
@@ -229,7 +237,7 @@ fn a_packed_image_is_unpacked_once() {
     let [offset, len] = [64, gzip.len() as u32].map(u32::to_le_bytes);
     let zboot = [b"MZ\0\0zimg", &offset[..], &len, &[0; 8], b"gzip", &[0; 36], &gzip].concat();
     let prepare = |platform, name| {
-        ["prepare", "--platform", platform, "--kernel", name, "root", "--out", "b.json", "--", "ls"]
+        ["prepare", "--platform", platform, "--kernel", name, "--out", "b.json", "root", "--", "ls"]
     };
     for (name, packed) in [("Image.gz", gzip), ("vmlinuz.efi", zboot)] {
         fs::write(place.path(name), &packed).unwrap();
@@ -265,9 +273,9 @@ fn the_initramfs_has_init_and_modules_in_order() {
         "kernel",
         "--modules",
         "mods",
-        "root",
         "--out",
         "b.json",
+        "root",
         "--",
         "ls",
     ];

@@ -11,6 +11,7 @@ use super::control::ControlCommand;
 use super::error::CommandError;
 use super::images::ImagesCommand;
 use super::life::Life;
+use super::refused::refusal;
 use crate::platform::Platform;
 
 /// Run containers, each inside its own virtual machine
@@ -24,15 +25,16 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  bulkhead run busybox.tar -- sh -c 'echo hello from $(uname -r)'
+  bulkhead run busybox.tar sh -c 'echo hello from $(uname -r)'
   bulkhead load -i busybox.tar && bulkhead run busybox
   bulkhead run --cpus 2 --memory 512M images.tar#web:1.2
-  echo data | bulkhead run --env LANG --workdir /srv ./rootfs -- sort
-  bulkhead prepare web.tar --out web.json && bulkhead run --bundle web.json
-  bulkhead prepare web.tar --out web.json --platform linux/arm64     for another machine
+  echo data | bulkhead run --env LANG --workdir /srv ./rootfs sort
+  bulkhead prepare --out web.json web.tar && bulkhead run --bundle web.json
+  bulkhead prepare --out web.json --platform linux/arm64 web.tar     for another machine
 
 IMAGE is a file or directory - an OCI layout, an OCI archive (.tar), a docker archive (docker save), or a plain root
 file system, IMAGE#NAME picking one image where there are several - or else the name or ID of a loaded image.
+Flags go before IMAGE: all that follows it is the command's.
 
 Exit status: the container's own; 128 + n when signal n ended it; 127 and 126 when its command does not exist or
 cannot be executed; 2 for wrong usage; 1 for everything else.
@@ -43,15 +45,16 @@ BULKHEAD_MAX_LAYER_SIZE and BULKHEAD_MAX_LAYER_ENTRIES (what one layer may unpac
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a container to its end
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = EXAMPLES, disable_help_flag = true)]
     Run(RunArguments),
     /// Make a container without starting it
     #[command(
-        after_help = "Example:\n  bulkhead create --name job busybox -- sh -c 'date' && bulkhead start -a job"
+        after_help = "Example:\n  bulkhead create --name job busybox date && bulkhead start -a job",
+        disable_help_flag = true
     )]
     Create(CreateArguments),
     /// Prepare a container and write down how to run it
-    #[command(after_help = EXAMPLES)]
+    #[command(after_help = EXAMPLES, disable_help_flag = true)]
     Prepare(PrepareArguments),
     #[command(flatten)]
     Control(ControlCommand),
@@ -71,9 +74,6 @@ pub struct RunArguments {
     /// Let it run in the background, and print its ID
     #[arg(long, short, conflicts_with = "bundle")]
     pub detach: bool,
-    /// Command and arguments instead of the image's own
-    #[arg(last = true, value_name = "COMMAND", conflicts_with = "bundle")]
-    pub command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -82,9 +82,6 @@ pub struct CreateArguments {
     pub container: Container,
     #[command(flatten)]
     pub life: Life,
-    /// Command and arguments instead of the image's own
-    #[arg(last = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -97,26 +94,39 @@ pub struct PrepareArguments {
     /// Where to write the bundle
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Command and arguments instead of the image's own
-    #[arg(last = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
 }
 
 /// Read the command line. Help and version are printed here; anything wrong is one line.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, CommandError> {
-    Arguments::try_parse_from(arguments).map_err(|error| match error.kind() {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    Arguments::try_parse_from(&arguments).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+        _ => CommandError::Usage(explain(&error, &arguments)),
+    })
+}
+
+/// What is wrong with the command line `arguments`, without the usage that clap adds. `cargo xtask` says it likewise.
+pub fn explain(error: &clap::Error, arguments: &[OsString]) -> String {
+    let takes_a_container = || {
+        let names = ["run", "create", "prepare"];
+        arguments.get(1).is_some_and(|command| names.iter().any(|name| command == name))
+    };
+    let flag = || error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            CommandError::Usage("no command: --help lists them".to_owned())
+            "no command: --help lists them".to_owned()
         }
-        ErrorKind::MissingRequiredArgument => {
-            let missing = error.get(ContextKind::InvalidArg).map(ToString::to_string);
-            CommandError::Usage(format!("missing {}", missing.unwrap_or_default()))
+        ErrorKind::MissingRequiredArgument => format!("missing {}", flag()),
+        ErrorKind::UnknownArgument
+            if takes_a_container()
+                && let Some(why) = refusal(&flag()) =>
+        {
+            format!("{}: {why}", flag())
         }
         _ => {
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default();
-            CommandError::Usage(first.trim_start_matches("error: ").to_owned())
+            first.trim_start_matches("error: ").to_owned()
         }
-    })
+    }
 }

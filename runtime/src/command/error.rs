@@ -23,7 +23,7 @@ pub enum CommandError {
     #[error("{0} (try --help)")]
     Usage(String),
     #[error(
-        "image {image} names no command: give one behind --, as in: bulkhead run {image} -- /bin/sh"
+        "image {image} names no command: give one behind it, as in: bulkhead run {image} /bin/sh"
     )]
     NoCommand { image: String },
     #[error("{0}")]
@@ -50,6 +50,10 @@ pub enum CommandError {
     NoImage(String),
     #[error("{path}: cannot read it")]
     ReadFile { path: PathBuf, source: io::Error },
+    #[error("{path} is longer than {most} bytes")]
+    LongFile { path: PathBuf, most: u64 },
+    #[error("{path}:{line}: {problem}")]
+    Line { path: PathBuf, line: usize, problem: &'static str },
     #[error("{path}: cannot write it")]
     WriteFile { path: PathBuf, source: io::Error },
     #[error("cannot write the output")]

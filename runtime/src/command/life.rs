@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::error::CommandError;
 use super::size::parse_size;
+use super::variables;
 use crate::container::{LogOptions, RestartPolicy};
 use crate::signal;
 
@@ -59,18 +60,12 @@ impl Life {
     pub fn labels(&self) -> Result<BTreeMap<String, String>, CommandError> {
         let mut labels = BTreeMap::new();
         for path in &self.label_file {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| CommandError::ReadFile { path: path.clone(), source })?;
-            for (number, line) in text.lines().enumerate() {
-                let line = line.trim_start();
-                if !line.is_empty() && !line.starts_with('#') {
-                    let place = || format!("{}, line {}", path.display(), number + 1);
-                    insert_label(&mut labels, line, place)?;
-                }
+            for label in variables::read(path)? {
+                insert_label(&mut labels, &label)?;
             }
         }
         for label in &self.label {
-            insert_label(&mut labels, label, || "--label".to_owned())?;
+            insert_label(&mut labels, label)?;
         }
         Ok(labels)
     }
@@ -107,15 +102,11 @@ impl Life {
 /// More than anybody reads.
 const MAX_FILES: u32 = 1000;
 
-fn insert_label(
-    labels: &mut BTreeMap<String, String>,
-    text: &str,
-    place: impl FnOnce() -> String,
-) -> Result<(), CommandError> {
+fn insert_label(labels: &mut BTreeMap<String, String>, text: &str) -> Result<(), CommandError> {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
     if name.trim().is_empty() {
         let text = text.escape_debug();
-        let message = format!("{}: '{text}' has no name: give NAME=VALUE or NAME", place());
+        let message = format!("--label '{text}' has no name: give NAME=VALUE or NAME");
         return Err(CommandError::Usage(message));
     }
     labels.insert(name.trim_end().to_owned(), value.to_owned());
@@ -206,8 +197,8 @@ mod tests {
         let labels: Vec<_> = labels.into_iter().collect();
         assert_eq!(labels, [("a".into(), "flag".into()), ("b".into(), String::new())]);
         std::fs::write(path, "a\n=b\n").unwrap();
-        let error = life(&["--label-file", path]).unwrap().labels().unwrap_err().to_string();
-        assert!(error.contains("line 2"), "{error}");
+        let error = life(&["--label-file", path]).unwrap().labels().unwrap_err().line();
+        assert!(error.contains("labels:2: it has no name"), "{error}");
         assert!(life(&["--label-file", "/no/such"]).unwrap().labels().is_err());
     }
 }

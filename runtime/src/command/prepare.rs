@@ -1,6 +1,5 @@
 //! From flags to a bundle.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::container::Container;
@@ -33,19 +32,18 @@ pub struct Prepared {
 /// first program for a platform.
 pub fn prepare(
     container: &Container,
-    command: &[OsString],
     platform: Platform,
     guest_init: impl FnOnce(Platform) -> Result<PathBuf, NoProgram>,
 ) -> Result<Prepared, CommandError> {
     let missing = || CommandError::Usage("IMAGE is missing".to_owned());
-    let image = container.image.as_ref().ok_or_else(missing)?;
+    let image = container.image().ok_or_else(missing)?;
     let limits = limits(|name| std::env::var(name).ok())?;
     let cache = Cache::open_default()?;
     // What is wrong with the flags or the image's description is said before anything large is unpacked.
     let kernel =
         guest::kernel(&cache, platform, container.kernel.as_deref(), container.modules.as_deref())?;
     let (image, stored) = find(&cache, image, platform, limits)?;
-    let process = process(container, command, &image.config, |name| std::env::var_os(name))?;
+    let process = process(container, &image.config, |name| std::env::var_os(name))?;
     let setting = setting(container)?;
     let initrd_path = match &container.initramfs {
         Some(path) => absolute(path)?,

@@ -1,7 +1,5 @@
 //! `create` and `run`: a new container, and its start in the foreground or not.
 
-use std::ffi::OsString;
-
 use super::arguments::CreateArguments;
 use super::container::Container as Flags;
 use super::error::CommandError;
@@ -20,15 +18,15 @@ use crate::vm::VmError;
 const KEPT: u64 = 16 << 30;
 
 /// Makes a container.
-fn new(flags: &Flags, life: &Life, command: &[OsString]) -> Result<Container, CommandError> {
+fn new(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
     life.check()?;
     let (labels, log) = (life.labels()?, life.log()?);
     let Prepared { mut bundle, stop_signal, stored } =
-        prepare(flags, command, Platform::NATIVE, program::guest_init)?;
+        prepare(flags, Platform::NATIVE, program::guest_init)?;
     if bundle.scratch.is_none() && !life.rm && !bundle.setting.read_only {
         bundle.scratch = Some(KEPT);
     }
-    let image = flags.image.as_deref().unwrap_or_default().to_string_lossy().into_owned();
+    let image = flags.image().unwrap_or_default().to_string_lossy().into_owned();
     let config = Config {
         id: Id::random().map_err(ContainerError::Random)?,
         name: life.name.clone().unwrap_or_default(),
@@ -50,19 +48,14 @@ fn new(flags: &Flags, life: &Life, command: &[OsString]) -> Result<Container, Co
 
 /// `create`: prints the ID.
 pub fn create(arguments: &CreateArguments) -> Result<u8, CommandError> {
-    let container = new(&arguments.container, &arguments.life, &arguments.command)?;
+    let container = new(&arguments.container, &arguments.life)?;
     print(&format!("{}\n", container.id()))?;
     Ok(0)
 }
 
 /// `run`: the container's exit status; in the background, prints the ID.
-pub fn run(
-    flags: &Flags,
-    life: &Life,
-    command: &[OsString],
-    detach: bool,
-) -> Result<u8, CommandError> {
-    let container = new(flags, life, command)?;
+pub fn run(flags: &Flags, life: &Life, detach: bool) -> Result<u8, CommandError> {
+    let container = new(flags, life)?;
     if detach {
         supervisor::start(&container)?;
         print(&format!("{}\n", container.id()))?;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use clap::Args;
 use protocol::ByteString;
@@ -26,6 +27,9 @@ pub struct ExecArguments {
     /// Set an environment variable; NAME alone takes this process's value
     #[arg(long, short, value_name = "NAME[=VALUE]")]
     pub env: Vec<OsString>,
+    /// Likewise, each line of a file; --env goes before it
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
     /// Working directory [default: the container's]
     #[arg(long, short, value_name = "PATH")]
     pub workdir: Option<OsString>,
@@ -49,7 +53,8 @@ pub struct ExecArguments {
 pub fn exec(container: &Container, arguments: &ExecArguments) -> Result<u8, CommandError> {
     let mut process = container.config().bundle.process.clone();
     process.args = arguments.command.iter().cloned().map(ByteString::from).collect();
-    process.env = environment(process.env, &arguments.env, |name| std::env::var_os(name))?;
+    let (files, flags) = (&arguments.env_file, &arguments.env);
+    process.env = environment(process.env, files, flags, |name| std::env::var_os(name))?;
     if let Some(folder) = &arguments.workdir {
         process.cwd = folder.as_bytes().into();
     }
