@@ -22,7 +22,7 @@ fn a_process_ended_by_a_signal() {
     let Some((world, image)) = setting("a_process_ended_by_a_signal") else { return };
     // The first process of a PID namespace is spared its own signals, as in docker.
     let script = "sh -c 'echo so; kill -KILL $$'; exit $?";
-    world.shell(&[], &image, script).assert(128 + 9, "so\n", "");
+    world.shell(&[], &image, script).assert(128 + 9, "so\n", "Killed\n");
     world.assert_nothing_left();
 }
 
