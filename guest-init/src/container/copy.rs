@@ -43,5 +43,5 @@ pub(super) fn into(path: &ByteString) -> Result<(), StartError> {
     archive.set_unpack_xattrs(false);
     archive.unpack(folder).during(what())?;
     // What follows the archive's end is padding; the host must not find the stream closed on it.
-    io::copy(&mut io::stdin().lock(), &mut io::sink()).map(drop).during(what())
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map(drop).during(what())
 }

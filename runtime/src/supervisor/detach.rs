@@ -1,7 +1,7 @@
 //! A supervisor in a process of its own, which nobody waits for.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
 use protocol::{read_message, write_message};
@@ -47,6 +47,7 @@ pub fn supervise(container: Container) -> Result<u8, SupervisorError> {
 }
 
 fn report(reply: &Reply) {
+    let mut out = io::stdout().lock();
     // Whoever started it may have been killed meanwhile.
-    let _ = write_message(&mut io::stdout().lock(), reply);
+    let _ = write_message(&mut out, reply).map(|()| out.flush());
 }
