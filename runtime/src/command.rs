@@ -3,6 +3,7 @@
 mod arguments;
 mod capabilities;
 mod container;
+mod containers;
 mod control;
 mod error;
 mod find;
@@ -42,6 +43,7 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Create(arguments) => run::create(&arguments),
         Command::Prepare(arguments) => write_bundle(arguments),
         Command::Images(command) => images::execute(command),
+        Command::Containers(command) => containers::execute(command),
         Command::Control(command) => control::execute(command),
     }
 }

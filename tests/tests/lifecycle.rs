@@ -117,7 +117,7 @@ fn a_container_in_the_background_does_what_it_is_told() {
     waiting.wait().assert(0, "7\n", "");
     assert!(status(&world).starts_with("web exited Exited (7)"), "{}", status(&world));
     on(&["logs", "web"], "").assert(0, "run\nusr1\n", "term\n");
-    on(&["exec", "web", "true"], "").assert_refused(1, &["web", "not running"]);
+    on(&["exec", "web", "true"], "").assert_refused(1, &["not running", "start"]);
 
     // It starts again with what it wrote.
     on(&["start", "web"], "").assert(0, "web\n", "");

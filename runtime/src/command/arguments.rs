@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
 use super::container::Container;
+use super::containers::ContainersCommand;
 use super::control::ControlCommand;
 use super::error::CommandError;
 use super::images::ImagesCommand;
@@ -56,6 +57,8 @@ pub enum Command {
     /// Prepare a container and write down how to run it
     #[command(after_help = EXAMPLES, disable_help_flag = true)]
     Prepare(PrepareArguments),
+    #[command(flatten)]
+    Containers(ContainersCommand),
     #[command(flatten)]
     Control(ControlCommand),
     #[command(flatten)]

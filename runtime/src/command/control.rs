@@ -152,7 +152,7 @@ pub fn execute(command: ControlCommand) -> Result<u8, CommandError> {
 }
 
 /// Does the same to each, prints the names of those to whom it was done, and complains about the others.
-fn each(
+pub fn each(
     names: &Names,
     act: impl Fn(&String) -> Result<(), CommandError>,
 ) -> Result<u8, CommandError> {

@@ -44,9 +44,9 @@ pub enum ImagesCommand {
     /// Remove images that have no name, and whatever else no image needs
     #[command(after_help = "Example:\n  bulkhead prune")]
     Prune,
-    /// Show everything about images, as JSON
+    /// Show everything about containers or images, as JSON
     #[command(
-        after_help = "Examples:\n  bulkhead inspect busybox\n  bulkhead inspect --format '{{.Config.Env}}' busybox"
+        after_help = "A container's name or ID goes before an image's.\n\nExamples:\n  bulkhead inspect web busybox\n  bulkhead inspect --format '{{.Config.Env}}' busybox"
     )]
     Inspect(InspectArguments),
 }
@@ -119,8 +119,8 @@ pub struct InspectArguments {
     #[arg(long, short, value_name = "FORMAT", value_parser = Template::parse)]
     pub format: Option<Template>,
     /// Names or IDs
-    #[arg(value_name = "IMAGE", required = true)]
-    pub images: Vec<String>,
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
 }
 
 /// Do what the command line says; the exit status.
