@@ -2,11 +2,11 @@
 //!
 //! ```text
 //!   $XDG_DATA_HOME/bulkhead/containers/
-//!     .lock                 held while a container is made, renamed or removed
+//!     .lock                 held while a container is made, renamed, removed or taken
 //!     .new-…, .old-…        one that is being made, or removed; who finds it later removes it
 //!     ID/config.json        what it is; only its name ever changes
 //!     ID/state.json         where it is in its life
-//!     ID/lock               held by its supervisor
+//!     ID/lock               held by its supervisor, as long as that lives
 //!     ID/scratch.ext4       what it has written
 //!     ID/log.json[.1 …]     what it has said
 //! ```
@@ -17,6 +17,8 @@
 mod config;
 mod error;
 mod id;
+mod json;
+mod lock;
 pub mod log;
 mod name;
 mod record;

@@ -22,6 +22,7 @@ pub mod container;
 pub mod digest;
 pub mod disk;
 pub mod erofs;
+mod file;
 pub mod guest;
 mod home;
 pub mod image;

@@ -18,7 +18,6 @@
 
 mod blob;
 mod error;
-pub(crate) mod file;
 mod image;
 mod index;
 mod layer;
@@ -43,8 +42,8 @@ use rustix::fs::{FlockOperation, flock};
 pub use save::{Format, save};
 
 use crate::digest::Digest;
-use crate::home;
 use crate::image::files::Files;
+use crate::{file, home};
 use error::failed;
 
 /// "Image Layout", "oci-layout file".

@@ -86,8 +86,11 @@ impl Life {
                 }
                 Some(("max-file", count)) => {
                     options.max_file = match count.parse() {
-                        Ok(count @ 1..=MAX_FILES) => count,
-                        _ => return Err(wrong(option, format!("give 1 to {MAX_FILES} files"))),
+                        Ok(count @ 1..=LogOptions::MAX_FILES) => count,
+                        _ => {
+                            let most = LogOptions::MAX_FILES;
+                            return Err(wrong(option, format!("give 1 to {most} files")));
+                        }
                     }
                 }
                 _ => {
@@ -98,9 +101,6 @@ impl Life {
         Ok(options)
     }
 }
-
-/// More than anybody reads.
-const MAX_FILES: u32 = 1000;
 
 fn insert_label(labels: &mut BTreeMap<String, String>, text: &str) -> Result<(), CommandError> {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Id;
+use super::{Id, check_name};
 use crate::bundle::Bundle;
 use crate::digest::Digest;
 
@@ -76,9 +76,35 @@ pub struct LogOptions {
     pub max_file: u32,
 }
 
+impl LogOptions {
+    /// The most files that there can be: all are renamed when one is full.
+    pub const MAX_FILES: u32 = 1000;
+}
+
 /// No container fills the disk with words, unless it is allowed to.
 impl Default for LogOptions {
     fn default() -> Self {
         Self { max_size: 10 << 20, max_file: 2 }
+    }
+}
+
+impl Config {
+    /// Looks at the fields whose types allow too much; the field, and what is wrong with it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        check_name(&self.name).map_err(|problem| format!("name: {problem}"))?;
+        if !(1..=64).contains(&self.stop_signal) {
+            return Err(format!("stop_signal: {} is no signal (1 to 64)", self.stop_signal));
+        }
+        let LogOptions { max_size, max_file } = self.log;
+        if max_size == 0 {
+            return Err("log.max_size: a file needs some room".to_owned());
+        }
+        let most = LogOptions::MAX_FILES;
+        if !(1..=most).contains(&max_file) {
+            return Err(format!("log.max_file: {max_file} is not in 1 to {most}"));
+        }
+        let Bundle { process, setting, .. } = &self.bundle;
+        process.check().map_err(|error| format!("bundle.process.{error}"))?;
+        setting.check().map_err(|error| format!("bundle.setting.{error}"))
     }
 }

@@ -1,7 +1,7 @@
 //! What goes wrong with containers' files.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -11,10 +11,8 @@ use thiserror::Error;
 pub enum ContainerError {
     #[error("{path}: cannot {action} it")]
     File { action: &'static str, path: PathBuf, source: io::Error },
-    #[error(
-        "{path}: cannot understand it: {source}; remove the folder if the container is not needed"
-    )]
-    Damaged { path: PathBuf, source: serde_json::Error },
+    #[error("{path}: {problem}; remove the folder if the container is not needed")]
+    Damaged { path: PathBuf, problem: String },
     #[error("no folder for containers: set XDG_DATA_HOME or HOME")]
     NoHome,
     #[error("cannot get random numbers")]
@@ -29,4 +27,10 @@ pub enum ContainerError {
     Ambiguous(String),
     #[error("container {0} is running: bulkhead stop ends it")]
     Running(String),
+}
+
+/// An error about one of our files.
+pub fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ContainerError {
+    let path = path.to_owned();
+    move |source| ContainerError::File { action, path, source }
 }

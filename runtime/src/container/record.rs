@@ -1,19 +1,17 @@
 //! One container's files.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::{Config, ContainerError, Id, State, now};
-use crate::store::file::Aside;
+use super::error::failed;
+use super::lock::Lock;
+use super::{Config, ContainerError, Id, State, json, now};
 
 pub(super) const CONFIG: &str = "config.json";
 pub(super) const STATE: &str = "state.json";
-pub(super) const LOCK: &str = "lock";
+const LOCK: &str = "lock";
 
 /// A container that is there, or was a moment ago.
 #[derive(Clone, Debug)]
@@ -32,7 +30,9 @@ pub struct Tenure {
 impl Container {
     /// The one in this folder.
     pub(super) fn open(folder: PathBuf) -> Result<Self, ContainerError> {
-        let config = read(&folder.join(CONFIG))?;
+        let path = folder.join(CONFIG);
+        let config: Config = json::read(&path)?;
+        config.check().map_err(|problem| ContainerError::Damaged { path, problem })?;
         Ok(Self { folder, config })
     }
 
@@ -49,42 +49,67 @@ impl Container {
     /// Where it is in its life. Of one that nobody has any more this says that it has ended, and so do its files from now
     /// on.
     pub fn state(&self) -> Result<State, ContainerError> {
-        let path = self.folder.join(STATE);
-        let state: State = read(&path)?;
+        let state = self.read_state()?;
         if state.control.is_none() && !state.status.is_live() {
             return Ok(state);
         }
-        match self.try_tenure()? {
-            // Whoever has it writes the truth.
-            None => Ok(state),
-            Some(mut tenure) => {
-                // It may have ended between the look and the lock.
-                let state = read::<State>(&path)?.abandoned(now());
-                tenure.set(&state)?;
-                Ok(state)
-            }
+        let lock = self.lock()?;
+        match self.try_tenure(&lock)? {
+            // Whoever has it writes the truth, perhaps since the look.
+            None => self.read_state(),
+            Some(mut tenure) => self.settle(&mut tenure),
         }
     }
 
     /// Takes it for this process.
     pub fn tenure(&self) -> Result<Tenure, ContainerError> {
-        self.try_tenure()?.ok_or_else(|| ContainerError::Running(self.config.name.clone()))
+        let lock = self.lock()?;
+        let mut tenure = self
+            .try_tenure(&lock)?
+            .ok_or_else(|| ContainerError::Running(self.config.name.clone()))?;
+        match self.settle(&mut tenure) {
+            // It can be removed all the same.
+            Ok(_) | Err(ContainerError::Damaged { .. }) => Ok(tenure),
+            Err(error) => Err(error),
+        }
     }
 
-    fn try_tenure(&self) -> Result<Option<Tenure>, ContainerError> {
+    /// What a supervisor that was killed left is put right.
+    fn settle(&self, tenure: &mut Tenure) -> Result<State, ContainerError> {
+        let state = self.read_state()?;
+        let settled = state.clone().abandoned(now());
+        if settled != state {
+            tenure.set(&settled)?;
+        }
+        Ok(settled)
+    }
+
+    /// Nobody tries to take a container, if only for a moment, without this lock: so whoever has one is its supervisor.
+    fn try_tenure(&self, _lock: &Lock) -> Result<Option<Tenure>, ContainerError> {
         let path = self.folder.join(LOCK);
-        let lock = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(ContainerError::NotFound(self.config.name.clone()));
-            }
-            lock => lock.map_err(failed("open", &path))?,
-        };
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            // Removed between the two steps: what was locked is not there any more.
-            Ok(()) if !path.exists() => Err(ContainerError::NotFound(self.config.name.clone())),
-            Ok(()) => Ok(Some(Tenure { folder: self.folder.clone(), _lock: lock })),
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(|error| self.gone(failed("open", &path)(error)))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Tenure { folder: self.folder.clone(), _lock: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(failed("lock", &path)(error.into())),
+        }
+    }
+
+    fn lock(&self) -> Result<Lock, ContainerError> {
+        Lock::wait(self.folder.parent().unwrap_or(Path::new("/")))
+    }
+
+    fn read_state(&self) -> Result<State, ContainerError> {
+        json::read(&self.folder.join(STATE)).map_err(|error| self.gone(error))
+    }
+
+    /// What to say of an error about a container that may have been removed meanwhile.
+    fn gone(&self, error: ContainerError) -> ContainerError {
+        match self.folder.exists() {
+            true => error,
+            false => ContainerError::NotFound(self.config.name.clone()),
         }
     }
 
@@ -106,37 +131,13 @@ impl Container {
     /// Gives it another name, which nobody else has (the caller sees to that).
     pub(super) fn set_name(&self, name: &str) -> Result<(), ContainerError> {
         let config = Config { name: name.to_owned(), ..self.config.clone() };
-        write(&self.folder.join(CONFIG), &config)
+        json::write(&self.folder.join(CONFIG), &config).map_err(|error| self.gone(error))
     }
 }
 
 impl Tenure {
     /// Writes the state down.
     pub fn set(&mut self, state: &State) -> Result<(), ContainerError> {
-        write(&self.folder.join(STATE), state)
+        json::write(&self.folder.join(STATE), state)
     }
-}
-
-fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ContainerError> {
-    let bytes = fs::read(path).map_err(failed("read", path))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|source| ContainerError::Damaged { path: path.to_owned(), source })
-}
-
-/// Replaces a file whole.
-pub(super) fn write(path: &Path, content: &impl Serialize) -> Result<(), ContainerError> {
-    let save = || {
-        let mut aside = Aside::new(path.parent().unwrap_or(Path::new("/")))?;
-        serde_json::to_writer(&mut aside.file, content)?;
-        aside.commit(path)
-    };
-    save().map_err(failed("write", path))
-}
-
-pub(super) fn failed(
-    action: &'static str,
-    path: &Path,
-) -> impl FnOnce(io::Error) -> ContainerError {
-    let path = path.to_owned();
-    move |source| ContainerError::File { action, path, source }
 }

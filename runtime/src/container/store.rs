@@ -1,19 +1,15 @@
 //! All containers of a user.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
-use rustix::fs::{FlockOperation, flock};
-
-use super::record::{CONFIG, LOCK, STATE, failed, write};
-use super::{Config, Container, ContainerError, Id, State, Tenure, check_name, invent_name};
-
-/// The start of the name of a folder that is being made.
-const NEW: &str = ".new-";
-/// And of one that is being removed.
-const OLD: &str = ".old-";
+use super::error::failed;
+use super::lock::{Lock, NEW, OLD};
+use super::record::{CONFIG, STATE};
+use super::{Config, Container, ContainerError, Id, State, Tenure, check_name, invent_name, json};
+use crate::file;
 
 /// Where they are.
 #[derive(Debug)]
@@ -50,14 +46,20 @@ impl Containers {
                 is_free(&all, &config.name)?;
             }
         }
-        let aside = self.folder.join(format!("{NEW}{}", config.id));
-        DirBuilder::new().mode(0o700).create(&aside).map_err(failed("make", &aside))?;
-        write(&aside.join(CONFIG), &config)?;
-        write(&aside.join(STATE), &State::default())?;
-        File::create(aside.join(LOCK)).map_err(failed("make", &aside))?;
         let folder = self.folder.join(config.id.as_str());
-        fs::rename(&aside, &folder).map_err(failed("make", &folder))?;
-        self.sync()?;
+        let wrong = |problem| ContainerError::Damaged { path: folder.join(CONFIG), problem };
+        config.check().map_err(wrong)?;
+        let aside = self.folder.join(format!("{NEW}{}", config.id));
+        let make = || {
+            file::make_folder(&aside).map_err(failed("make", &aside))?;
+            json::write(&aside.join(CONFIG), &config)?;
+            json::write(&aside.join(STATE), &State::default())?;
+            file::rename_folder(&aside, &folder).map_err(failed("make", &folder))
+        };
+        if let Err(error) = make() {
+            let _ = file::remove_folder(&aside);
+            return Err(error);
+        }
         Container::open(folder)
     }
 
@@ -77,10 +79,9 @@ impl Containers {
     /// The one with this name, this ID, or an ID that starts so: in this order, as docker's.
     pub fn find(&self, text: &str) -> Result<Container, ContainerError> {
         let all = self.list()?;
-        let exact = |container: &&Container| {
-            container.config().name == text || container.id().as_str() == text
-        };
-        if let Some(container) = all.iter().find(exact) {
+        let is_named = |container: &&Container| container.config().name == text;
+        let is_it = |container: &&Container| container.id().as_str() == text;
+        if let Some(container) = all.iter().find(is_named).or_else(|| all.iter().find(is_it)) {
             return Ok(container.clone());
         }
         let starts =
@@ -103,12 +104,13 @@ impl Containers {
 
     /// Removes one. Its lock is given up with its files.
     pub fn remove(&self, container: &Container, tenure: Tenure) -> Result<(), ContainerError> {
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let old = self.folder.join(format!("{OLD}{}", container.id()));
-        fs::rename(container.folder(), &old).map_err(failed("remove", container.folder()))?;
-        self.sync()?;
-        drop(tenure);
-        fs::remove_dir_all(&old).map_err(failed("remove", &old))
+        let renamed = file::rename_folder(container.folder(), &old);
+        renamed.map_err(failed("remove", container.folder()))?;
+        // What it has written may be large.
+        drop((tenure, lock));
+        file::remove_folder(&old).map_err(failed("remove", &old))
     }
 
     /// Whether it was to remove itself, and nobody is there to do it.
@@ -147,27 +149,11 @@ impl Containers {
         Ok(all)
     }
 
-    /// Who holds this makes, renames or removes. What others left half done is swept away.
-    fn lock(&self) -> Result<File, ContainerError> {
-        let path = self.folder.join(".lock");
-        let mut options = File::options();
-        let file = options.write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(failed("open", &path))?;
-        flock(&file, FlockOperation::LockExclusive)
-            .map_err(|error| failed("lock", &path)(error.into()))?;
-        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with(NEW) || name.starts_with(OLD) {
-                // Next time, if not now.
-                let _ = fs::remove_dir_all(entry.path());
-            }
-        }
-        Ok(file)
-    }
-
-    fn sync(&self) -> Result<(), ContainerError> {
-        crate::store::file::sync(&self.folder).map_err(failed("write", &self.folder))
+    /// What others left half done is swept away.
+    fn lock(&self) -> Result<Lock, ContainerError> {
+        let lock = Lock::wait(&self.folder)?;
+        lock.sweep(&self.folder);
+        Ok(lock)
     }
 
     /// The folder, for tests.

@@ -1,57 +1,13 @@
-use std::collections::BTreeMap;
-use std::fs;
+//! Containers' files against a model, and their corners.
 
-use proptest::prelude::*;
+mod damage;
+mod sample;
+mod together;
+mod world;
+
+use sample::draft;
 
 use super::*;
-use crate::bundle::{BootSource, Bundle, Entropy, MachineConfig, VmConfig};
-use crate::platform::Platform;
-use crate::store::file::crash;
-
-fn draft(name: &str) -> Config {
-    let bundle = Bundle {
-        platform: Platform::NATIVE,
-        vm: VmConfig {
-            boot_source: BootSource {
-                kernel_image_path: "/kernel".into(),
-                initrd_path: "/initrd".into(),
-                boot_args: String::new(),
-            },
-            drives: vec![],
-            machine_config: MachineConfig { vcpu_count: 1, mem_size_mib: 64 },
-            vsock: None,
-            entropy: Entropy {},
-        },
-        setting: protocol::Setting { hostname: "x".into(), read_only: false, tmpfs: vec![] },
-        process: protocol::Process {
-            args: vec!["true".into()],
-            env: vec![],
-            cwd: "/".into(),
-            user: "".into(),
-            capabilities: 0,
-            limits: vec![],
-            no_new_privileges: false,
-            seccomp: true,
-        },
-        console: false,
-        scratch: None,
-    };
-    Config {
-        id: Id::random().unwrap(),
-        name: name.to_owned(),
-        created: now(),
-        image: ImageName { name: "busybox".into(), manifest: None },
-        bundle,
-        terminal: false,
-        stdin_open: false,
-        auto_remove: false,
-        restart: RestartPolicy::No,
-        stop_signal: 15,
-        stop_timeout: 10,
-        labels: BTreeMap::new(),
-        log: LogOptions::default(),
-    }
-}
 
 fn containers() -> (tempfile::TempDir, Containers) {
     let work = tempfile::tempdir().unwrap();
@@ -124,116 +80,24 @@ fn whoever_is_gone_was_killed() {
 }
 
 #[test]
-fn damaged_files_are_named() {
+fn whoever_takes_it_next_puts_it_right() {
     let (_work, containers) = containers();
-    let [good, bad] = ["good", "bad"].map(|name| containers.create(draft(name)).unwrap());
-    fs::write(bad.folder().join("state.json"), r#"{"status":"dancing"}"#).unwrap();
-    let error = bad.state().unwrap_err().to_string();
-    assert!(error.contains("state.json") && error.contains("dancing"), "{error}");
-    fs::write(bad.folder().join("config.json"), "{}").unwrap();
-    assert_eq!(names(&containers), ["good"]);
-    // One with another's configuration.
-    fs::copy(good.folder().join("config.json"), bad.folder().join("config.json")).unwrap();
-    assert_eq!(names(&containers), ["good"]);
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Create(u8),
-    Rename(u8, u8),
-    Remove(u8),
-    Set(u8, u8),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        (0..5u8).prop_map(Step::Create),
-        (0..5u8, 0..5u8).prop_map(|(from, to)| Step::Rename(from, to)),
-        (0..5u8).prop_map(Step::Remove),
-        (0..5u8, any::<u8>()).prop_map(|(name, code)| Step::Set(name, code)),
-    ]
-}
-
-fn name(number: u8) -> String {
-    format!("name-{number}")
-}
-
-/// Does it to the files.
-fn act(containers: &Containers, step: &Step) -> Result<(), ContainerError> {
-    match step {
-        Step::Create(to) => containers.create(draft(&name(*to))).map(drop),
-        Step::Rename(from, to) => containers.rename(&containers.find(&name(*from))?, &name(*to)),
-        Step::Remove(from) => {
-            let container = containers.find(&name(*from))?;
-            containers.remove(&container, container.tenure()?)
-        }
-        Step::Set(from, exit_code) => {
-            let state = State { status: Status::Exited, exit_code: *exit_code, ..State::default() };
-            containers.find(&name(*from))?.tenure()?.set(&state)
-        }
+    let container = containers.create(draft("web")).unwrap();
+    let running = State { status: Status::Running, control: Some("/x".into()), ..State::default() };
+    container.tenure().unwrap().set(&running).unwrap();
+    // Power was lost before the lock's name was on the disk.
+    std::fs::remove_file(container.folder().join("lock")).unwrap();
+    let tenure = container.tenure().unwrap();
+    let state = container.state().unwrap();
+    assert_eq!((state.status, state.exit_code, &state.control), (Status::Exited, 137, &None));
+    containers.remove(&container, tenure).unwrap();
+    for error in [container.state().map(drop), container.tenure().map(drop)] {
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "'web' is no container: bulkhead ps -a lists them"
+        );
     }
-}
-
-/// What it makes of names and exit codes; `None`: it is refused.
-fn model(before: &BTreeMap<String, u8>, step: &Step) -> Option<BTreeMap<String, u8>> {
-    let mut after = before.clone();
-    match step {
-        Step::Create(to) if !after.contains_key(&name(*to)) => {
-            after.insert(name(*to), 0);
-        }
-        Step::Rename(from, to) if !after.contains_key(&name(*to)) => {
-            let code = after.remove(&name(*from))?;
-            after.insert(name(*to), code);
-        }
-        Step::Remove(from) => drop(after.remove(&name(*from))?),
-        Step::Set(from, code) => *after.get_mut(&name(*from))? = *code,
-        _ => return None,
-    }
-    Some(after)
-}
-
-fn seen(containers: &Containers) -> BTreeMap<String, u8> {
-    let all = containers.list().unwrap();
-    all.iter().map(|c| (c.config().name.clone(), c.state().unwrap().exit_code)).collect()
-}
-
-proptest! {
-    // Each step waits for the disk.
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn nothing_is_lost_and_nothing_is_half_there(
-        steps in prop::collection::vec((step(), prop::option::of(0..12u32)), 1..20),
-    ) {
-        let (_work, containers) = containers();
-        let mut expected = BTreeMap::new();
-        for (step, death) in &steps {
-            let after = model(&expected, step);
-            let result = match death {
-                Some(death) => {
-                    crash::plan(Some(*death));
-                    let result = act(&containers, step);
-                    crash::plan(None);
-                    result
-                }
-                None => act(&containers, step),
-            };
-            let now = seen(&containers);
-            match after {
-                None => {
-                    prop_assert!(result.is_err());
-                    prop_assert_eq!(&now, &expected);
-                }
-                Some(after) if result.is_ok() => prop_assert_eq!(&now, &after),
-                // It died: before it, or after it.
-                Some(after) => prop_assert!(death.is_some() && (now == expected || now == after)),
-            }
-            expected = now;
-        }
-        // Whoever comes next sweeps up.
-        containers.create(draft("last-one")).unwrap();
-        let folders = fs::read_dir(containers.folder()).unwrap().flatten();
-        let others = folders.filter(|entry| entry.file_name().len() != 64).count();
-        prop_assert_eq!(others, 1, "only .lock");
-    }
+    assert!(
+        containers.rename(&container, "other").unwrap_err().to_string().contains("no container")
+    );
 }

@@ -9,7 +9,7 @@ use super::model::{IMAGES, IN_USE, Model, NAMES, Op, op};
 use super::names;
 use super::sample::Sample;
 use crate::digest::Digest;
-use crate::store::file::crash;
+use crate::file::crash;
 use crate::store::{ImageStore, Name, Session, StoreError};
 
 struct World {
