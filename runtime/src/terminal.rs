@@ -27,13 +27,13 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// Enters raw mode, cfmakeraw(3).
+    /// Enters raw mode, cfmakeraw(3). What was typed before is not lost.
     pub fn enter() -> io::Result<Self> {
         let terminal = rustix::io::dup(io::stdin())?;
         let before = tcgetattr(&terminal)?;
         let mut raw = before.clone();
         raw.make_raw();
-        tcsetattr(&terminal, OptionalActions::Flush, &raw)?;
+        tcsetattr(&terminal, OptionalActions::Now, &raw)?;
         Ok(Self { terminal, before })
     }
 }
@@ -41,6 +41,6 @@ impl Raw {
 impl Drop for Raw {
     fn drop(&mut self) {
         // Of a terminal that is gone nobody sees the mode.
-        let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
     }
 }

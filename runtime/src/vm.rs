@@ -76,14 +76,15 @@ impl Machine {
         self.vmm.pidfd()
     }
 
-    /// Ends the VM after its container ended so. What is known of a failure's reason is told.
-    pub fn end(self, outcome: Result<Exit, Failure>) -> Result<Exit, VmError> {
+    /// Ends the VM after its container ended so. Its guest may take the time of `farewell` to write what it has not written to
+    /// its disk yet. What is known of a failure's reason is told.
+    pub fn end(self, outcome: Result<Exit, Failure>, farewell: Duration) -> Result<Exit, VmError> {
         drop(self.guest);
-        // The process has ended and its output is here: nothing in the VM is worth waiting for. But a guest that goes away
-        // on its own, in a panic say, ends its VM in a moment, and that says more than we could.
+        // The process has ended and its output is here. A guest that goes away on its own, in a panic say, ends its VM in a
+        // moment, and that says more than we could.
         let patience = match outcome.as_ref().map_err(|failure| &**failure) {
             Err(AgentError::VmEnded | AgentError::GuestLeft) => LAST_MOMENT,
-            _ => Duration::ZERO,
+            _ => farewell,
         };
         let ended = self.vmm.stop(patience);
         outcome.map_err(|failure| ended.explain(failure))
@@ -109,7 +110,8 @@ pub fn run(bundle: Bundle) -> Result<u8, VmError> {
         guest.start(bundle.process, None, stdio).and_then(Running::wait)
     })?;
     drop(guest);
-    Ok(machine.end(outcome)?.status.exit_code())
+    // Nothing in the VM is worth waiting for.
+    Ok(machine.end(outcome, Duration::ZERO)?.status.exit_code())
 }
 
 /// Passes signals on while `work` runs.

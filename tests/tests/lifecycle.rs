@@ -84,9 +84,9 @@ fn a_container_in_the_background_does_what_it_is_told() {
     // Files.
     fs::create_dir(world.path("folder")).unwrap();
     fs::write(world.path("folder/file"), "from here").unwrap();
-    on(&["cp", "folder", "web:/srv/new"], "").assert(0, "", "");
-    on(&["exec", "web", "cat", "/srv/new/file"], "").assert(0, "from here", "");
-    on(&["cp", "web:/srv/new", "back"], "").assert(0, "", "");
+    on(&["cp", "folder", "web:/new"], "").assert(0, "", "");
+    on(&["exec", "web", "cat", "/new/file"], "").assert(0, "from here", "");
+    on(&["cp", "web:/new", "back"], "").assert(0, "", "");
     assert_eq!(fs::read_to_string(world.path("back/file")).unwrap(), "from here");
     on(&["cp", "web:/etc/passwd", "back"], "").assert(0, "", "");
     assert!(fs::read_to_string(world.path("back/passwd")).unwrap().starts_with("root:"));
@@ -182,6 +182,7 @@ fn a_terminal_session() {
     let Some((world, image)) = setting("a_terminal_session") else { return };
     let mut run: Command = world.run_as_docker(&["--rm", "-it"], &image, &["sh"]);
     let mut terminal = bulkhead_tests::Terminal::start(&mut run, 30, 100);
+    // Typed ahead, before there is a container.
     terminal.type_in("stty size; echo end$((1+1))\n");
     terminal.expect("30 100");
     terminal.expect("end2");

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use protocol::{read_message, write_message};
@@ -17,7 +18,8 @@ pub const COMMAND: &str = "supervise";
 /// Starts the container in the background, and waits until it runs.
 pub fn start(container: &Container) -> Result<(), SupervisorError> {
     let mut command = Command::new("/proc/self/exe");
-    command.arg(COMMAND).arg(container.id().to_string());
+    // Which "/proc/self/exe" is, nobody would see in a list of processes.
+    command.arg0("bulkhead").arg(COMMAND).arg(container.id().to_string());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(SupervisorError::Spawn)?;
     let Some(mut report) = child.stdout.take() else { return Err(SupervisorError::Unexpected) };

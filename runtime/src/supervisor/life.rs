@@ -26,6 +26,9 @@ const LONGEST_DELAY: Duration = Duration::from_secs(60);
 /// Who ran this long is not failing at once, and is restarted after the first pause again.
 const STABLE: Duration = Duration::from_secs(10);
 
+/// How long a guest may take to write to a disk that is kept.
+const FAREWELL: Duration = Duration::from_secs(30);
+
 /// This process's container.
 pub struct Supervisor {
     container: Container,
@@ -201,7 +204,8 @@ impl Supervisor {
             // A thread that panicked has copied what it could.
             let _ = copy.join();
         }
-        machine.end(outcome)
+        let kept = config.bundle.scratch.is_some() && !config.auto_remove;
+        machine.end(outcome, if kept { FAREWELL } else { Duration::ZERO })
     }
 
     fn is_up(&self) {
