@@ -26,10 +26,10 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  bulkhead run busybox.tar sh -c 'echo hello from $(uname -r)'
+  bulkhead run --rm busybox.tar sh -c 'echo hello from $(uname -r)'
   bulkhead load -i busybox.tar && bulkhead run busybox
   bulkhead run --cpus 2 --memory 512M images.tar#web:1.2
-  echo data | bulkhead run --env LANG --workdir /srv ./rootfs sort
+  echo data | bulkhead run -i --rm --env LANG --workdir /srv ./rootfs sort
   bulkhead prepare --out web.json web.tar && bulkhead run --bundle web.json
   bulkhead prepare --out web.json --platform linux/arm64 web.tar     for another machine
 
