@@ -8,6 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::error::failed;
 use super::lock::Lock;
 use super::{Config, ContainerError, Id, State, json, now};
+use crate::vm::RunFolder;
 
 pub(super) const CONFIG: &str = "config.json";
 pub(super) const STATE: &str = "state.json";
@@ -80,6 +81,8 @@ impl Container {
         let settled = state.clone().abandoned(now());
         if settled != state {
             tenure.set(&settled)?;
+            // Its socket is there yet, and what its VMM had no time to remove.
+            RunFolder::sweep();
         }
         Ok(settled)
     }
