@@ -30,13 +30,9 @@ impl Aside {
 
     /// Make the file durable and give it its name, in place of a file that had it before.
     pub fn commit(mut self, path: &Path) -> io::Result<()> {
-        step()?;
-        self.file.sync_all()?;
-        step()?;
-        fs::rename(&self.path, path)?;
+        commit(&self.file, &self.path, path)?;
         self.committed = true;
-        step()?;
-        path.parent().map_or(Ok(()), sync)
+        Ok(())
     }
 }
 
@@ -46,6 +42,16 @@ impl Drop for Aside {
             let _ = remove(&self.path);
         }
     }
+}
+
+/// Make a file durable that is called `from`, and give it the name `to` in place of a file that had it before.
+pub fn commit(file: &File, from: &Path, to: &Path) -> io::Result<()> {
+    step()?;
+    file.sync_all()?;
+    step()?;
+    fs::rename(from, to)?;
+    step()?;
+    to.parent().map_or(Ok(()), sync)
 }
 
 /// Remove a file.
