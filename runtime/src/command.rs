@@ -12,6 +12,7 @@ mod life;
 mod output;
 mod prepare;
 mod process;
+mod pull;
 mod refused;
 mod run;
 mod security;

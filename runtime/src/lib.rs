@@ -29,6 +29,7 @@ pub mod image;
 pub mod layer;
 pub mod platform;
 pub mod program;
+pub mod registry;
 pub mod signal;
 pub mod store;
 pub mod supervisor;

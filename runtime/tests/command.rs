@@ -112,7 +112,11 @@ fn bad_input_is_one_line_and_the_right_status() {
         1,
         "notes is not an image: it starts with \"not an image",
     );
-    place.fails(&with(&["gone", "--", "ls"]), 1, "'gone' is neither a file nor an image");
+    place.fails(
+        &with(&["--pull=never", "gone", "--", "ls"]),
+        1,
+        "'gone' is neither a file nor an image",
+    );
     place.fails(&with(&["root"]), 2, "image root names no command");
     place.fails(&with(&["--modules", "empty", "root", "--", "ls"]), 1, "empty holds no .ko files");
     place.fails(&with(&["root", "--", "ls"]), 1, "bulkhead-vmm is neither beside");

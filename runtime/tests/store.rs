@@ -167,7 +167,7 @@ fn a_container_runs_by_its_images_name() {
     );
     place.fails(&["run", "--kernel", "kernel", "./gone"], 1, "image ./gone: cannot open it");
     place.fails(
-        &["run", "--kernel", "kernel", "gone"],
+        &["run", "--pull", "never", "--kernel", "kernel", "gone"],
         1,
         "'gone' is neither a file nor an image in the store: bulkhead images",
     );

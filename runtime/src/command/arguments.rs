@@ -34,13 +34,14 @@ Examples:
   bulkhead prepare --out web.json --platform linux/arm64 web.tar     for another machine
 
 IMAGE is a file or directory - an OCI layout, an OCI archive (.tar), a docker archive (docker save), or a plain root
-file system, IMAGE#NAME picking one image where there are several - or else the name or ID of a loaded image.
-Flags go before IMAGE: all that follows it is the command's.
+file system, IMAGE#NAME picking one image where there are several - or else the name or ID of an image in the store;
+a name that is not there is pulled. Flags go before IMAGE: all that follows it is the command's.
 
 Exit status: the container's own; 128 + n when signal n ended it; 127 and 126 when its command does not exist or
 cannot be executed; 2 for wrong usage; 1 for everything else.
 
 Environment: XDG_DATA_HOME (images, else ~/.local/share), XDG_CACHE_HOME (cache, else ~/.cache), XDG_RUNTIME_DIR (files of running VMs, else /run or /tmp),
+DOCKER_CONFIG (folder of docker's config.json with registry credentials, else ~/.docker), HTTPS_PROXY and NO_PROXY,
 BULKHEAD_MAX_LAYER_SIZE and BULKHEAD_MAX_LAYER_ENTRIES (what one layer may unpack to: 32G, 1000000), RUST_LOG (log).";
 
 #[derive(Debug, Subcommand)]

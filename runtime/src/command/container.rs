@@ -7,6 +7,7 @@ use clap::{ArgAction, Args};
 use protocol::{Limit, Tmpfs};
 
 use super::capabilities::parse_capability;
+use super::pull::PullPolicy;
 use super::security::{SecurityOption, parse_security_option};
 use super::size::{parse_cpus, parse_memory, parse_scratch};
 use super::tmpfs::parse_tmpfs;
@@ -20,6 +21,20 @@ pub struct Container {
     /// Flags go before it: all that follows is the command's.
     #[arg(value_names = ["IMAGE", "COMMAND"], num_args = 0.., trailing_var_arg = true)]
     words: Vec<OsString>,
+    /// When to pull an image by name from its registry
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = PullPolicy::Missing)]
+    pub pull: PullPolicy,
+    /// Whether to check the registry's certificate; false also allows HTTP, and only for a registry on this machine
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set
+    )]
+    pub tls_verify: bool,
     /// Number of virtual CPUs, 1 to 32
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_cpus)]
     pub cpus: u32,

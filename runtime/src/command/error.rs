@@ -12,6 +12,7 @@ use crate::guest::GuestError;
 use crate::image::ImageError;
 use crate::platform::Platform;
 use crate::program::NoProgram;
+use crate::registry::RegistryError;
 use crate::store::StoreError;
 use crate::supervisor::SupervisorError;
 use crate::vm::VmError;
@@ -44,10 +45,14 @@ pub enum CommandError {
     Image(Box<ImageError>),
     #[error(transparent)]
     Store(Box<StoreError>),
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
     #[error(
-        "'{0}' is neither a file nor an image in the store: bulkhead images lists those, bulkhead load -i FILE adds some"
+        "'{0}' is neither a file nor an image in the store: bulkhead images lists those, bulkhead pull and bulkhead load add some"
     )]
     NoImage(String),
+    #[error("'{text}' is neither a file nor an image in the store, and is not pulled")]
+    NotPulled { text: String, source: Box<RegistryError> },
     #[error("{path}: cannot read it")]
     ReadFile { path: PathBuf, source: io::Error },
     #[error("{path} is longer than {most} bytes")]
@@ -82,11 +87,18 @@ impl From<StoreError> for CommandError {
     }
 }
 
+impl From<RegistryError> for CommandError {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(Box::new(error))
+    }
+}
+
 impl CommandError {
     /// 2 for what the person asked for, 1 for what went wrong, and the container's own where it has one.
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::NoCommand { .. } | Self::Process(_) => 2,
+            Self::Registry(error) | Self::NotPulled { source: error, .. } => error.exit_status(),
             Self::Vm(error) => error.exit_status(),
             Self::Supervisor(error) => error.exit_status(),
             _ => 1,

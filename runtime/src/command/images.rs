@@ -12,6 +12,7 @@ use clap::{Args, Subcommand};
 use super::error::CommandError;
 use super::output::print;
 use super::prepare::limits;
+use super::pull::{self, PullArguments};
 use super::size::show_size;
 use super::template::Template;
 use crate::cache::Cache;
@@ -30,6 +31,11 @@ pub enum ImagesCommand {
         after_help = "Examples:\n  bulkhead load -i images.tar\n  docker save busybox | bulkhead load"
     )]
     Load(LoadArguments),
+    /// Pull an image from its registry
+    #[command(
+        after_help = "Examples:\n  bulkhead pull busybox\n  bulkhead pull --platform linux/arm64 registry.example/web:1.2\n  bulkhead pull --tls-verify=false localhost:5000/mine"
+    )]
+    Pull(PullArguments),
     /// Save images to an archive that docker, podman and skopeo read
     #[command(
         after_help = "Examples:\n  bulkhead save -o images.tar busybox web:1.2\n  bulkhead save busybox | docker load"
@@ -129,6 +135,7 @@ pub fn execute(command: ImagesCommand) -> Result<u8, CommandError> {
     let text = match command {
         ImagesCommand::Images(arguments) => list::list(&store, &arguments)?,
         ImagesCommand::Load(arguments) => load(&store, &arguments)?,
+        ImagesCommand::Pull(arguments) => pull::execute(&store, &arguments)?,
         ImagesCommand::Save(arguments) => save(&store, &arguments)?,
         ImagesCommand::Tag(arguments) => {
             store.tag(&arguments.image, &tag_name(&arguments.name)?)?;

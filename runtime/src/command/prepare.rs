@@ -15,6 +15,7 @@ use crate::image;
 use crate::layer::Limits;
 use crate::platform::Platform;
 use crate::program::NoProgram;
+use crate::registry::Options;
 use crate::signal;
 use crate::store::Session;
 
@@ -42,7 +43,8 @@ pub fn prepare(
     // What is wrong with the flags or the image's description is said before anything large is unpacked.
     let kernel =
         guest::kernel(&cache, platform, container.kernel.as_deref(), container.modules.as_deref())?;
-    let (image, stored) = find(&cache, image, platform, limits)?;
+    let options = Options { platform, tls_verify: container.tls_verify, quiet: false, limits };
+    let (image, stored) = find(&cache, image, container.pull, &options)?;
     let process = process(container, &image.config, |name| std::env::var_os(name))?;
     let setting = setting(container)?;
     let initrd_path = match &container.initramfs {

@@ -1,6 +1,8 @@
 //! What the tests of images share: tools, a busybox image, and a look at a file tree.
 #![allow(dead_code)]
 
+pub mod net;
+pub mod registry;
 pub mod store;
 
 use std::collections::BTreeMap;

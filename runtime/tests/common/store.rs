@@ -58,6 +58,10 @@ impl Place {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bulkhead"));
         command.args(arguments).current_dir(self.work.path()).stdin(Stdio::null());
         command.env("XDG_CACHE_HOME", self.path("cache")).env("XDG_DATA_HOME", self.path("data"));
+        command.env("DOCKER_CONFIG", self.path("docker"));
+        for proxy in ["http_proxy", "https_proxy", "all_proxy"] {
+            command.env_remove(proxy).env_remove(proxy.to_uppercase());
+        }
         command
     }
 
