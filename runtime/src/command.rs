@@ -30,7 +30,7 @@ use std::path::Path;
 pub use arguments::{Arguments, explain, parse};
 use arguments::{Command, PrepareArguments, RunArguments};
 pub use container::Container;
-pub use error::CommandError;
+pub use error::{CommandError, in_one_line};
 pub use prepare::prepare;
 
 use crate::bundle::Bundle;

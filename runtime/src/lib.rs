@@ -26,6 +26,7 @@ mod file;
 pub mod guest;
 mod home;
 pub mod image;
+pub mod kvm;
 pub mod layer;
 pub mod platform;
 pub mod program;

@@ -25,8 +25,8 @@ pub use error::VmError;
 pub use folder::RunFolder;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
-pub use scratch::{Scratch, keep};
-use vmm::Vmm;
+pub use scratch::{Scratch, keep, mke2fs};
+use vmm::{Vmm, doubt};
 
 use crate::agent::{AgentError, Exit, Failure, Guest, Reception, Running, Signals, Stdio};
 use crate::bundle::{Bundle, Drive, Vsock};
@@ -63,6 +63,7 @@ impl Machine {
         let reception = Reception::open(&socket)?;
         let vmm = Vmm::start(&vm, folder.path(), bundle.console)?;
         let guest = Guest::expect(reception, bundle.setting.clone(), vmm.pidfd())?;
+        guest.ready().and_then(|ready| doubt(ready, vmm.pidfd())).map_err(AgentError::from)?;
         Ok(Self { guest, vmm, _folder: folder })
     }
 

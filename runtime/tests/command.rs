@@ -146,6 +146,20 @@ fn a_vmm_that_ends_early_is_explained() {
     place.fails(&run, 1, "/dev/kvm: permission denied");
     place.vmm("printf 'starting\\r\\n\\r\\nKernel panic - not syncing\\r\\n'; exit 0");
     place.fails(&run, 1, "console ends with: starting | Kernel panic - not syncing");
+    // The VMM finds out in the end what KVM lacks.
+    place.vmm(
+        "[ $1 = --probe ] && { echo 'kvm: bare: no cmpxchg16b'; exit; }; echo 'bulkhead-vmm: KVM internal error' >&2; exit 1",
+    );
+    place.fails(
+        &run,
+        1,
+        "this machine's KVM can't run Linux: no cmpxchg16b: in a clone of Bulkhead",
+    );
+    // Or is told to end, because it would never find out.
+    place.vmm(
+        "[ $1 = --probe ] && { echo 'kvm: none: of no use'; exit; }; trap 'exit 0' TERM; while :; do sleep 0.1; done",
+    );
+    place.fails(&run, 1, "this machine's KVM can't run Linux: of no use: in a clone of Bulkhead");
     place.vmm("kill -9 $$");
     place.fails(&run, 137, "bulkhead-vmm was killed by signal 9");
     place.vmm("exit 0");

@@ -9,7 +9,6 @@ mod check;
 mod error;
 mod host;
 mod kernel;
-mod kvm;
 mod needs;
 mod run;
 mod test;

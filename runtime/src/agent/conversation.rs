@@ -6,13 +6,13 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
-use protocol::{Setting, Start, Statistics, Stream, ToGuest, ToHost};
+use protocol::{Start, Statistics, Stream, ToGuest, ToHost};
 use rustix::event::{PollFd, PollFlags};
 
 use super::calls::Calls;
 use super::control::Control;
 use super::error::{escaped, out_of_order};
-use super::guest::{End, Exit, Failure, Reply, Request, clock, setup};
+use super::guest::{End, Exit, Failure, Reply, Request, Unready, clock, setup};
 use super::process::Process;
 use super::pump::Pump;
 use super::{AgentError, Reception, wait};
@@ -26,8 +26,8 @@ pub(super) struct Conversation {
     wake: OwnedFd,
     vm: OwnedFd,
     end: End,
-    /// Until the guest has it.
-    setting: Option<Setting>,
+    /// Until the guest is ready.
+    unready: Option<Unready>,
     calls: Calls,
     control: Option<Control>,
     /// What was asked before the guest was ready.
@@ -62,14 +62,14 @@ impl Conversation {
         requests: Receiver<Request>,
         wake: OwnedFd,
         vm: OwnedFd,
-        setting: Setting,
+        unready: Unready,
         end: End,
     ) -> Self {
         Self {
             requests,
             wake,
             vm,
-            setting: Some(setting),
+            unready: Some(unready),
             end,
             calls: Calls::default(),
             control: None,
@@ -163,7 +163,7 @@ impl Conversation {
             // Nobody is there to take it, or its output's reader does not: stop waiting for that.
             return Err(AgentError::Interrupted(number));
         }
-        if self.setting.is_some() {
+        if self.unready.is_some() {
             self.early.push_back(request);
             return Ok(());
         }
@@ -275,7 +275,7 @@ impl Conversation {
         let unexpected = out_of_order(&message);
         match message {
             ToHost::Ready => {
-                let setting = self.setting.take().ok_or(unexpected)?;
+                let Unready { setting, .. } = self.unready.take().ok_or(unexpected)?;
                 let message = ToGuest::Setup(Box::new(setup(setting)?));
                 self.control.as_mut().map(|control| control.send(&message)).transpose()?;
                 for request in std::mem::take(&mut self.early) {

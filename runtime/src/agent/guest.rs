@@ -8,6 +8,7 @@ use std::thread;
 
 use protocol::{ByteString, Clock, ExitStatus, Process, Setting, Setup, Statistics, TerminalSize};
 use rustix::event::{EventfdFlags, eventfd};
+use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::conversation::Conversation;
@@ -78,6 +79,13 @@ pub(super) enum Request {
     Close,
 }
 
+/// What a guest does not have until it is ready.
+pub(super) struct Unready {
+    pub setting: Setting,
+    /// Closed when it is.
+    _pipe: OwnedFd,
+}
+
 /// A guest in conversation. When the last of its clones is dropped, the conversation is closed.
 #[derive(Clone, Debug)]
 pub struct Guest(Arc<Line>);
@@ -88,6 +96,7 @@ struct Line {
     requests: Sender<Request>,
     wake: OwnedFd,
     end: End,
+    ready: OwnedFd,
 }
 
 /// Why a conversation is over, once it is.
@@ -108,9 +117,16 @@ impl Guest {
         let ears = wake.try_clone()?;
         let vm = vm.try_clone_to_owned()?;
         let end = End::default();
+        let (ready, unready) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
+        let setting = Unready { setting, _pipe: unready };
         let conversation = Conversation::new(asked, ears, vm, setting, Arc::clone(&end));
         thread::Builder::new().name("guest".into()).spawn(move || conversation.hold(reception))?;
-        Ok(Self(Arc::new(Line { requests, wake, end })))
+        Ok(Self(Arc::new(Line { requests, wake, end, ready })))
+    }
+
+    /// Readable when the guest is ready, or the conversation over.
+    pub fn ready(&self) -> io::Result<OwnedFd> {
+        self.0.ready.try_clone()
     }
 
     /// Runs a process, and waits until it runs. The first one is the container's.

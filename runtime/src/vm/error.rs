@@ -42,6 +42,10 @@ pub enum VmError {
     /// What the VMM said before it ended.
     #[error("{message}")]
     Vmm { message: String, status: u8 },
+    #[error(
+        "this machine's KVM can't run Linux: {why}: in a clone of Bulkhead, `cargo xtask host -- bulkhead run …` does it in an emulated machine"
+    )]
+    Kvm { why: String },
     #[error("the guest stopped before the process started; its console ends with: {tail}")]
     Guest { tail: String },
     #[error(transparent)]

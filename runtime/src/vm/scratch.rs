@@ -1,7 +1,6 @@
 //! The scratch disk: a sparse file with an empty ext4 file system.
 
 use std::fs::File;
-use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -47,30 +46,27 @@ pub fn keep(path: &Path, size: u64) -> Result<(), VmError> {
 
 /// Its tables are left to be written when they are used.
 fn format(path: &Path, journal: &str) -> Result<(), VmError> {
-    let output = Command::new("mke2fs")
+    let output = Command::new(mke2fs()?)
         .args(["-q", "-F", "-t", "ext4", "-O", journal, "-m", "0"])
         .args(["-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0"])
         .arg(path)
-        // It is in a folder that is not on everybody's PATH.
-        .env("PATH", search_path())
         .stdin(Stdio::null())
-        .output();
-    match output {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => {
-            let message = String::from_utf8_lossy(&output.stderr);
-            let message = message.lines().next_back().unwrap_or_default().to_owned();
-            Err(VmError::Mke2fs { message })
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(VmError::NoMke2fs),
-        Err(error) => Err(VmError::Scratch(error)),
+        .output()
+        .map_err(VmError::Scratch)?;
+    if output.status.success() {
+        return Ok(());
     }
+    let message = String::from_utf8_lossy(&output.stderr);
+    let message = message.lines().next_back().unwrap_or_default().to_owned();
+    Err(VmError::Mke2fs { message })
 }
 
-fn search_path() -> std::ffi::OsString {
+/// The program that makes the file system. It is in a folder that is not on everybody's PATH.
+pub fn mke2fs() -> Result<PathBuf, VmError> {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     path.push(":/usr/sbin:/sbin");
-    path
+    let mut found = std::env::split_paths(&path).map(|folder| folder.join("mke2fs"));
+    found.find(|file| file.is_file()).ok_or(VmError::NoMke2fs)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::process::Command;
 
 use runtime::bundle::Bundle;
 use runtime::command::prepare;
+use runtime::kvm::Kvm;
 use rustix::fs::MemfdFlags;
 
 use super::{RunArgs, Way, choose, demo};
@@ -18,7 +19,6 @@ use crate::build::Binaries;
 use crate::error::{Doing, Error};
 use crate::host::{self, Options};
 use crate::kernel::Kernel;
-use crate::kvm::Kvm;
 use crate::tool;
 
 /// Where the emulated host finds what was prepared here.

@@ -6,11 +6,11 @@ mod demo;
 
 use clap::{Args, ValueEnum};
 use runtime::command::Container;
+use runtime::kvm::Kvm;
 
 use crate::arch::Arch;
 use crate::build::Binaries;
 use crate::error::Error;
-use crate::kvm::Kvm;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use runtime::kvm::Kvm;
+
 use super::libtest::{self, Outcome};
 use super::suite::Suite;
 use super::tally::Tally;
@@ -16,7 +18,6 @@ use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::{self, Cpu, Host, Options, Stdio};
 use crate::kernel::Kernel;
-use crate::kvm::Kvm;
 use crate::needs;
 use crate::run::bare;
 
