@@ -1,5 +1,6 @@
 //! The `bulkhead` command: flags, and what they and the image make of the process to run.
 
+mod about;
 mod arguments;
 mod capabilities;
 mod container;
@@ -43,6 +44,7 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Run(arguments) => run(arguments),
         Command::Create(arguments) => run::create(&arguments),
         Command::Prepare(arguments) => write_bundle(arguments),
+        Command::About(command) => about::execute(command),
         Command::Images(command) => images::execute(command),
         Command::Containers(command) => containers::execute(command),
         Command::Control(command) => control::execute(command),

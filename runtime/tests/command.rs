@@ -310,3 +310,102 @@ fn the_initramfs_has_init_and_modules_in_order() {
     assert!(at("first module") < at("modules/01-second.ko"));
     assert!(!bytes.windows(12).any(|window| window == b"not a module"));
 }
+
+#[test]
+fn a_machine_s_lacks_are_told_with_their_remedies() {
+    let place = Place::new();
+    let check = |status, words: &[&str]| {
+        let output = place.bulkhead(&["check"]);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(status), "{told}");
+        for word in words {
+            assert!(told.contains(word), "{word} is not in: {told}");
+        }
+    };
+    let nothing =
+        ["bulkhead-vmm   missing", "guest kernel   missing", "run `cargo xtask run --arch"];
+    check(1, &nothing);
+    place.vmm("echo 'kvm: bare: no cmpxchg16b'");
+    let folder = place.path("cache/bulkhead/kernels").join(Platform::NATIVE.architecture());
+    fs::create_dir_all(&folder).unwrap();
+    let name = if Platform::NATIVE == Platform::Amd64 { "vmlinux" } else { "Image" };
+    fs::write(folder.join(name), kernel(Platform::NATIVE)).unwrap();
+    check(1, &["can't run Linux: no cmpxchg16b", "`cargo xtask host`", text(&folder.join(name))]);
+    place.vmm("echo 'kvm: linux'");
+    check(0, &["KVM            runs Linux\n", "bin/guest-init\n"]);
+}
+
+#[test]
+fn versions_are_told_in_any_form() {
+    let place = Place::new();
+    let says = |arguments: &[&str]| String::from_utf8(place.bulkhead(arguments).stdout).unwrap();
+    let platform = Platform::NATIVE.to_string();
+    let version = env!("CARGO_PKG_VERSION");
+    let json: serde_json::Value =
+        serde_json::from_str(&says(&["version", "--format", "json"])).unwrap();
+    assert_eq!((&json["Version"], &json["Platform"]), (&version.into(), &platform.clone().into()));
+    assert_eq!(says(&["version", "-f", "{{.Version}} {{.Protocol}}"]), format!("{version} 2\n"));
+    assert!(says(&["version"]).ends_with(&format!("Platform: {platform}\n")));
+    place.fails(&["version", "--format", "{{.Nothing}}"], 2, "Nothing");
+}
+
+/// A program that reads what was made, where it is installed.
+fn accepts(test: &str, program: &str, arguments: &[&str], file: &Path) {
+    match Command::new(program).args(arguments).arg(file).output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            println!("SKIPPED: {test}: {program} is not installed");
+        }
+        output => {
+            let output = output.unwrap();
+            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success() && errors.is_empty(), "{program}: {errors}");
+        }
+    }
+}
+
+/// The shell reads its completions without a word.
+fn completes(test: &str, shell: &str) {
+    let place = Place::new();
+    let output = place.bulkhead(&["completions", shell]);
+    let script = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && script.contains("cap-add"), "{script}");
+    assert!(!script.contains("supervise"), "what is hidden is shown: {script}");
+    fs::write(place.path("script"), script).unwrap();
+    accepts(test, shell, &["-n"], &place.path("script"));
+}
+
+#[test]
+fn bash_takes_its_completions() {
+    completes("bash_takes_its_completions", "bash");
+}
+
+#[test]
+fn zsh_takes_its_completions() {
+    completes("zsh_takes_its_completions", "zsh");
+}
+
+#[test]
+fn fish_takes_its_completions() {
+    completes("fish_takes_its_completions", "fish");
+}
+
+#[test]
+fn each_command_has_a_manual_page() {
+    let place = Place::new();
+    let output = place.bulkhead(&["man", "new/man1"]);
+    assert!(output.status.success(), "{output:?}");
+    let pages: Vec<_> = fs::read_dir(place.path("new/man1")).unwrap().flatten().collect();
+    let names: Vec<_> = pages.iter().map(|page| page.file_name().into_string().unwrap()).collect();
+    for name in ["bulkhead.1", "bulkhead-run.1", "bulkhead-exec.1", "bulkhead-images.1"] {
+        assert!(names.iter().any(|found| found == name), "{name} is not among {names:?}");
+    }
+    assert!(!names.iter().any(|name| name.contains("supervise")), "{names:?}");
+    let run = fs::read_to_string(place.path("new/man1/bulkhead-run.1")).unwrap();
+    assert!(run.contains("cap\\-add") && run.contains("Examples:"), "{run}");
+    fs::write(place.path("file"), "").unwrap();
+    place.fails(&["man", "file"], 1, "file: cannot write it");
+    let one = place.path("one.1");
+    let all = pages.iter().flat_map(|page| fs::read(page.path()).unwrap());
+    fs::write(&one, all.collect::<Vec<u8>>()).unwrap();
+    accepts("each_command_has_a_manual_page", "groff", &["-man", "-ww", "-z"], &one);
+}

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+use super::about::AboutCommand;
 use super::container::Container;
 use super::containers::ContainersCommand;
 use super::control::ControlCommand;
@@ -64,6 +65,8 @@ pub enum Command {
     Control(ControlCommand),
     #[command(flatten)]
     Images(ImagesCommand),
+    #[command(flatten)]
+    About(AboutCommand),
 }
 
 #[derive(Debug, Args)]
