@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::net::{Limit, Proxy};
 use common::registry::Registry;
@@ -219,19 +219,26 @@ fn what_came_before_a_connection_broke_is_not_asked_for_again() {
     let id = place.says(&pull);
     let whole = proxy.count();
     let part = whole / 2;
+    let ingest = place.path("data/bulkhead/images/ingest");
     for killed in [false, true] {
         forget(&place);
         if killed {
             proxy.limit(Limit::Hold(part));
             let mut child = place.command(&pull).spawn().unwrap();
             proxy.wait_for_hold();
+            // What the proxy has passed on, a busy machine may not have written yet.
+            let written = || fs::read_dir(&ingest).unwrap().flatten().next()?.metadata().ok();
+            let end = Instant::now() + Duration::from_secs(60);
+            while written().is_none_or(|metadata| metadata.len() <= part / 2) {
+                assert!(Instant::now() < end, "the pull writes nothing");
+                std::thread::sleep(Duration::from_millis(10));
+            }
             child.kill().unwrap();
             child.wait().unwrap();
         } else {
             proxy.limit(Limit::Cut(part));
             place.fails(&pull, 1, "bytes; pull again to go on from there");
         }
-        let ingest = place.path("data/bulkhead/images/ingest");
         let partial = fs::read_dir(&ingest).unwrap().next().unwrap().unwrap();
         let there = partial.metadata().unwrap().len();
         assert!(there > part / 2, "{there} bytes of {whole}");
@@ -247,7 +254,6 @@ fn what_came_before_a_connection_broke_is_not_asked_for_again() {
     forget(&place);
     proxy.limit(Limit::Cut(part));
     place.bulkhead(&pull);
-    let ingest = place.path("data/bulkhead/images/ingest");
     let partial = fs::read_dir(ingest).unwrap().next().unwrap().unwrap().path();
     fs::write(&partial, "something else").unwrap();
     proxy.limit(Limit::None);
