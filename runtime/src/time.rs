@@ -35,6 +35,15 @@ pub fn parse(text: &str) -> Option<i64> {
     Some(days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset)
 }
 
+/// Nanoseconds since 1970 of such a time, or 0 for one before.
+pub fn parse_nanoseconds(text: &str) -> Option<u64> {
+    let seconds = u64::try_from(parse(text)?).unwrap_or(0);
+    let fraction = text.get(19..)?.strip_prefix('.').unwrap_or_default();
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).chain(std::iter::repeat(b'0'));
+    let nanoseconds = digits.take(9).fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
+}
+
 /// Days from 1970-01-01 in the Gregorian calendar: years count from March on, so that a leap day comes last.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -113,6 +122,12 @@ mod tests {
         for (text, seconds) in cases {
             assert_eq!(parse(text), Some(seconds), "{text}");
         }
+        assert_eq!(parse_nanoseconds("1970-01-01T00:00:01.5Z"), Some(1_500_000_000));
+        assert_eq!(parse_nanoseconds("1970-01-01T01:00:01+01:00"), Some(1_000_000_000));
+        assert_eq!(
+            parse_nanoseconds("1960-01-01T00:00:00.9Z").map(|time| time < 1_000_000_000),
+            Some(true)
+        );
         for wrong in
             ["", "2024", "2024-13-01T00:00:00Z", "2024-01-01T00:00:00", "2024-01-01T00:00:00Zé"]
         {
@@ -152,11 +167,12 @@ mod tests {
         #[test]
         fn what_is_shown_is_read(nanoseconds: u64) {
             prop_assert_eq!(parse(&show(nanoseconds)), Some((nanoseconds / 1_000_000_000) as i64));
+            prop_assert_eq!(parse_nanoseconds(&show(nanoseconds)), Some(nanoseconds));
         }
 
         #[test]
         fn any_text_is_a_time_or_none(text in "[-0-9TZ:.+é ]{0,30}", then: i64, now: i64) {
-            let _ = (parse(&text), ago(Some(then), now));
+            let _ = (parse(&text), parse_nanoseconds(&text), ago(Some(then), now));
         }
     }
 }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
@@ -68,13 +69,68 @@ fn a_reader_follows_through_rotation() {
 }
 
 #[test]
-fn a_damaged_log_is_an_error() {
+fn what_is_no_entry_is_left_out() {
     let work = tempfile::tempdir().unwrap();
     let path = work.path().join("log.json");
-    for wrong in [&b"no JSON\n"[..], &vec![b'x'; 200_000]] {
+    let long = [&vec![b'x'; 200_000][..], b"{\"log\":\"no\",\"stream\":\"stdout\",\"time\":\"\"}"]
+        .concat();
+    for wrong in [&b"no JSON"[..], &long, b"\0\xff\n\n{}", b"{\"log\":\"torn\",\"str"] {
         fs::write(&path, wrong).unwrap();
-        assert!(Reader::open(&path, From::Start).unwrap().entry().is_err());
+        assert_eq!(read(&path, From::Start), []);
+        let mut reader = Reader::open(&path, From::Start).unwrap();
+        assert_eq!(reader.entry().unwrap(), None);
+        // What is said after that is found, also by who reads already.
+        let mut writer = Writer::open(&path, ROOM).unwrap();
+        writer.write(Stream::Stdout, b"one\ntwo\n").unwrap();
+        assert_eq!(reader.entry().unwrap().unwrap().log, "one\n");
+        assert_eq!(texts(&read(&path, From::Start)), ["one\n", "two\n"]);
+        assert_eq!(texts(&read(&path, From::Tail(1))), ["two\n"]);
     }
+}
+
+#[test]
+fn a_reader_follows_a_log_of_one_file() {
+    let work = tempfile::tempdir().unwrap();
+    let path = work.path().join("log.json");
+    let mut writer = Writer::open(&path, LogOptions { max_size: 100, max_file: 1 }).unwrap();
+    writer.write(Stream::Stdout, &[b'x'; 5000]).unwrap();
+    writer.end(Stream::Stdout).unwrap();
+    let mut reader = Reader::open(&path, From::Tail(0)).unwrap();
+    assert_eq!(reader.entry().unwrap(), None);
+    for number in 0..5 {
+        let line = format!("{number}\n");
+        writer.write(Stream::Stdout, line.as_bytes()).unwrap();
+        assert_eq!(reader.entry().unwrap().unwrap().log, line);
+    }
+    assert_eq!(texts(&read(&path, From::Start)), ["4\n"]);
+    assert_eq!(fs::read_dir(work.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn nothing_is_missed_while_it_is_written_and_rotated() {
+    const LINES: usize = 3000;
+    let work = tempfile::tempdir().unwrap();
+    let path = work.path().join("log.json");
+    let options = LogOptions { max_size: 3000, max_file: 200 };
+    let mut writer = Writer::open(&path, options).unwrap();
+    let mut reader = Reader::open(&path, From::Start).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for number in 0..LINES {
+                writer.write(Stream::Stdout, format!("{number}\n").as_bytes()).unwrap();
+            }
+        });
+        let start = Instant::now();
+        let mut next = 0;
+        while next < LINES {
+            assert!(start.elapsed() < Duration::from_secs(60), "line {next} never came");
+            if let Some(entry) = reader.entry().unwrap() {
+                assert_eq!(entry.log, format!("{next}\n"));
+                next += 1;
+            }
+        }
+    });
+    assert_eq!(reader.entry().unwrap(), None);
 }
 
 proptest! {

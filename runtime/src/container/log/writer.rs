@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::{Entry, MAX_TEXT, Stream, file};
@@ -15,6 +16,8 @@ pub struct Writer {
     options: LogOptions,
     file: File,
     size: u64,
+    /// Whether the last line is not whole: the machine was switched off, or the disk was full.
+    torn: bool,
     /// Of each stream, the line that has not ended yet.
     begun: [Vec<u8>; 2],
 }
@@ -22,9 +25,14 @@ pub struct Writer {
 impl Writer {
     /// Goes on with the log at `path`.
     pub fn open(path: &Path, options: LogOptions) -> io::Result<Self> {
-        let file = File::options().append(true).create(true).open(path)?;
+        let file = File::options().read(true).append(true).create(true).open(path)?;
         let size = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), options, file, size, begun: Default::default() })
+        let mut last = [b'\n'];
+        if size > 0 {
+            file.read_exact_at(&mut last, size - 1)?;
+        }
+        let (path, torn) = (path.to_owned(), last != [b'\n']);
+        Ok(Self { path, options, file, size, torn, begun: Default::default() })
     }
 
     /// Notes what was said. A line is written when it is whole.
@@ -64,7 +72,12 @@ impl Writer {
         if self.size > 0 && self.size + line.len() as u64 > self.options.max_size {
             self.rotate()?;
         }
+        if self.torn {
+            line.insert(0, b'\n');
+        }
+        self.torn = true;
         self.file.write_all(&line)?;
+        self.torn = false;
         self.size += line.len() as u64;
         Ok(())
     }
@@ -76,9 +89,12 @@ impl Writer {
                 _ => {}
             }
         }
-        // With one file only, its words are forgotten.
-        self.file = File::options().write(true).create(true).truncate(true).open(&self.path)?;
-        self.size = 0;
+        if self.options.max_file == 1 {
+            // Its words are forgotten. Who reads it sees that there is another file.
+            fs::remove_file(&self.path)?;
+        }
+        self.file = File::options().append(true).create(true).open(&self.path)?;
+        (self.size, self.torn) = (0, false);
         Ok(())
     }
 }
