@@ -39,7 +39,7 @@ pub use image::StoredImage;
 pub use load::{Loaded, load};
 pub use name::{Name, Version};
 pub use partial::Partial;
-pub use remove::{Pruned, Removed};
+pub use remove::{InUse, Pruned, Removed};
 use rustix::fs::{FlockOperation, flock};
 pub use save::{Format, save};
 

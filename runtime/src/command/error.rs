@@ -98,6 +98,7 @@ impl CommandError {
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::NoCommand { .. } | Self::Process(_) => 2,
+            Self::Container(ContainerError::Name(_)) => 2,
             Self::Registry(error) | Self::NotPulled { source: error, .. } => error.exit_status(),
             Self::Vm(error) => error.exit_status(),
             Self::Supervisor(error) => error.exit_status(),

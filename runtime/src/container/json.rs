@@ -34,8 +34,12 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ContainerError> {
     }
     let mut json = serde_json::Deserializer::from_slice(&text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let field = error.path().to_string();
-        damaged(one_line(&format!("{field}: {}", error.into_inner())))
+        let problem = match error.path().to_string().as_str() {
+            // The whole.
+            "." => error.inner().to_string(),
+            field => format!("{field}: {}", error.inner()),
+        };
+        damaged(one_line(&problem))
     })?;
     json.end().map_err(|error| damaged(error.to_string()))?;
     Ok(value)

@@ -9,6 +9,7 @@ use super::error::failed;
 use super::lock::{Lock, NEW, OLD};
 use super::record::{CONFIG, STATE};
 use super::{Config, Container, ContainerError, Id, State, Tenure, check_name, invent_name, json};
+use crate::digest::Digest;
 use crate::file;
 
 /// Where they are.
@@ -92,6 +93,11 @@ impl Containers {
             (Some(_), Some(_)) => Err(ContainerError::Ambiguous(text.escape_debug().to_string())),
             (None, _) => Err(ContainerError::NotFound(text.escape_debug().to_string())),
         }
+    }
+
+    /// The manifests of the images that they are made of, as far as those are in the store.
+    pub fn manifests(&self) -> Result<Vec<Digest>, ContainerError> {
+        Ok(self.list()?.iter().filter_map(|container| container.config().image.manifest).collect())
     }
 
     /// Gives one another name.

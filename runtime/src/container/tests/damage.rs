@@ -61,7 +61,7 @@ fn a_damaged_file_is_named_with_its_field() {
         (config, "\"restart\": \"no\"", "\"restart\": \"so\"", "restart: unknown variant `so`"),
         (state, "\"created\"", "\"dancing\"", "status: unknown variant `dancing`"),
         (state, "\"exit_code\": 0", "\"exit_code\": 256", "exit_code: invalid value"),
-        (state, "\"exit_code\": 0,", "", "missing field `exit_code`"),
+        (state, "\"exit_code\": 0,", "", "missing field `exit_code` at line"),
     ];
     for (file, from, to, message) in cases {
         let problem = complaint(file, |text| text.replacen(from, to, 1).into_bytes());
@@ -73,6 +73,7 @@ fn a_damaged_file_is_named_with_its_field() {
             assert!(problem.contains(message), "{problem}");
         }
     }
+    assert!(complaint(state, |_| "{}".into()).starts_with("missing field `status`"));
     let more = complaint(config, |text| format!("{text}{{").into_bytes());
     assert!(more.contains("trailing characters"), "{more}");
     let large = complaint(config, |_| vec![b' '; (16 << 20) + 1]);
