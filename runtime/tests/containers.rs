@@ -191,7 +191,7 @@ fn a_container_whose_supervisor_is_gone_has_exited() {
     drop(lock);
     // A process that another test starts at this moment has the lock too, until it is a program.
     let start = Instant::now();
-    while place.says(&["ps", "-q"]) != "" {
+    while !place.says(&["ps", "-q"]).is_empty() {
         assert!(start.elapsed() < Duration::from_secs(30), "it still runs");
     }
     let status = place.says(&["ps", "-a", "--format", "{{.Status}}"]);
