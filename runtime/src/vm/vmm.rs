@@ -133,8 +133,11 @@ impl Ended {
             return seen.into();
         }
         let status = self.status.and_then(|status| status.code());
-        // Whatever a VM comes to on such a machine, this is why.
-        if let (0 | 1, Some(why)) = (status.unwrap_or(2), lack()) {
+        // Where KVM failed, or nobody knows what did, KVM is looked at. What the VMM finds wrong with a kernel, say, is not KVM's fault.
+        let doubtful = self.last_words.as_deref().is_none_or(|words| words.contains("KVM"));
+        if let (true, Some(0 | 1)) = (doubtful, status)
+            && let Some(why) = lack()
+        {
             return VmError::Kvm { why };
         }
         if let Some(message) = self.last_words {
