@@ -114,11 +114,12 @@ impl Conversation {
                 }
             }
             let vm_ended = self.listen(reception)?;
-            self.calls.accept(&reception.listener)?;
-            for (kind, stream) in self.calls.known()? {
-                self.place(kind, stream)?;
+            self.answer_calls(reception)?;
+            if let Err(error) = self.converse() {
+                // It may have called since, and left: what it wrote is read to its end.
+                let _ = self.answer_calls(reception);
+                return Err(error);
             }
-            self.converse()?;
             if self.finish()? {
                 return Ok(());
             }
@@ -127,6 +128,15 @@ impl Conversation {
                 return Err(AgentError::VmEnded);
             }
         }
+    }
+
+    /// Takes the guest's calls, and those that say what they are for to their places.
+    fn answer_calls(&mut self, reception: &Reception) -> Result<(), AgentError> {
+        self.calls.accept(&reception.listener)?;
+        for (kind, stream) in self.calls.known()? {
+            self.place(kind, stream)?;
+        }
+        Ok(())
     }
 
     /// Waits until there is something to do. True: the VM is gone.
