@@ -201,15 +201,20 @@ impl<'a> Client<'a> {
 }
 
 fn client(protocol: ClientProtocol, tls_verify: bool) -> Result<oci_client::Client, RegistryError> {
-    let config = ClientConfig {
-        protocol,
-        accept_invalid_certificates: !tls_verify,
-        connect_timeout: Some(CONNECT_TIMEOUT),
-        read_timeout: Some(READ_TIMEOUT),
-        user_agent: concat!("bulkhead/", env!("CARGO_PKG_VERSION")),
-        ..ClientConfig::default()
+    let client = |accept_invalid_certificates| {
+        let config = ClientConfig {
+            protocol: protocol.clone(),
+            accept_invalid_certificates,
+            connect_timeout: Some(CONNECT_TIMEOUT),
+            read_timeout: Some(READ_TIMEOUT),
+            user_agent: concat!("bulkhead/", env!("CARGO_PKG_VERSION")),
+            ..ClientConfig::default()
+        };
+        config.try_into().map_err(|source| RegistryError::Certificates { source: Box::new(source) })
     };
-    config.try_into().map_err(|source| RegistryError::Certificates { source: Box::new(source) })
+    // On a machine without certificate authorities oci-client panics when it makes one that asks none. This one is an error there.
+    let verifying = client(false)?;
+    if tls_verify { Ok(verifying) } else { client(true) }
 }
 
 /// TLS is built without a default choice of whose cryptography it uses.

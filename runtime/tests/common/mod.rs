@@ -55,6 +55,18 @@ pub fn have(test: &str, tools: &[&str]) -> bool {
     true
 }
 
+/// Whether this machine knows certificate authorities, without which there is no TLS; says on stdout that `test` is skipped
+/// where not, as in the small Debian of an emulated host of another architecture.
+pub fn authorities(test: &str) -> bool {
+    let known = std::path::Path::new("/etc/ssl/certs/ca-certificates.crt").is_file();
+    if !known {
+        println!(
+            "SKIPPED: {test}: there are no certificate authorities: ca-certificates is not set up"
+        );
+    }
+    known
+}
+
 /// Whether this is root; says on stdout that `test` is skipped where not.
 pub fn root(test: &str) -> bool {
     let root = rustix::process::geteuid().is_root();

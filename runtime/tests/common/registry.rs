@@ -8,7 +8,7 @@ use bulkhead_runtime::child::spawn_bound;
 use rustix::process::Signal;
 
 use super::store::Place;
-use super::{have, text, tool};
+use super::{authorities, have, text, tool};
 
 /// Debian's docker-registry; it ends with this.
 pub struct Registry {
@@ -20,7 +20,7 @@ pub struct Registry {
 impl Registry {
     /// `None` when the program is missing. `more` are further lines of its configuration.
     pub fn start(test: &str, place: &Place, more: &str) -> Option<Self> {
-        if !have(test, &["docker-registry"]) {
+        if !have(test, &["docker-registry"]) || !authorities(test) {
             return None;
         }
         let (config, storage) = (place.path("registry.yml"), place.path("storage"));
