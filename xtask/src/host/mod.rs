@@ -18,8 +18,7 @@ pub mod tree;
 mod wire;
 mod zeroing;
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::File;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -120,14 +119,11 @@ impl Host {
         let kernel = Kernel::provide(options.arch)?;
         let root = Root::provide(options.arch)?;
         let doing = || "connect the emulated host".to_owned();
-        let file =
-            |name| rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC).map(File::from).doing(doing);
-        let initramfs = file("initramfs")?;
+        let initramfs = rustix::fs::memfd_create("initramfs", MemfdFlags::CLOEXEC)
+            .map(File::from)
+            .doing(doing)?;
         initramfs::write(&initramfs, &root, &kernel.host_modules()?)?;
-        let mut image = file("kernel")?;
-        let path = kernel.image();
-        let original = fs::read(&path).doing(|| format!("read {}", path.display()))?;
-        image.write_all(&zeroing::without_zva(options.arch, original)).doing(doing)?;
+        let image = zeroing::kernel(options.arch, &kernel.image())?;
 
         let (file_server, root) = share::serve(&needs::VIRTIOFSD.require()?)?;
         let mut ours = Vec::new();

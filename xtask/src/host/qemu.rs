@@ -112,10 +112,13 @@ fn acceleration(options: &Options) -> &'static [&'static str] {
 fn kernel_command_line(options: &Options) -> String {
     let console = match options.arch {
         Arch::X86_64 => "ttyS0",
-        // What `zeroing` relies on.
-        Arch::Aarch64 => "ttyAMA0 init_on_alloc=1",
+        Arch::Aarch64 => "ttyAMA0",
     };
     let mut line = format!("console={console} panic=-1 nokaslr mitigations=off");
+    if options.arch == Arch::Aarch64 {
+        // What `zeroing` relies on.
+        line.push_str(" init_on_alloc=1");
+    }
     if !options.verbose {
         line.push_str(" quiet");
     }
