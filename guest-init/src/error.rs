@@ -19,6 +19,9 @@ pub enum StartError {
     /// The command is not there, or can't be executed.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// What guest-init's program for the container reported.
+    #[error("{1}")]
+    Reported(FailureKind, String),
     /// The guest's kernel refused something.
     #[error("{what}: {error}")]
     System {
@@ -34,6 +37,7 @@ impl StartError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Command(error) => error.kind(),
+            Self::Reported(kind, _) => *kind,
             _ => FailureKind::Other,
         }
     }

@@ -27,8 +27,10 @@
 //!   `/etc/resolv.conf` are the image's own.
 //! - `/tmp` and `/run` are the image's own folders, in the overlay, and so refuse writes under `read_only`.
 
-pub mod capabilities;
+pub mod cgroup;
+pub mod children;
 pub mod command;
+pub mod container;
 pub mod environment;
 mod error;
 pub mod host_facts;
@@ -37,12 +39,11 @@ mod log;
 pub mod machine;
 pub mod modules;
 pub mod mounts;
+pub mod order;
 pub mod pump;
-mod reaper;
 pub mod rehearsal;
 pub mod root;
 pub mod session;
-mod spawn;
 pub mod users;
 
 pub use error::StartError;

@@ -1,9 +1,10 @@
 //! What a container finds mounted, as tables: the mounts, devices, masked and read-only paths of runc's default
 //! configuration (`runc spec`) and of docker's.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 
+use protocol::Tmpfs;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat, symlinkat};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount, mount_bind};
@@ -123,6 +124,21 @@ pub fn mount_all() -> Result<(), StartError> {
         }
     }
     Ok(())
+}
+
+/// Mounts a memory file system that the caller asked for.
+pub fn mount_tmpfs(tmpfs: &Tmpfs) -> Result<(), StartError> {
+    let path = tmpfs.path.as_os_str();
+    let what = || format!("mount a tmpfs on {}", tmpfs.path);
+    std::fs::create_dir_all(path).during(what())?;
+    let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
+    flags.set(MountFlags::NOEXEC, !tmpfs.executable);
+    let mut options = format!("mode={:o}", tmpfs.mode);
+    if let Some(size) = tmpfs.size {
+        options.push_str(&format!(",size={size}"));
+    }
+    let options = CString::new(options).map_err(io::Error::from).during(what())?;
+    mount("tmpfs", path, "tmpfs", flags, Some(options.as_c_str())).during(what())
 }
 
 /// Fills the empty /dev.

@@ -6,6 +6,7 @@
 
 use std::os::fd::AsFd;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 /// A pipe's default size, pipe(7): one read takes all that the process could write.
@@ -22,8 +23,33 @@ pub enum End {
 
 /// Copies until one side ends. Both must be blocking.
 pub fn pump(source: impl AsFd, sink: impl AsFd) -> End {
+    copy(source, sink, || true)
+}
+
+/// Copies until one side ends, or until `ended` is readable and the source has nothing more at the moment: others than
+/// the process that ended may hold the source's other side open.
+pub fn pump_until(source: impl AsFd, sink: impl AsFd, ended: impl AsFd) -> End {
+    let source = source.as_fd();
+    copy(source, sink, || {
+        loop {
+            let mut fds = [PollFd::new(&source, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
+            match poll(&mut fds, None) {
+                // A pipe's end is POLLHUP, and then a read says so.
+                Ok(_) => return !fds[0].revents().is_empty(),
+                Err(Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    })
+}
+
+/// `more` waits until there is something to read. False: it is not worth waiting any longer.
+fn copy(source: impl AsFd, sink: impl AsFd, mut more: impl FnMut() -> bool) -> End {
     let mut buffer = vec![0; BUFFER];
     loop {
+        if !more() {
+            return End::Source;
+        }
         let mut rest = match rustix::io::read(&source, &mut buffer) {
             Ok(0) => return End::Source,
             Ok(count) => &buffer[..count],

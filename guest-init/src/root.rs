@@ -1,4 +1,4 @@
-//! The container's root: the image's disk, read-only, under an overlay, in place of the initramfs.
+//! The container's root: the image's disk, read-only, under an overlay. guest-init itself stays in the initramfs.
 
 use std::fs;
 use std::io;
@@ -14,22 +14,19 @@ const IMAGE_DISK: &str = "/dev/vda";
 /// The second, where there is one: what the container writes.
 const SCRATCH_DISK: &str = "/dev/vdb";
 
-/// Folders of the initramfs, out of sight once the root is another.
+/// Folders of the initramfs.
 const IMAGE: &str = "/image";
 const SCRATCH: &str = "/scratch";
-const MERGED: &str = "/merged";
+/// The container's root, as guest-init sees it.
+pub const CONTAINER: &str = "/container";
 
-/// Mounts the kernel's own /dev: the disks' nodes.
-pub fn mount_devices() -> Result<(), StartError> {
-    folder("/dev")?;
-    mount("dev", "/dev", "devtmpfs", MountFlags::empty(), None).during("mount devtmpfs on /dev")
-}
-
-/// From the initramfs into the image. Afterwards every path, and every link in a path, is the image's.
-pub fn enter() -> Result<(), StartError> {
-    for path in [IMAGE, SCRATCH, MERGED] {
+/// Mounts what guest-init needs itself, and the container's root.
+pub fn mount_all() -> Result<(), StartError> {
+    for path in ["/dev", "/proc", IMAGE, SCRATCH, CONTAINER] {
         folder(path)?;
     }
+    mount("dev", "/dev", "devtmpfs", MountFlags::empty(), None).during("mount devtmpfs on /dev")?;
+    mount("proc", "/proc", "proc", MountFlags::empty(), None).during("mount proc on /proc")?;
     mount(IMAGE_DISK, IMAGE, "erofs", MountFlags::RDONLY, None)
         .during(format!("mount the image disk {IMAGE_DISK} (erofs)"))?;
     if Path::new(SCRATCH_DISK).exists() {
@@ -39,43 +36,42 @@ pub fn enter() -> Result<(), StartError> {
         mount("scratch", SCRATCH, "tmpfs", MountFlags::empty(), Some(c"mode=0755"))
             .during("mount a tmpfs for what the container writes")?;
     }
-    overlay().during("mount the overlay of image and scratch")?;
-    empty_initramfs();
-    switch().during("make the overlay the root")
+    // Gives its memory back. What is not there holds none.
+    let _ = fs::remove_dir_all(crate::modules::FOLDER);
+    overlay().during("mount the overlay of image and scratch")
 }
 
 /// linux/Documentation/filesystems/overlayfs.rst. The merged root's owner and mode are the upper folder's, so that
-/// gets the image's.
+/// gets the image's when it is new.
 fn overlay() -> io::Result<()> {
     let (upper, work) = (format!("{SCRATCH}/upper"), format!("{SCRATCH}/work"));
-    for path in [&upper, &work] {
-        fs::create_dir_all(path)?;
+    if !Path::new(&upper).exists() {
+        fs::create_dir(&upper)?;
+        let image = fs::metadata(IMAGE)?;
+        std::os::unix::fs::chown(&upper, Some(image.uid()), Some(image.gid()))?;
+        fs::set_permissions(&upper, fs::Permissions::from_mode(image.mode() & 0o7777))?;
     }
-    let image = fs::metadata(IMAGE)?;
-    std::os::unix::fs::chown(&upper, Some(image.uid()), Some(image.gid()))?;
-    fs::set_permissions(&upper, fs::Permissions::from_mode(image.mode() & 0o7777))?;
+    fs::create_dir_all(&work)?;
     let options = format!("lowerdir={IMAGE},upperdir={upper},workdir={work}");
-    Ok(mount(
-        "overlay",
-        MERGED,
-        "overlay",
-        MountFlags::empty(),
-        Some(std::ffi::CString::new(options)?.as_c_str()),
-    )?)
+    let options = std::ffi::CString::new(options)?;
+    Ok(mount("overlay", CONTAINER, "overlay", MountFlags::empty(), Some(options.as_c_str()))?)
 }
 
-/// Gives the initramfs's memory back: its files are all that it holds.
-fn empty_initramfs() {
-    // Files that are not there hold no memory.
-    let _ = fs::remove_file("/init");
-    let _ = fs::remove_dir_all(crate::modules::FOLDER);
+/// Makes the container's root the calling process's, in a mount namespace of its own. Afterwards every path, and every
+/// link in a path, is the container's. pivot_root(2) does not work on an initramfs: the overlay is moved over it instead,
+/// as switch_root(8) does.
+pub fn enter() -> Result<(), StartError> {
+    let switch = || -> io::Result<()> {
+        std::env::set_current_dir(CONTAINER)?;
+        mount_move(".", "/")?;
+        look_in(".")
+    };
+    switch().during("make the container's root the root")
 }
 
-/// pivot_root(2) does not work on an initramfs: the overlay is moved over it instead, as switch_root(8) does.
-fn switch() -> io::Result<()> {
-    std::env::set_current_dir(MERGED)?;
-    mount_move(".", "/")?;
-    rustix::process::chroot(".")?;
+/// Makes a folder the calling process's root.
+pub fn look_in(folder: &str) -> io::Result<()> {
+    rustix::process::chroot(folder)?;
     std::env::set_current_dir("/")
 }
 

@@ -1,31 +1,65 @@
 //! The guest's half of the conversation, from the first Hello to the host's goodbye.
+//!
+//! The main thread does what the host says, one thing after the other; only copies, which take their time, have threads
+//! of their own. Each process has a thread that waits for its end, and two or three that pump its streams.
 
+mod process;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::thread::{Builder, JoinHandle};
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::Receiver;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, Scope};
 
 use protocol::{
-    ExitStatus, FrameError, FrameReader, Hello, HelloError, Start, Stream, ToGuest, ToHost,
-    read_message, write_message,
+    ByteString, Clock, ExitStatus, FrameError, FrameReader, Hello, HelloError, Setup, Start,
+    Statistics, Stream, TerminalSize, ToGuest, ToHost, read_message, write_message,
 };
-use rustix::net::Shutdown;
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::Signal;
 
 use crate::error::{During, StartError};
 use crate::link::{Connect, open};
 use crate::log::log;
-use crate::pump::pump;
+use process::Process;
 
-/// What a conversation is about: the machine that PID 1 has, or in a test a process of the test.
-pub trait Guest {
-    /// Gets the image ready. Then a process may be started.
-    fn mount(&mut self) -> Result<(), StartError>;
-    /// Starts the process on three pipes: stdin, stdout, stderr.
-    fn start(&mut self, start: &Start, stdio: [OwnedFd; 3]) -> Result<Pid, StartError>;
-    /// Waits until the process has ended and nothing that it started is left.
-    fn wait(&mut self, pid: Pid) -> ExitStatus;
+/// What a conversation is about: the machine that PID 1 has, or in a test processes of the test. Several threads use it.
+pub trait Guest: Sync {
+    /// Gets the image ready.
+    fn mount(&self) -> Result<(), StartError>;
+    /// Gets the container ready. Then processes may be started.
+    fn set_up(&self, setup: &Setup) -> Result<(), StartError>;
+    /// Starts a process. Without a terminal it gets the `pipes`: stdin, stdout, stderr.
+    fn start(&self, start: &Start, pipes: Option<[OwnedFd; 3]>) -> Result<Child, StartError>;
+    /// Kills every process of the container, and waits until they are gone.
+    fn end_everything(&self);
+    /// Whether the kernel has killed a process of the container for want of memory.
+    fn ran_out_of_memory(&self) -> bool;
+    /// Lets no process of the container run.
+    fn freeze(&self) -> Result<(), StartError>;
+    /// Lets them run again, at this time.
+    fn thaw(&self, clock: Clock) -> Result<(), StartError>;
+    /// What the container uses.
+    fn statistics(&self) -> Result<Statistics, StartError>;
+    /// Writes `path` of the container to `stream`, as a tar archive.
+    fn copy_out(&self, path: &ByteString, stream: File) -> Result<(), StartError>;
+    /// Unpacks the tar archive that comes from `stream` in the folder `path` of the container.
+    fn copy_in(&self, path: &ByteString, stream: File) -> Result<(), StartError>;
+}
+
+/// A process as whoever started it has it.
+pub struct Child {
+    /// Its number inside the guest.
+    pub pid: u32,
+    /// A pidfd: where signals go.
+    pub handle: OwnedFd,
+    /// The controlling side of its terminal, if it has one.
+    pub terminal: Option<OwnedFd>,
+    /// Says once how it ended.
+    pub end: Receiver<ExitStatus>,
 }
 
 /// Why the conversation broke off. There is nobody to tell but the console.
@@ -42,9 +76,12 @@ pub enum SessionError {
     /// The host's greeting.
     #[error("host: {0}")]
     Hello(#[from] HelloError),
-    /// Anything but Start after Ready.
-    #[error("host: sent a signal before a process to start")]
-    Order,
+    /// Anything but Setup after Ready, or Setup again.
+    #[error("host: sent {0} when it was not its turn")]
+    Order(&'static str),
+    /// A signal that there is not.
+    #[error("host: sent {0}, which is no signal's number")]
+    Signal(u8),
 }
 
 /// How serving ended, if the host is still there to hear of it.
@@ -69,143 +106,182 @@ fn on(stream: Stream) -> impl FnOnce(FrameError) -> SessionError {
     move |error| SessionError::Host { stream, error }
 }
 
-/// Serves one process, and returns when the host has taken everything, or is gone: power may go off.
+/// Serves the container, and returns when the host has taken everything, or is gone: power may go off.
 ///
 /// There is no time limit on the host's goodbye: it comes when the last byte of output found its reader, who may be
 /// slow. A host that dies closes the connection too.
-pub fn run(host: &impl Connect, guest: &mut impl Guest) -> Result<(), SessionError> {
+pub fn run(host: &(impl Connect + Sync), guest: &impl Guest) -> Result<(), SessionError> {
     let mut control = open(host, Stream::Control).map_err(on(Stream::Control))?;
-    match serve(&mut control, host, guest) {
-        Ok(Ended { status, output: _open_until_the_host_is_done, obedience }) => {
-            write_message(&mut control, &ToHost::Exited { status }).map_err(on(Stream::Control))?;
-            // Its thread reads control until the host closes it. It does not panic, and if so there is nothing to add.
-            let _ = obedience.join();
-        }
+    match begin(&mut control, guest) {
+        Ok(()) => {}
         Err(Failure::Session(error)) => return Err(error),
         Err(Failure::Start(error)) => {
             log(&error);
-            let message = ToHost::StartFailed { kind: error.kind(), message: error.to_string() };
-            write_message(&mut control, &message).map_err(on(Stream::Control))?;
+            write_message(&mut control, &failed(0, &error)).map_err(on(Stream::Control))?;
             while read_message::<ToGuest>(&mut control).is_ok() {}
+            return Ok(());
         }
     }
-    Ok(())
+    let commands = control.try_clone().map_err(|error| on(Stream::Control)(error.into()))?;
+    let session = Session {
+        host,
+        guest,
+        control: Mutex::new(control),
+        processes: Mutex::default(),
+        one_less: Condvar::new(),
+    };
+    std::thread::scope(|scope| {
+        let result = session.obey(commands, scope);
+        // Nobody wants the container any more; after its end there is nothing to kill.
+        guest.end_everything();
+        let first_ended = session.lock().get(&0).is_none_or(|first| first.has_ended());
+        match result {
+            Err(SessionError::Host { error: FrameError::Closed, .. }) if first_ended => Ok(()),
+            result => result,
+        }
+    })
 }
 
-/// What is left when the process and its output have ended.
-struct Ended {
-    status: ExitStatus,
-    /// stdout and stderr, shut down. Closing them would give the host eight seconds to take what is on the way
-    /// (VSOCK_CLOSE_TIMEOUT), and then throw it away.
-    output: [File; 2],
-    obedience: JoinHandle<()>,
-}
-
-fn serve(
-    control: &mut File,
-    host: &impl Connect,
-    guest: &mut impl Guest,
-) -> Result<Ended, Failure> {
+/// Up to Setup.
+fn begin(control: &mut File, guest: &impl Guest) -> Result<(), Failure> {
     guest.mount()?;
     write_message(control, &ToHost::Ready).map_err(on(Stream::Control))?;
-    let start = receive_start(control)?;
-    start.process.check().map_err(StartError::from)?;
-
-    let [stdin, stdout, stderr] = [Stream::Stdin, Stream::Stdout, Stream::Stderr]
-        .map(|stream| open(host, stream).map_err(|error| Failure::from(on(stream)(error))));
-    let (stdin, stdout, stderr) = (stdin?, stdout?, stderr?);
-    let (process_stdin, stdin_pipe) = pipe()?;
-    let (stdout_pipe, process_stdout) = pipe()?;
-    let (stderr_pipe, process_stderr) = pipe()?;
-    let pid = guest.start(&start, [process_stdin, process_stdout, process_stderr])?;
-    // Nothing reaps the process before `wait`: the number is still its own.
-    let handle = pidfd_open(pid, PidfdFlags::empty()).during("open a handle on the process")?;
-
-    let pid_number = pid.as_raw_nonzero().get().unsigned_abs();
-    write_message(control, &ToHost::Started { pid: pid_number }).map_err(on(Stream::Control))?;
-    let commands = control.try_clone().during("duplicate the control stream")?;
-    let obedience = thread("control", move || obey(commands, &handle))?;
-    thread("stdin", move || feed(&stdin, stdin_pipe))?;
-    let stdout = thread("stdout", move || drain(stdout_pipe, stdout))?;
-    let stderr = thread("stderr", move || drain(stderr_pipe, stderr))?;
-
-    let status = guest.wait(pid);
-    let output = [stdout, stderr]
-        .map(|thread| thread.join().map_err(|_| io::Error::other("the thread failed")));
-    let [stdout, stderr] = output;
-    let output = [stdout.during("drain stdout")?, stderr.during("drain stderr")?];
-    Ok(Ended { status, output, obedience })
-}
-
-fn receive_start(control: &mut File) -> Result<Box<Start>, SessionError> {
     let greeting = match FrameReader::default().read(control) {
         Ok(Some(greeting)) => greeting,
         Ok(None) => {
-            return Err(on(Stream::Control)(io::Error::from(io::ErrorKind::WouldBlock).into()));
+            let error = io::Error::from(io::ErrorKind::WouldBlock);
+            return Err(on(Stream::Control)(error.into()).into());
         }
-        Err(error) => return Err(on(Stream::Control)(error)),
+        Err(error) => return Err(on(Stream::Control)(error).into()),
     };
-    Hello::check(&greeting)?;
+    Hello::check(&greeting).map_err(SessionError::from)?;
     match read_message(control).map_err(on(Stream::Control))? {
-        ToGuest::Start(start) => Ok(start),
-        ToGuest::Signal { .. } => Err(SessionError::Order),
+        ToGuest::Setup(setup) => {
+            setup.setting.check().map_err(StartError::from)?;
+            Ok(guest.set_up(&setup)?)
+        }
+        other => Err(SessionError::Order(name(&other)).into()),
     }
 }
 
-fn pipe() -> Result<(OwnedFd, OwnedFd), StartError> {
-    pipe_with(PipeFlags::CLOEXEC).during("make a pipe")
+/// A conversation under way.
+struct Session<'a, H, G> {
+    host: &'a H,
+    guest: &'a G,
+    control: Mutex<File>,
+    /// Those that were started and whose ends have not been told.
+    processes: Mutex<HashMap<u32, Process>>,
+    /// The end of a process was told.
+    one_less: Condvar,
 }
 
-fn thread<T: Send + 'static>(
-    name: &str,
-    body: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, StartError> {
-    Builder::new().name(name.into()).spawn(body).during(format!("start the {name} thread"))
-}
-
-/// Host to process. A process that reads no more (or is gone) breaks the pipe, and that closes the stream.
-fn feed(stdin: &File, pipe: OwnedFd) {
-    pump(stdin, &pipe);
-    // The end of file goes on to the process before the host is told: both are done with the other.
-    drop(pipe);
-    let _ = rustix::net::shutdown(stdin, Shutdown::Both);
-}
-
-/// Process to host. The stream comes back shut down, but not closed. Both directions: nothing comes from the host, and
-/// not every VMM passes a half close on.
-fn drain(pipe: OwnedFd, stream: File) -> File {
-    pump(&pipe, &stream);
-    let _ = rustix::net::shutdown(&stream, Shutdown::Both);
-    stream
-}
-
-/// Does what the host says, until it closes control. When it does so with the process still there, nobody wants the
-/// process any more.
-fn obey(mut control: File, process: &OwnedFd) {
-    loop {
-        match read_message(&mut control) {
-            Ok(ToGuest::Signal { number }) => match Signal::from_named_raw(number.into()) {
-                // It may have ended meanwhile.
-                Some(signal) => drop(pidfd_send_signal(process, signal)),
-                None => {
-                    return abandon(
-                        process,
-                        format_args!("sent {number}, which is no signal's number"),
-                    );
+impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
+    /// Does what the host says, until it closes control.
+    fn obey<'scope>(
+        &'scope self,
+        mut commands: File,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Result<(), SessionError> {
+        loop {
+            match read_message(&mut commands).map_err(on(Stream::Control))? {
+                message @ ToGuest::Setup(_) => return Err(SessionError::Order(name(&message))),
+                ToGuest::Start(start) => {
+                    let number = start.number;
+                    if let Err(error) = self.start(&start, scope) {
+                        log(&error);
+                        self.say(&failed(number, &error));
+                    }
                 }
-            },
-            Ok(ToGuest::Start(_)) => return abandon(process, "sent a second process"),
-            Err(FrameError::Closed | FrameError::Io(_)) => return abandon(process, "went away"),
-            Err(error) => return abandon(process, error),
+                ToGuest::Signal { process, number } => {
+                    let signal = Signal::from_named_raw(number.into());
+                    let signal = signal.ok_or(SessionError::Signal(number))?;
+                    if let Some(process) = self.lock().get(&process) {
+                        process.signal(signal);
+                    }
+                }
+                ToGuest::Resize { process, size } => {
+                    if let Some(process) = self.lock().get(&process) {
+                        process.resize(size);
+                    }
+                }
+                ToGuest::Freeze => self.answer(self.guest.freeze().map(|()| ToHost::Frozen)),
+                ToGuest::Thaw { clock } => {
+                    self.answer(self.guest.thaw(clock).map(|()| ToHost::Thawed));
+                }
+                ToGuest::Statistics => {
+                    let statistics = self.guest.statistics().map(Box::new);
+                    self.answer(statistics.map(ToHost::Statistics));
+                }
+                ToGuest::CopyOut { transfer, path } => {
+                    self.copy(transfer, scope, move |guest, stream| guest.copy_out(&path, stream));
+                }
+                ToGuest::CopyIn { transfer, path } => {
+                    self.copy(transfer, scope, move |guest, stream| guest.copy_in(&path, stream));
+                }
+            }
         }
     }
-}
 
-fn abandon(process: impl AsFd, why: impl std::fmt::Display) {
-    if pidfd_send_signal(process, Signal::KILL).is_ok() {
-        log(format_args!("host: {why}; the process is killed"));
+    fn copy<'scope>(
+        &'scope self,
+        transfer: u32,
+        scope: &'scope Scope<'scope, '_>,
+        work: impl FnOnce(&G, File) -> Result<(), StartError> + Send + 'scope,
+    ) {
+        let body = move || {
+            let stream = Stream::Transfer { transfer };
+            let stream =
+                open(self.host, stream).map_err(|error| io::Error::other(error.to_string()));
+            let result = stream.during("call the host").and_then(|stream| {
+                let copy = stream.try_clone().during("duplicate a stream")?;
+                work(self.guest, copy)?;
+                process::linger(stream);
+                Ok(())
+            });
+            self.say(&match result {
+                Ok(()) => ToHost::Copied { transfer },
+                Err(error) => ToHost::CopyFailed { transfer, message: error.to_string() },
+            });
+        };
+        if let Err(error) = Builder::new().name("copy".into()).spawn_scoped(scope, body) {
+            self.say(&ToHost::CopyFailed { transfer, message: error.to_string() });
+        }
+    }
+
+    fn answer(&self, answer: Result<ToHost, StartError>) {
+        self.say(&answer.unwrap_or_else(|error| ToHost::Failed { message: error.to_string() }));
+    }
+
+    /// Tells the host. That it is gone is found by reading.
+    fn say(&self, message: &ToHost) {
+        let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = write_message(&mut *control, message);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Process>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[cfg(test)]
-mod tests;
+fn failed(process: u32, error: &StartError) -> ToHost {
+    ToHost::StartFailed { process, kind: error.kind(), message: error.to_string() }
+}
+
+fn name(message: &ToGuest) -> &'static str {
+    match message {
+        ToGuest::Setup(_) => "setup",
+        ToGuest::Start(_) => "start",
+        ToGuest::Signal { .. } => "signal",
+        ToGuest::Resize { .. } => "resize",
+        ToGuest::Freeze => "freeze",
+        ToGuest::Thaw { .. } => "thaw",
+        ToGuest::Statistics => "statistics",
+        ToGuest::CopyOut { .. } => "copy-out",
+        ToGuest::CopyIn { .. } => "copy-in",
+    }
+}
+
+/// TIOCSWINSZ's argument.
+fn window_size(size: TerminalSize) -> rustix::termios::Winsize {
+    rustix::termios::Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 }
+}

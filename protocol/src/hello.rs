@@ -7,16 +7,30 @@ use crate::frame::{FrameError, decode};
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Stream {
     /// Frames of [`crate::ToHost`] and [`crate::ToGuest`].
     Control,
-    /// Raw bytes, host to guest.
-    Stdin,
-    /// Raw bytes, guest to host.
-    Stdout,
-    /// Raw bytes, guest to host.
-    Stderr,
+    /// Raw bytes, host to guest: a process's standard input, or what is typed at its terminal.
+    Stdin {
+        /// The process, by the host's number.
+        process: u32,
+    },
+    /// Raw bytes, guest to host: a process's standard output, or all that its terminal shows.
+    Stdout {
+        /// The process, by the host's number.
+        process: u32,
+    },
+    /// Raw bytes, guest to host. A process with a terminal has none.
+    Stderr {
+        /// The process, by the host's number.
+        process: u32,
+    },
+    /// A tar archive, in the direction of the request.
+    Transfer {
+        /// The copy, by the host's number.
+        transfer: u32,
+    },
 }
 
 /// Who speaks, and about what. `version` is the one field that every version of the protocol has.
@@ -74,12 +88,22 @@ mod tests {
 
     #[test]
     fn our_version_is_read_strictly() {
-        assert_eq!(Hello::check(br#"{"version":1,"stream":"stdin"}"#).unwrap(), Stream::Stdin);
-        let error =
-            Hello::check(br#"{"version":1,"stream":"stdin","extra":0}"#).unwrap_err().to_string();
-        assert!(error.contains("extra"), "{error}");
-        let error = Hello::check(br#"{"version":1,"stream":"display"}"#).unwrap_err().to_string();
-        assert!(error.contains("display"), "{error}");
+        let check = |stream: &str| {
+            let text = format!(r#"{{"version":{VERSION},"stream":{stream}}}"#);
+            Hello::check(text.as_bytes()).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(r#""control""#), Ok(Stream::Control));
+        assert_eq!(check(r#"{"stdin":{"process":7}}"#), Ok(Stream::Stdin { process: 7 }));
+        for (wrong, word) in [
+            (r#""display""#, "display"),
+            (r#""control","extra":0"#, "extra"),
+            (r#"{"stdin":{"process":7,"more":1}}"#, "more"),
+            (r#"{"stdout":{"process":-1}}"#, "-1"),
+            (r#""stdin""#, "stdin"),
+        ] {
+            let error = check(wrong).unwrap_err();
+            assert!(error.contains(word) || error.contains("unit variant"), "{error}");
+        }
         let error = Hello::check(br#"{"stream":"stdin"}"#).unwrap_err().to_string();
         assert!(error.contains("version"), "{error}");
     }

@@ -10,16 +10,23 @@
 //!                                   ←        Hello (the host's version)
 //!            … mounts the image …
 //!   Ready                           →
-//!                                   ←        Start { process, clock, seed }
-//!   stdin, stdout, stderr: Hello    →
-//!   Started { pid }                 →                       (or StartFailed, and the end)
+//!                                   ←        Setup { hostname, clock, seed, … }
+//!                                   ←        Start { process: 0, … }: the container's first process
+//!   stdin 0, stdout 0, stderr 0: Hello →
+//!   Started { process: 0, pid }     →                       (or StartFailed)
 //!   output, raw, on its own stream  →
-//!                                   ←        Signal { number }, any number of times
+//!                                   ←        Signal, Resize, Start of more processes, Freeze, Statistics,
+//!                                            CopyIn …, in any order, any number of times
+//!   answers, each naming what it answers →
 //!   end of stdout, end of stderr    →
-//!   Exited { status }               →
+//!   Exited { process, status }      →        for each process, process 0 the last
 //!                                   ←        closes control: every byte was taken
 //!   powers off
 //! ```
+//!
+//! Processes and copies have numbers that the host gives, each once in a VM's life. Process 0 is the container: when it
+//! ends, or can't be started, every other process is killed, and the guest waits for the host's goodbye. The host never
+//! waits for an answer before it asks the next; answers of one kind come in the order of the requests.
 //!
 //! Control is a sequence of frames: a length (`u32`, little endian, at most [`MAX_FRAME`]), then that many bytes
 //! of JSON. The other streams are raw bytes after their `Hello`: a half close is end of file, and vsock's credit
@@ -30,16 +37,18 @@ mod frame;
 mod hello;
 mod message;
 mod process;
+mod setup;
 
 pub use byte_string::ByteString;
 pub use frame::{FrameError, FrameReader, MAX_FRAME, decode, encode, read_message, write_message};
 pub use hello::{Hello, HelloError, Stream};
-pub use message::{Clock, ExitStatus, FailureKind, Start, ToGuest, ToHost};
-pub use process::{Process, ProcessError};
+pub use message::{Clock, ExitStatus, FailureKind, Start, Statistics, ToGuest, ToHost};
+pub use process::{Limit, Process, ProcessError, TerminalSize};
+pub use setup::{Setting, Setup, Tmpfs};
 
 /// The version that this end speaks. Any change of a message changes it: host and guest-init are built together,
 /// so nothing is ever negotiated, only checked.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The vsock port that the host side listens on.
 pub const PORT: u32 = 1024;

@@ -16,11 +16,40 @@ pub struct Process {
     pub cwd: ByteString,
     /// `user`, `user:group`, `uid`, `uid:gid`; empty is root. Names are those of the image's own files.
     pub user: ByteString,
-    /// The guest's host name.
-    pub hostname: ByteString,
-    /// Whether the root file system refuses writes.
-    pub read_only: bool,
+    /// The capabilities that it may have (capabilities(7)), bit n for number n. A user other than root has them only
+    /// as a bound.
+    pub capabilities: u64,
+    /// Resource limits, besides the usual ones.
+    pub limits: Vec<Limit>,
+    /// Whether set-user-ID programs and file capabilities give it nothing (PR_SET_NO_NEW_PRIVS, prctl(2)).
+    pub no_new_privileges: bool,
+    /// Whether system calls that no container needs are refused (docker's default profile).
+    pub seccomp: bool,
 }
+
+/// A resource limit, getrlimit(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// `RLIMIT_*`, by its number in asm-generic/resource.h, which both architectures use.
+    pub resource: u8,
+    /// The limit in force; nothing is "unlimited".
+    pub soft: Option<u64>,
+    /// How far a process may raise it.
+    pub hard: Option<u64>,
+}
+
+/// A terminal's size in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TerminalSize {
+    pub rows: u16,
+    pub columns: u16,
+}
+
+/// RLIM_NLIMITS, asm-generic/resource.h.
+const LIMITS: u8 = 16;
 
 /// What is wrong with a [`Process`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,12 +75,31 @@ pub enum ProcessError {
     #[error("cwd: \"{0}\" is not absolute (it must start with /)")]
     RelativeCwd(ByteString),
     /// sethostname(2) takes 1 to 64 bytes.
-    #[error("hostname: \"{0}\" must have 1 to {MAX_HOSTNAME} bytes")]
+    #[error("hostname: \"{0}\" must have 1 to 64 bytes, none of them NUL")]
     Hostname(ByteString),
+    /// A path that depends on where one stands, or ends in its middle.
+    #[error("tmpfs: \"{0}\" is not an absolute path (it must start with /)")]
+    TmpfsPath(ByteString),
+    /// More than permissions.
+    #[error("tmpfs: {path}: mode {mode:o} is not a mode (0 to 7777)")]
+    TmpfsMode {
+        /// Which.
+        path: ByteString,
+        /// Its value.
+        mode: u32,
+    },
+    /// Not a resource.
+    #[error("limits: there is no resource number {0} (0 to {most})", most = LIMITS - 1)]
+    Resource(u8),
+    /// setrlimit(2) refuses it.
+    #[error("limits: resource {0}: its soft limit is above its hard limit")]
+    SoftAboveHard(u8),
 }
 
-/// HOST_NAME_MAX, gethostname(2).
-const MAX_HOSTNAME: usize = 64;
+/// The greatest limit is "unlimited".
+fn number(limit: Option<u64>) -> u64 {
+    limit.unwrap_or(u64::MAX)
+}
 
 impl Process {
     /// Looks at every field. The host checks what it sends; the guest checks what it got.
@@ -65,7 +113,7 @@ impl Process {
         }
         let strings = (self.args.iter().map(|arg| ("args", arg)))
             .chain(self.env.iter().map(|variable| ("env", variable)))
-            .chain([("cwd", &self.cwd), ("user", &self.user), ("hostname", &self.hostname)]);
+            .chain([("cwd", &self.cwd), ("user", &self.user)]);
         for (field, value) in strings {
             if value.as_bytes().contains(&0) {
                 return Err(ProcessError::Nul { field, value: value.clone() });
@@ -81,8 +129,13 @@ impl Process {
         if !self.cwd.as_bytes().starts_with(b"/") {
             return Err(ProcessError::RelativeCwd(self.cwd.clone()));
         }
-        if !(1..=MAX_HOSTNAME).contains(&self.hostname.as_bytes().len()) {
-            return Err(ProcessError::Hostname(self.hostname.clone()));
+        for limit in &self.limits {
+            if limit.resource >= LIMITS {
+                return Err(ProcessError::Resource(limit.resource));
+            }
+            if number(limit.soft) > number(limit.hard) {
+                return Err(ProcessError::SoftAboveHard(limit.resource));
+            }
         }
         Ok(())
     }
@@ -98,8 +151,10 @@ mod tests {
             env: vec!["A=".into(), "B=c=d".into()],
             cwd: "/".into(),
             user: "".into(),
-            hostname: "bulkhead".into(),
-            read_only: false,
+            capabilities: 0,
+            limits: vec![Limit { resource: 7, soft: Some(1024), hard: None }],
+            no_new_privileges: false,
+            seccomp: true,
         }
     }
 
@@ -122,7 +177,7 @@ mod tests {
         }
         assert!(refused(|p| p.cwd = "srv".into()).starts_with("cwd:"));
         assert!(refused(|p| p.cwd = "".into()).starts_with("cwd:"));
-        assert!(refused(|p| p.hostname = "".into()).starts_with("hostname:"));
-        assert!(refused(|p| p.hostname = "a".repeat(65).into()).starts_with("hostname:"));
+        assert!(refused(|p| p.limits[0].resource = 16).contains("16"));
+        assert!(refused(|p| p.limits[0].hard = Some(1023)).contains("soft"));
     }
 }

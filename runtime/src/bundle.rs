@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use protocol::Process;
+use protocol::{Process, Setting};
 use serde::{Deserialize, Serialize};
 
 use crate::disk::Part;
@@ -20,7 +20,9 @@ pub struct Bundle {
     pub platform: Platform,
     /// The VM without socket and scratch disk.
     pub vm: VmConfig,
-    /// The process to run in it.
+    /// The container in it.
+    pub setting: Setting,
+    /// Its first process.
     pub process: Process,
     /// Whether the guest's console goes to stderr.
     pub console: bool,

@@ -1,26 +1,37 @@
 //! The `bulkhead` command: flags, and what they and the image make of the process to run.
 
+mod about;
 mod arguments;
+mod capabilities;
 mod container;
+mod containers;
+mod control;
 mod error;
 mod find;
 mod images;
+mod life;
 mod output;
 mod prepare;
 mod process;
+mod pull;
+mod refused;
+mod run;
+mod security;
 mod size;
 mod template;
 #[cfg(test)]
 mod tests;
-mod time;
+mod tmpfs;
+mod ulimit;
+mod variables;
 
 use std::fs;
 use std::path::Path;
 
-pub use arguments::{Arguments, parse};
+pub use arguments::{Arguments, explain, parse};
 use arguments::{Command, PrepareArguments, RunArguments};
 pub use container::Container;
-pub use error::CommandError;
+pub use error::{CommandError, in_one_line};
 pub use prepare::prepare;
 
 use crate::bundle::Bundle;
@@ -31,23 +42,26 @@ use crate::{program, vm};
 pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
     match arguments.command {
         Command::Run(arguments) => run(arguments),
+        Command::Create(arguments) => run::create(&arguments),
         Command::Prepare(arguments) => write_bundle(arguments),
+        Command::About(command) => about::execute(command),
         Command::Images(command) => images::execute(command),
+        Command::Containers(command) => containers::execute(command),
+        Command::Control(command) => control::execute(command),
     }
 }
 
 fn run(arguments: RunArguments) -> Result<u8, CommandError> {
-    let RunArguments { bundle, container, command } = arguments;
-    let bundle = match bundle {
-        Some(path) => read_bundle(&path)?,
-        None => prepare(&container, &command, Platform::NATIVE, program::guest_init)?,
-    };
-    Ok(vm::run(bundle)?)
+    let RunArguments { bundle, container, life, detach } = arguments;
+    match bundle {
+        Some(path) => Ok(vm::run(read_bundle(&path)?)?),
+        None => run::run(&container, &life, detach),
+    }
 }
 
 fn write_bundle(arguments: PrepareArguments) -> Result<u8, CommandError> {
-    let PrepareArguments { container, platform, command, .. } = &arguments;
-    let bundle = prepare(container, command, *platform, program::guest_init)?;
+    let PrepareArguments { container, platform, .. } = &arguments;
+    let bundle = prepare(container, *platform, program::guest_init)?.bundle;
     let failed = |source| CommandError::WriteBundle { path: arguments.out.clone(), source };
     let text = serde_json::to_vec_pretty(&bundle).map_err(|error| failed(error.into()))?;
     fs::write(&arguments.out, text).map_err(failed)?;

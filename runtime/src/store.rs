@@ -8,22 +8,22 @@
 //! | `oci-layout` | the layout's version |
 //! | `index.json` | one entry for each name of an image, and one for an image without a name |
 //! | `blobs/sha256/` | manifests, configurations and layers, each named by its digest |
-//! | `ingest/` | what is being written |
+//! | `ingest/` | what is being written, and blobs that were fetched in part, as `HEX.partial` |
 //! | `blobs.lock` | held shared by who adds or reads blobs, exclusively by who removes them |
 //! | `index.lock` | held exclusively by who changes `index.json` |
 //!
 //! A file is written in `ingest`, made durable and renamed. An image's blobs come before its entry and leave after it,
-//! so an image in the index is whole, wherever a process dies; a blob without an image is removed by the next
-//! [`ImageStore::prune`]. Who needs both locks takes `blobs.lock` first.
+//! so an image in the index is whole, wherever a process dies; a blob without an image, whole or in part, is removed by
+//! the next [`ImageStore::prune`]. Who needs both locks takes `blobs.lock` first.
 
 mod blob;
 mod error;
-mod file;
 mod image;
 mod index;
 mod layer;
 mod load;
 mod name;
+mod partial;
 mod remove;
 mod save;
 #[cfg(test)]
@@ -38,13 +38,14 @@ pub use error::StoreError;
 pub use image::StoredImage;
 pub use load::{Loaded, load};
 pub use name::{Name, Version};
-pub use remove::{Pruned, Removed};
+pub use partial::Partial;
+pub use remove::{InUse, Pruned, Removed};
 use rustix::fs::{FlockOperation, flock};
 pub use save::{Format, save};
 
 use crate::digest::Digest;
-use crate::home;
 use crate::image::files::Files;
+use crate::{file, home};
 use error::failed;
 
 /// "Image Layout", "oci-layout file".

@@ -97,7 +97,7 @@ fn bad_input_is_one_line_and_the_right_status() {
     let kernel = ["run", "--kernel", "kernel"];
     let with = |more: &[&'static str]| [&kernel[..], more].concat();
     place.fails(&["run"], 2, "IMAGE");
-    place.fails(&["run", "--cpus", "33", "root"], 2, "33 is not in 1..=32");
+    place.fails(&["run", "--cpus", "33", "root"], 2, "1 to 32 whole processors");
     place.fails(&["run", "--memory", "1M", "root"], 2, "64M");
     place.fails(&["run", "root", "--", "ls"], 1, "no guest kernel in the cache");
     place.fails(&["run", "--kernel", "gone", "root", "--", "ls"], 1, "kernel gone: cannot read it");
@@ -112,10 +112,22 @@ fn bad_input_is_one_line_and_the_right_status() {
         1,
         "notes is not an image: it starts with \"not an image",
     );
-    place.fails(&with(&["gone", "--", "ls"]), 1, "'gone' is neither a file nor an image");
+    place.fails(
+        &with(&["--pull=never", "gone", "--", "ls"]),
+        1,
+        "'gone' is neither a file nor an image",
+    );
     place.fails(&with(&["root"]), 2, "image root names no command");
     place.fails(&with(&["--modules", "empty", "root", "--", "ls"]), 1, "empty holds no .ko files");
     place.fails(&with(&["root", "--", "ls"]), 1, "bulkhead-vmm is neither beside");
+    fs::write(place.path("env"), "A=1\n# comment\n=2\n").unwrap();
+    place.fails(&with(&["--env-file", "env", "root", "ls"]), 1, "env:3: it has no name: give NAME");
+    place.fails(&with(&["--env-file", "gone", "root", "ls"]), 1, "gone: cannot read it");
+    place.fails(
+        &["run", "--volume", "/a:/b", "root", "ls"],
+        2,
+        "--volume: volumes are not supported",
+    );
     place.fails(&["run", "--bundle", "gone"], 1, "bundle gone: cannot read it");
     place.fails(&["run", "--bundle", "notes"], 1, "bundle notes: cannot understand it");
     fs::remove_file(place.path("bin/guest-init")).unwrap();
@@ -134,8 +146,22 @@ fn a_vmm_that_ends_early_is_explained() {
     place.fails(&run, 1, "/dev/kvm: permission denied");
     place.vmm("printf 'starting\\r\\n\\r\\nKernel panic - not syncing\\r\\n'; exit 0");
     place.fails(&run, 1, "console ends with: starting | Kernel panic - not syncing");
+    // The VMM finds out in the end what KVM lacks.
+    place.vmm(
+        "[ $1 = --probe ] && { echo 'kvm: bare: no cmpxchg16b'; exit; }; echo 'bulkhead-vmm: KVM internal error' >&2; exit 1",
+    );
+    place.fails(
+        &run,
+        1,
+        "this machine's KVM can't run Linux: no cmpxchg16b: in a clone of Bulkhead",
+    );
+    // Or is told to end, because it would never find out.
+    place.vmm(
+        "[ $1 = --probe ] && { echo 'kvm: none: of no use'; exit; }; trap 'exit 0' TERM; while :; do sleep 0.1; done",
+    );
+    place.fails(&run, 1, "this machine's KVM can't run Linux: of no use: in a clone of Bulkhead");
     place.vmm("kill -9 $$");
-    place.fails(&run, 1, "bulkhead-vmm was killed by signal 9");
+    place.fails(&run, 137, "bulkhead-vmm was killed by signal 9");
     place.vmm("exit 0");
     place.fails(&run, 1, "the virtual machine ended before its guest reported");
 }
@@ -146,7 +172,7 @@ fn a_bundle_says_what_the_flags_said() {
     let flags =
         ["--kernel", "kernel", "--cpus", "4", "--memory", "1G", "--console", "--scratch", "64M"];
     let arguments =
-        [&["prepare"], &flags[..], &["root", "--out", "b.json", "--", "ls", "-l"]].concat();
+        [&["prepare", "--out", "b.json"], &flags[..], &["root", "--", "ls", "-l"]].concat();
     let output = place.bulkhead(&arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let bundle: serde_json::Value =
@@ -187,9 +213,9 @@ fn a_bundle_for_another_machine_has_nothing_of_this_one() {
             &platform,
             "--kernel",
             kernel,
-            "root",
             "--out",
             "b.json",
+            "root",
             "--",
             "ls",
         ]
@@ -229,7 +255,7 @@ fn a_packed_image_is_unpacked_once() {
     let [offset, len] = [64, gzip.len() as u32].map(u32::to_le_bytes);
     let zboot = [b"MZ\0\0zimg", &offset[..], &len, &[0; 8], b"gzip", &[0; 36], &gzip].concat();
     let prepare = |platform, name| {
-        ["prepare", "--platform", platform, "--kernel", name, "root", "--out", "b.json", "--", "ls"]
+        ["prepare", "--platform", platform, "--kernel", name, "--out", "b.json", "root", "--", "ls"]
     };
     for (name, packed) in [("Image.gz", gzip), ("vmlinuz.efi", zboot)] {
         fs::write(place.path(name), &packed).unwrap();
@@ -265,9 +291,9 @@ fn the_initramfs_has_init_and_modules_in_order() {
         "kernel",
         "--modules",
         "mods",
-        "root",
         "--out",
         "b.json",
+        "root",
         "--",
         "ls",
     ];
@@ -283,4 +309,103 @@ fn the_initramfs_has_init_and_modules_in_order() {
     assert!(at("an init") < at("modules/00-first.ko"));
     assert!(at("first module") < at("modules/01-second.ko"));
     assert!(!bytes.windows(12).any(|window| window == b"not a module"));
+}
+
+#[test]
+fn a_machine_s_lacks_are_told_with_their_remedies() {
+    let place = Place::new();
+    let check = |status, words: &[&str]| {
+        let output = place.bulkhead(&["check"]);
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(status), "{told}");
+        for word in words {
+            assert!(told.contains(word), "{word} is not in: {told}");
+        }
+    };
+    let nothing =
+        ["bulkhead-vmm   missing", "guest kernel   missing", "run `cargo xtask run --arch"];
+    check(1, &nothing);
+    place.vmm("echo 'kvm: bare: no cmpxchg16b'");
+    let folder = place.path("cache/bulkhead/kernels").join(Platform::NATIVE.architecture());
+    fs::create_dir_all(&folder).unwrap();
+    let name = if Platform::NATIVE == Platform::Amd64 { "vmlinux" } else { "Image" };
+    fs::write(folder.join(name), kernel(Platform::NATIVE)).unwrap();
+    check(1, &["can't run Linux: no cmpxchg16b", "`cargo xtask host`", text(&folder.join(name))]);
+    place.vmm("echo 'kvm: linux'");
+    check(0, &["KVM            runs Linux\n", "bin/guest-init\n"]);
+}
+
+#[test]
+fn versions_are_told_in_any_form() {
+    let place = Place::new();
+    let says = |arguments: &[&str]| String::from_utf8(place.bulkhead(arguments).stdout).unwrap();
+    let platform = Platform::NATIVE.to_string();
+    let version = env!("CARGO_PKG_VERSION");
+    let json: serde_json::Value =
+        serde_json::from_str(&says(&["version", "--format", "json"])).unwrap();
+    assert_eq!((&json["Version"], &json["Platform"]), (&version.into(), &platform.clone().into()));
+    assert_eq!(says(&["version", "-f", "{{.Version}} {{.Protocol}}"]), format!("{version} 2\n"));
+    assert!(says(&["version"]).ends_with(&format!("Platform: {platform}\n")));
+    place.fails(&["version", "--format", "{{.Nothing}}"], 2, "Nothing");
+}
+
+/// A program that reads what was made, where it is installed.
+fn accepts(test: &str, program: &str, arguments: &[&str], file: &Path) {
+    match Command::new(program).args(arguments).arg(file).output() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            println!("SKIPPED: {test}: {program} is not installed");
+        }
+        output => {
+            let output = output.unwrap();
+            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success() && errors.is_empty(), "{program}: {errors}");
+        }
+    }
+}
+
+/// The shell reads its completions without a word.
+fn completes(test: &str, shell: &str) {
+    let place = Place::new();
+    let output = place.bulkhead(&["completions", shell]);
+    let script = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && script.contains("cap-add"), "{script}");
+    assert!(!script.contains("supervise"), "what is hidden is shown: {script}");
+    fs::write(place.path("script"), script).unwrap();
+    accepts(test, shell, &["-n"], &place.path("script"));
+}
+
+#[test]
+fn bash_takes_its_completions() {
+    completes("bash_takes_its_completions", "bash");
+}
+
+#[test]
+fn zsh_takes_its_completions() {
+    completes("zsh_takes_its_completions", "zsh");
+}
+
+#[test]
+fn fish_takes_its_completions() {
+    completes("fish_takes_its_completions", "fish");
+}
+
+#[test]
+fn each_command_has_a_manual_page() {
+    let place = Place::new();
+    let output = place.bulkhead(&["man", "new/man1"]);
+    assert!(output.status.success(), "{output:?}");
+    let pages: Vec<_> = fs::read_dir(place.path("new/man1")).unwrap().flatten().collect();
+    let names: Vec<_> = pages.iter().map(|page| page.file_name().into_string().unwrap()).collect();
+    for name in ["bulkhead.1", "bulkhead-run.1", "bulkhead-exec.1", "bulkhead-images.1"] {
+        assert!(names.iter().any(|found| found == name), "{name} is not among {names:?}");
+    }
+    assert!(!names.iter().any(|name| name.contains("supervise")), "{names:?}");
+    let run = fs::read_to_string(place.path("new/man1/bulkhead-run.1")).unwrap();
+    assert!(run.contains("cap\\-add") && run.contains("Examples:"), "{run}");
+    fs::write(place.path("file"), "").unwrap();
+    place.fails(&["man", "file"], 1, "file: cannot write it");
+    let one = place.path("one.1");
+    let all = pages.iter().flat_map(|page| fs::read(page.path()).unwrap());
+    fs::write(&one, all.collect::<Vec<u8>>()).unwrap();
+    accepts("each_command_has_a_manual_page", "groff", &["-man", "-ww", "-z"], &one);
 }

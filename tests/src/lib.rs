@@ -2,7 +2,7 @@
 //! print, and what they leave behind.
 //!
 //! - [`World`]: a test's own cache and folders, and the check that nothing is left in them;
-//! - [`Running`], [`Outcome`]: a command under way, and what came of it;
+//! - [`Running`], [`Outcome`]: a command under way, and what came of it; [`Terminal`]: one on a terminal;
 //! - [`Images`]: small images in every form, made once for all tests;
 //! - [`Elf`], [`Arm64Image`]: kernels that no machine can boot;
 //! - [`HERE`], [`ELSEWHERE`]: what differs between the two kinds of machine.
@@ -14,6 +14,7 @@ mod layers;
 mod leftovers;
 mod machine;
 mod process;
+mod terminal;
 mod tools;
 mod world;
 
@@ -23,7 +24,8 @@ pub use images::{Images, busybox_folder};
 pub use layers::{Layer, Meta};
 pub use leftovers::eventually;
 pub use machine::{ELSEWHERE, HERE, Machine};
-pub use process::{Outcome, Running, words};
+pub use process::{Outcome, Running, kill, words};
+pub use terminal::Terminal;
 pub use tools::{have, is_root, tool};
 pub use world::World;
 

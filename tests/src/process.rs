@@ -43,6 +43,12 @@ impl Outcome {
     }
 }
 
+/// Kills a process that the test has started, or that one of its commands has.
+pub fn kill(process: u32) {
+    let process = Pid::from_raw(process as i32).unwrap();
+    kill_process(process, Signal::KILL).unwrap();
+}
+
 /// A command under way. Dropped before its end, it is killed.
 pub struct Running {
     child: Child,

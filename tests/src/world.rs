@@ -64,8 +64,14 @@ impl World {
         command
     }
 
-    /// `bulkhead run` with the guest kernel, these flags, this image, and this command, if any.
+    /// `bulkhead run` of a container that reads its input and leaves nothing, with the guest kernel, these flags, this image,
+    /// and this command, if any.
     pub fn run(&self, flags: &[&str], image: &str, command: &[&str]) -> Command {
+        self.run_as_docker(&[&["--rm", "-i"], flags].concat(), image, command)
+    }
+
+    /// `bulkhead run` with nothing but the guest kernel added.
+    pub fn run_as_docker(&self, flags: &[&str], image: &str, command: &[&str]) -> Command {
         let mut run = self.command("bulkhead");
         run.arg("run").arg("--kernel").arg(&self.kernel).args(flags).arg(image);
         if !command.is_empty() {

@@ -12,7 +12,8 @@ use bulkhead_tests::{
 /// Runs a shell in the image, which cannot be.
 #[track_caller]
 fn refused(world: &World, image: &str, words: &[&str]) {
-    Running::start(&mut world.run(&[], image, &["sh"]), "").wait().assert_refused(1, words);
+    let mut command = world.run(&["--pull=never"], image, &["sh"]);
+    Running::start(&mut command, "").wait().assert_refused(1, words);
     world.assert_nothing_left();
 }
 

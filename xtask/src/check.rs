@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use runtime::kvm::Kvm;
+
 use crate::arch::Arch;
 use crate::build::Binaries;
 use crate::error::Error;
 use crate::host::tree;
 use crate::kernel::Kernel;
-use crate::kvm::Kvm;
 use crate::needs::{self, Program};
 
 /// A line of the table.
@@ -78,8 +79,9 @@ fn download(need: String, purpose: &'static str, cached: Option<PathBuf>) -> Row
 
 fn kvm() -> Row {
     let (found, remedy) =
-        match Binaries::build(Arch::NATIVE).and_then(|binaries| Kvm::probe(&binaries.vmm)) {
+        match Binaries::build(Arch::NATIVE).and_then(|binaries| Ok(Kvm::probe(&binaries.vmm)?)) {
             Ok(Kvm::Linux) => ("runs Linux".to_owned(), ""),
+            Ok(Kvm::Slow(why)) => (format!("slow: {why}"), "the emulated host is used"),
             Ok(Kvm::Bare(why)) => (format!("bare guest only: {why}"), "the emulated host is used"),
             Ok(Kvm::None(why)) => (format!("none: {why}"), "the emulated host is used"),
             Err(error) => (format!("unknown: {error}"), "mend the build"),

@@ -3,7 +3,8 @@
 use std::io;
 
 use runtime::cache::CacheError;
-use runtime::command::CommandError;
+use runtime::command::{CommandError, in_one_line};
+use runtime::kvm::ProbeError;
 
 /// Why a command of xtask could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,9 @@ pub enum Error {
     /// A container could not be prepared.
     #[error("{}", .0.line())]
     Container(#[from] CommandError),
+    /// It is not known what this machine's KVM can do.
+    #[error("trying KVM: {}", in_one_line(.0))]
+    Kvm(#[from] ProbeError),
     /// A file or package does not hold what it should.
     #[error("{0}")]
     Content(String),

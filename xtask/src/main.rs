@@ -9,7 +9,6 @@ mod check;
 mod error;
 mod host;
 mod kernel;
-mod kvm;
 mod needs;
 mod run;
 mod test;
@@ -17,10 +16,11 @@ mod tool;
 mod toolchain;
 mod watchdog;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use runtime::command::explain;
 
 /// Build, run and test Bulkhead: containers, each in a microVM of its own
 #[derive(Parser)]
@@ -49,9 +49,10 @@ enum Command {
 
 fn main() -> ExitCode {
     tool::own_path();
-    let arguments = match Arguments::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, &words),
     };
     let result = match arguments.command {
         Command::Run(arguments) => arguments.run(),
@@ -74,15 +75,10 @@ fn main() -> ExitCode {
 }
 
 /// Help goes to stdout; what is wrong with the command line is one line on stderr.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(error: &clap::Error, words: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
         error.exit();
     }
-    let text = error.to_string();
-    let what = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "name a command",
-        _ => text.lines().next().unwrap_or_default().trim_start_matches("error: "),
-    };
-    eprintln!("xtask: {what} (try --help)");
+    eprintln!("xtask: {} (try --help)", explain(error, words));
     ExitCode::from(2)
 }

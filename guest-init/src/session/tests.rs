@@ -1,27 +1,27 @@
 use std::io::{Read, Write};
 use std::net::Shutdown as NetShutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
-use protocol::{ByteString, Clock, FailureKind, Process, VERSION};
+use protocol::{ByteString, FailureKind, Process, Setting, VERSION};
 
 use super::*;
-use crate::rehearsal::{ProcessGroup, UnixHost};
+use crate::rehearsal::{ProcessGroups, UnixHost};
 
 /// A host that the test plays, against a real session in a thread.
 struct Host {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     listener: UnixListener,
     session: JoinHandle<Result<(), SessionError>>,
 }
 
 impl Host {
-    fn new(mut guest: ProcessGroup) -> Self {
+    fn new(guest: ProcessGroups) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("v_1024");
         let listener = UnixListener::bind(&path).unwrap();
-        let session = thread::spawn(move || run(&UnixHost(path), &mut guest));
-        Self { _folder: folder, listener, session }
+        let session = thread::spawn(move || run(&UnixHost(path), &guest));
+        Self { folder, listener, session }
     }
 
     fn accept(&self) -> (Stream, UnixStream) {
@@ -30,25 +30,38 @@ impl Host {
         (Hello::check(&hello).unwrap(), connection)
     }
 
-    fn accept_control(&self) -> UnixStream {
+    fn expect(&self, expected: Stream) -> UnixStream {
         let (stream, connection) = self.accept();
-        assert_eq!(stream, Stream::Control);
+        assert_eq!(stream, expected);
         connection
     }
 
-    /// Up to Started.
-    fn start(&self, script: &str) -> Streams {
-        let mut control = self.accept_control();
+    /// Up to Setup.
+    fn set_up(&self) -> UnixStream {
+        let mut control = self.expect(Stream::Control);
         assert_eq!(read_message::<ToHost>(&mut control).unwrap(), ToHost::Ready);
-        send_start(&mut control, &["sh", "-c", script]);
-        let streams = [Stream::Stdin, Stream::Stdout, Stream::Stderr].map(|expected| {
-            let (stream, connection) = self.accept();
-            assert_eq!(stream, expected);
-            connection
-        });
-        assert!(matches!(read_message(&mut control).unwrap(), ToHost::Started { .. }));
-        let [stdin, stdout, stderr] = streams;
-        Streams { control, stdin, stdout, stderr }
+        write_message(&mut control, &Hello::new(Stream::Control)).unwrap();
+        write_message(&mut control, &ToGuest::Setup(Box::new(setup()))).unwrap();
+        control
+    }
+
+    /// From Start to Started.
+    fn start(&self, control: &mut UnixStream, number: u32, script: &str) -> Streams {
+        send_start(control, number, &["sh", "-c", script]);
+        let process = number;
+        let stdin = self.expect(Stream::Stdin { process });
+        let stdout = self.expect(Stream::Stdout { process });
+        let stderr = self.expect(Stream::Stderr { process });
+        assert!(matches!(
+            read_message(control).unwrap(),
+            ToHost::Started { process, .. } if process == number
+        ));
+        Streams { control: control.try_clone().unwrap(), stdin, stdout, stderr }
+    }
+
+    /// The container's first process.
+    fn first(&self, script: &str) -> Streams {
+        self.start(&mut self.set_up(), 0, script)
     }
 }
 
@@ -62,24 +75,30 @@ struct Streams {
 impl Streams {
     fn exit_status(&mut self) -> ExitStatus {
         match read_message(&mut self.control).unwrap() {
-            ToHost::Exited { status } => status,
+            ToHost::Exited { process: 0, status, out_of_memory: false } => status,
             other => panic!("{other:?} in place of Exited"),
         }
     }
 }
 
-fn send_start(control: &mut UnixStream, args: &[&str]) {
-    write_message(control, &Hello::new(Stream::Control)).unwrap();
+fn setup() -> Setup {
+    let setting = Setting { hostname: "test".into(), read_only: false, tmpfs: Vec::new() };
+    let clock = Clock { unix_seconds: 0, nanoseconds: 0 };
+    Setup { setting, clock, seed: ByteString::from(vec![1; 32]) }
+}
+
+fn send_start(control: &mut UnixStream, number: u32, args: &[&str]) {
     let process = Process {
         args: args.iter().map(|&arg| arg.into()).collect(),
         env: Vec::new(),
         cwd: "/".into(),
         user: "".into(),
-        hostname: "test".into(),
-        read_only: false,
+        capabilities: 0,
+        limits: Vec::new(),
+        no_new_privileges: false,
+        seccomp: false,
     };
-    let clock = Clock { unix_seconds: 0, nanoseconds: 0 };
-    let start = Start { process, clock, seed: ByteString::from(vec![1; 32]) };
+    let start = Start { number, process, terminal: None, stdin: true };
     write_message(control, &ToGuest::Start(Box::new(start))).unwrap();
 }
 
@@ -91,8 +110,8 @@ fn all(stream: &mut UnixStream) -> String {
 
 #[test]
 fn input_output_and_exit_status() {
-    let host = Host::new(ProcessGroup::default());
-    let mut streams = host.start("cat; echo err >&2; exit 7");
+    let host = Host::new(ProcessGroups::default());
+    let mut streams = host.first("cat; echo err >&2; exit 7");
     streams.stdin.write_all(b"through\n").unwrap();
     streams.stdin.shutdown(NetShutdown::Write).unwrap();
     assert_eq!(all(&mut streams.stdout), "through\n");
@@ -105,8 +124,8 @@ fn input_output_and_exit_status() {
 
 #[test]
 fn a_process_that_reads_nothing_ends_the_run() {
-    let host = Host::new(ProcessGroup::default());
-    let mut streams = host.start("exec true");
+    let host = Host::new(ProcessGroups::default());
+    let mut streams = host.first("exec true");
     assert_eq!(streams.exit_status(), ExitStatus::Code(0));
     // More than pipe and sockets hold: only a closed stream ends this loop.
     while streams.stdin.write(&[0; 4096]).is_ok() {}
@@ -116,8 +135,8 @@ fn a_process_that_reads_nothing_ends_the_run() {
 
 #[test]
 fn a_background_process_does_not_hold_the_end_back() {
-    let host = Host::new(ProcessGroup::default());
-    let mut streams = host.start("sleep 1000 & printf before");
+    let host = Host::new(ProcessGroups::default());
+    let mut streams = host.first("sleep 1000 & printf before");
     assert_eq!(all(&mut streams.stdout), "before");
     assert_eq!(streams.exit_status(), ExitStatus::Code(0));
     drop(streams);
@@ -126,26 +145,26 @@ fn a_background_process_does_not_hold_the_end_back() {
 
 #[test]
 fn a_signal_reaches_the_process() {
-    let host = Host::new(ProcessGroup::default());
+    let host = Host::new(ProcessGroups::default());
     let mut streams =
-        host.start("trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 0.02; done");
+        host.first("trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 0.02; done");
     let mut line = [0; 6];
     streams.stdout.read_exact(&mut line).unwrap();
-    write_message(&mut streams.control, &ToGuest::Signal { number: 15 }).unwrap();
+    write_message(&mut streams.control, &ToGuest::Signal { process: 0, number: 15 }).unwrap();
     assert_eq!(all(&mut streams.stdout), "caught\n");
     assert_eq!(streams.exit_status(), ExitStatus::Code(9));
 }
 
 #[test]
 fn a_signal_s_death_is_told() {
-    let host = Host::new(ProcessGroup::default());
-    assert_eq!(host.start("kill -SEGV $$").exit_status(), ExitStatus::Signal(11));
+    let host = Host::new(ProcessGroups::default());
+    assert_eq!(host.first("kill -SEGV $$").exit_status(), ExitStatus::Signal(11));
 }
 
 #[test]
 fn a_host_that_leaves_takes_the_process_along() {
-    let host = Host::new(ProcessGroup::default());
-    drop(host.start("exec sleep 1000"));
+    let host = Host::new(ProcessGroups::default());
+    drop(host.first("exec sleep 1000"));
     assert!(matches!(
         host.session.join().unwrap(),
         Err(SessionError::Host { stream: Stream::Control, .. })
@@ -153,10 +172,10 @@ fn a_host_that_leaves_takes_the_process_along() {
 }
 
 #[test]
-fn garbage_in_place_of_a_signal_ends_the_process() {
-    for garbage in ["{}", r#"{"signal":{"number":200}}"#] {
-        let host = Host::new(ProcessGroup::default());
-        let mut streams = host.start("exec sleep 1000");
+fn garbage_in_place_of_a_request_ends_the_process() {
+    for garbage in ["{}", r#"{"signal":{"process":0,"number":200}}"#, r#""ready""#] {
+        let host = Host::new(ProcessGroups::default());
+        let mut streams = host.first("exec sleep 1000");
         streams.control.write_all(&frame(garbage)).unwrap();
         assert_eq!(streams.exit_status(), ExitStatus::Signal(9));
     }
@@ -164,15 +183,15 @@ fn garbage_in_place_of_a_signal_ends_the_process() {
 
 #[test]
 fn a_command_that_is_not_there_and_a_broken_disk_are_told() {
-    let failure = |guest: ProcessGroup, args: &[&str]| {
+    let failure = |guest: ProcessGroups, args: &[&str]| {
         let ready = guest.broken_disk.is_none();
         let host = Host::new(guest);
-        let mut control = host.accept_control();
+        let mut control = if ready { host.set_up() } else { host.expect(Stream::Control) };
         if ready {
-            assert_eq!(read_message::<ToHost>(&mut control).unwrap(), ToHost::Ready);
-            send_start(&mut control, args);
+            send_start(&mut control, 0, args);
         }
-        let ToHost::StartFailed { kind, message } = read_message(&mut control).unwrap() else {
+        let ToHost::StartFailed { process: 0, kind, message } = read_message(&mut control).unwrap()
+        else {
             panic!()
         };
         assert!(!host.session.is_finished());
@@ -180,20 +199,91 @@ fn a_command_that_is_not_there_and_a_broken_disk_are_told() {
         host.session.join().unwrap().unwrap();
         (kind, message)
     };
-    let (kind, message) = failure(ProcessGroup::default(), &["no-such-command"]);
+    let (kind, message) = failure(ProcessGroups::default(), &["no-such-command"]);
     assert_eq!(kind, FailureKind::NotFound);
     assert!(message.starts_with("no-such-command: not found in PATH"), "{message}");
-    assert_eq!(failure(ProcessGroup::default(), &["/etc/passwd"]).0, FailureKind::NotExecutable);
-    let (kind, message) = failure(ProcessGroup::default(), &[]);
+    assert_eq!(failure(ProcessGroups::default(), &["/etc/passwd"]).0, FailureKind::NotExecutable);
+    let (kind, message) = failure(ProcessGroups::default(), &[]);
     assert!((kind, message.contains("args: empty")) == (FailureKind::Other, true), "{message}");
-    let (kind, message) = failure(ProcessGroup { broken_disk: Some("no such disk") }, &[]);
+    let broken = ProcessGroups::with_broken_disk("no such disk");
+    let (kind, message) = failure(broken, &[]);
     assert_eq!((kind, message.as_str()), (FailureKind::Other, "mount: no such disk"));
+}
+
+#[test]
+fn another_process_runs_beside_the_first_and_ends_alone() {
+    let host = Host::new(ProcessGroups::default());
+    let mut control = host.set_up();
+    let mut first = host.start(&mut control, 0, "read line; echo $line; exit 5");
+    let mut another = host.start(&mut control, 1, "cat; exit 3");
+    another.stdin.write_all(b"other").unwrap();
+    another.stdin.shutdown(NetShutdown::Write).unwrap();
+    assert_eq!(all(&mut another.stdout), "other");
+    let ended = ToHost::Exited { process: 1, status: ExitStatus::Code(3), out_of_memory: false };
+    assert_eq!(read_message::<ToHost>(&mut control).unwrap(), ended);
+    // One that can't be started is no reason for anything else to end.
+    send_start(&mut control, 2, &["no-such-command"]);
+    assert!(matches!(
+        read_message(&mut control).unwrap(),
+        ToHost::StartFailed { process: 2, kind: FailureKind::NotFound, .. }
+    ));
+    first.stdin.write_all(b"line\n").unwrap();
+    assert_eq!(all(&mut first.stdout), "line\n");
+    assert_eq!(first.exit_status(), ExitStatus::Code(5));
+}
+
+#[test]
+fn the_first_process_takes_the_others_along_and_is_told_last() {
+    let host = Host::new(ProcessGroups::default());
+    let mut control = host.set_up();
+    let mut first = host.start(&mut control, 0, "read line; exit 5");
+    let another = host.start(&mut control, 1, "exec sleep 1000");
+    first.stdin.write_all(b"\n").unwrap();
+    let ended = ToHost::Exited { process: 1, status: ExitStatus::Signal(9), out_of_memory: false };
+    assert_eq!(read_message::<ToHost>(&mut control).unwrap(), ended);
+    assert_eq!(first.exit_status(), ExitStatus::Code(5));
+    drop((control, first, another));
+    host.session.join().unwrap().unwrap();
+}
+
+#[test]
+fn questions_and_copies_are_answered_each_by_its_number() {
+    let host = Host::new(ProcessGroups::default());
+    let mut control = host.set_up();
+    let _first = host.start(&mut control, 0, "exec sleep 1000");
+    let mut ask = |message: ToGuest| {
+        write_message(&mut control, &message).unwrap();
+        read_message::<ToHost>(&mut control).unwrap()
+    };
+    assert_eq!(ask(ToGuest::Freeze), ToHost::Frozen);
+    let thaw = ToGuest::Thaw { clock: Clock { unix_seconds: 0, nanoseconds: 0 } };
+    assert_eq!(ask(thaw), ToHost::Failed { message: "thaw: it never froze".into() });
+    let statistics = Statistics { pids: 1, ..Statistics::default() };
+    assert_eq!(ask(ToGuest::Statistics), ToHost::Statistics(Box::new(statistics)));
+
+    let path = host.folder.path().join("file");
+    let path: ByteString = path.into_os_string().into();
+    let copy_in = ToGuest::CopyIn { transfer: 4, path: path.clone() };
+    write_message(&mut control, &copy_in).unwrap();
+    let mut stream = host.expect(Stream::Transfer { transfer: 4 });
+    stream.write_all(b"content").unwrap();
+    drop(stream);
+    assert_eq!(read_message::<ToHost>(&mut control).unwrap(), ToHost::Copied { transfer: 4 });
+    write_message(&mut control, &ToGuest::CopyOut { transfer: 5, path }).unwrap();
+    let mut stream = host.expect(Stream::Transfer { transfer: 5 });
+    assert_eq!(all(&mut stream), "content");
+    drop(stream);
+    assert_eq!(read_message::<ToHost>(&mut control).unwrap(), ToHost::Copied { transfer: 5 });
+    let missing = ToGuest::CopyOut { transfer: 6, path: "/no/such/file".into() };
+    write_message(&mut control, &missing).unwrap();
+    drop(host.expect(Stream::Transfer { transfer: 6 }));
+    assert!(matches!(read_message(&mut control).unwrap(), ToHost::CopyFailed { transfer: 6, .. }));
 }
 
 /// What the session says to a host that answers Ready with these bytes and leaves.
 fn broken_off(answer: &[u8]) -> String {
-    let host = Host::new(ProcessGroup::default());
-    let mut control = host.accept_control();
+    let host = Host::new(ProcessGroups::default());
+    let mut control = host.expect(Stream::Control);
     control.write_all(answer).unwrap();
     control.shutdown(NetShutdown::Write).unwrap();
     host.session.join().unwrap().unwrap_err().to_string()
@@ -208,18 +298,19 @@ fn a_host_of_another_version_or_none_is_refused() {
     let hello = frame(&format!(r#"{{"version":{VERSION},"stream":"control"}}"#));
     let then = |json: &str| broken_off(&[&hello[..], &frame(json)].concat());
     let refused = broken_off(&frame(r#"{"version":77,"colour":true}"#));
-    assert!(refused.contains("version 77") && refused.contains("version 1"), "{refused}");
+    assert!(refused.contains("version 77") && refused.contains("version 2"), "{refused}");
     assert!(broken_off(b"GET / HTTP/1.1\r\n\r\n").contains("the limit is"));
     assert!(broken_off(&[1, 2]).contains("inside a frame"));
     assert!(broken_off(&[]).contains("closed the connection"));
-    assert!(then(r#"{"start":{"process":{"tty":true}}}"#).contains("tty"));
-    assert!(then(r#"{"signal":{"number":9}}"#).contains("before a process"));
+    assert!(then(r#"{"setup":{"setting":{"colour":true}}}"#).contains("colour"));
+    let signal = then(r#"{"signal":{"process":0,"number":9}}"#);
+    assert!(signal.contains("sent signal when it was not its turn"), "{signal}");
     assert!(then("null").contains("not a message"));
 }
 
 #[test]
 fn nobody_there() {
     let nobody = UnixHost("/no/such/socket".into());
-    let error = run(&nobody, &mut ProcessGroup::default()).unwrap_err().to_string();
+    let error = run(&nobody, &ProcessGroups::default()).unwrap_err().to_string();
     assert!(error.starts_with("host, Control stream: No such file"), "{error}");
 }

@@ -16,6 +16,8 @@ use crate::kvm::KvmError;
 pub enum Ability {
     /// Everything.
     Linux,
+    /// Perhaps everything, but a kernel would take very long, and how that shows.
+    Slow(String),
     /// Small guests of our own, and why no more.
     Bare(String),
     /// Nothing, and why.
@@ -26,6 +28,7 @@ impl fmt::Display for Ability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Ability::Linux => f.write_str("linux"),
+            Ability::Slow(reason) => write!(f, "slow: {reason}"),
             Ability::Bare(reason) => write!(f, "bare: {reason}"),
             Ability::None(reason) => write!(f, "none: {reason}"),
         }
@@ -36,6 +39,7 @@ impl fmt::Display for Ability {
 pub fn probe() -> Ability {
     match run::run() {
         Ok(run::Verdict::Passed) => Ability::Linux,
+        Ok(run::Verdict::Slow(reason)) => Ability::Slow(reason),
         Ok(run::Verdict::Failed(reason)) => Ability::Bare(reason),
         Err(error) => Ability::None(error.to_string()),
     }

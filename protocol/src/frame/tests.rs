@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    ByteString, Clock, ExitStatus, FailureKind, Hello, Process, Start, Stream, ToGuest, ToHost,
+    ByteString, Clock, ExitStatus, FailureKind, Hello, Limit, Process, Setting, Setup, Start,
+    Statistics, Stream, TerminalSize, Tmpfs, ToGuest, ToHost,
 };
 
 /// Gives its bytes in the portions asked for; a portion of 0 is "would block".
@@ -39,25 +40,54 @@ prop_compose! {
         env in prop::collection::vec(byte_string(), 0..5),
         cwd in byte_string(),
         user in byte_string(),
-        hostname in byte_string(),
-        read_only in any::<bool>(),
+        capabilities in any::<u64>(),
+        limits in prop::collection::vec(any::<(u8, Option<u64>, Option<u64>)>(), 0..3),
+        no_new_privileges in any::<bool>(),
+        seccomp in any::<bool>(),
     ) -> Process {
-        Process { args, env, cwd, user, hostname, read_only }
+        let limit = |(resource, soft, hard)| Limit { resource, soft, hard };
+        let limits = limits.into_iter().map(limit).collect();
+        Process { args, env, cwd, user, capabilities, limits, no_new_privileges, seccomp }
     }
 }
 
+prop_compose! {
+    fn setup()(
+        hostname in byte_string(),
+        read_only in any::<bool>(),
+        tmpfs in prop::collection::vec((byte_string(), any::<(Option<u64>, u32, bool)>()), 0..3),
+        clock in clock(),
+        seed in byte_string(),
+    ) -> Setup {
+        let mount = |(path, (size, mode, executable))| Tmpfs { path, size, mode, executable };
+        let tmpfs = tmpfs.into_iter().map(mount).collect();
+        Setup { setting: Setting { hostname, read_only, tmpfs }, clock, seed }
+    }
+}
+
+fn clock() -> impl Strategy<Value = Clock> {
+    any::<(u64, u32)>().prop_map(|(unix_seconds, nanoseconds)| Clock { unix_seconds, nanoseconds })
+}
+
+fn size() -> impl Strategy<Value = TerminalSize> {
+    any::<(u16, u16)>().prop_map(|(rows, columns)| TerminalSize { rows, columns })
+}
+
 fn to_guest() -> impl Strategy<Value = ToGuest> {
+    let start = (any::<u32>(), process(), prop::option::of(size()), any::<bool>());
+    let number = any::<u32>;
     prop_oneof![
-        (process(), any::<u64>(), any::<u32>(), byte_string()).prop_map(
-            |(process, unix_seconds, nanoseconds, seed)| {
-                ToGuest::Start(Box::new(Start {
-                    process,
-                    clock: Clock { unix_seconds, nanoseconds },
-                    seed,
-                }))
-            }
-        ),
-        any::<u8>().prop_map(|number| ToGuest::Signal { number }),
+        setup().prop_map(|setup| ToGuest::Setup(Box::new(setup))),
+        start.prop_map(|(number, process, terminal, stdin)| {
+            ToGuest::Start(Box::new(Start { number, process, terminal, stdin }))
+        }),
+        any::<(u32, u8)>().prop_map(|(process, number)| ToGuest::Signal { process, number }),
+        (number(), size()).prop_map(|(process, size)| ToGuest::Resize { process, size }),
+        Just(ToGuest::Freeze),
+        clock().prop_map(|clock| ToGuest::Thaw { clock }),
+        Just(ToGuest::Statistics),
+        (number(), byte_string()).prop_map(|(transfer, path)| ToGuest::CopyOut { transfer, path }),
+        (number(), byte_string()).prop_map(|(transfer, path)| ToGuest::CopyIn { transfer, path }),
     ]
 }
 
@@ -67,12 +97,35 @@ fn to_host() -> impl Strategy<Value = ToHost> {
         Just(FailureKind::NotExecutable),
         Just(FailureKind::Other)
     ];
+    let status = prop_oneof![
+        any::<u8>().prop_map(ExitStatus::Code),
+        any::<u8>().prop_map(ExitStatus::Signal)
+    ];
     prop_oneof![
         Just(ToHost::Ready),
-        any::<u32>().prop_map(|pid| ToHost::Started { pid }),
-        (kind, any::<String>()).prop_map(|(kind, message)| ToHost::StartFailed { kind, message }),
-        any::<u8>().prop_map(|code| ToHost::Exited { status: ExitStatus::Code(code) }),
-        any::<u8>().prop_map(|number| ToHost::Exited { status: ExitStatus::Signal(number) }),
+        any::<(u32, u32)>().prop_map(|(process, pid)| ToHost::Started { process, pid }),
+        (any::<u32>(), kind, any::<String>()).prop_map(|(process, kind, message)| {
+            ToHost::StartFailed { process, kind, message }
+        }),
+        (any::<u32>(), status, any::<bool>()).prop_map(|(process, status, out_of_memory)| {
+            ToHost::Exited { process, status, out_of_memory }
+        }),
+        Just(ToHost::Frozen),
+        Just(ToHost::Thawed),
+        any::<[u64; 6]>().prop_map(|[a, b, c, d, e, f]| {
+            ToHost::Statistics(Box::new(Statistics {
+                cpu_nanoseconds: a,
+                memory_bytes: b,
+                memory_limit: c,
+                pids: d,
+                block_read_bytes: e,
+                block_written_bytes: f,
+            }))
+        }),
+        any::<u32>().prop_map(|transfer| ToHost::Copied { transfer }),
+        any::<(u32, String)>()
+            .prop_map(|(transfer, message)| ToHost::CopyFailed { transfer, message }),
+        any::<String>().prop_map(|message| ToHost::Failed { message }),
     ]
 }
 
@@ -191,10 +244,10 @@ fn an_unknown_field_or_message_is_named() {
         let error = decode::<ToGuest>(json.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(what), "{json}: {error}");
     };
-    named(r#"{"signal":{"number":9,"pid":1}}"#, "pid");
-    named(r#"{"signal":{}}"#, "number");
-    named(r#"{"signal":{"number":300}}"#, "300");
-    named(r#"{"resize":{}}"#, "resize");
+    named(r#"{"signal":{"process":0,"number":9,"pid":1}}"#, "pid");
+    named(r#"{"signal":{"process":0}}"#, "number");
+    named(r#"{"signal":{"process":0,"number":300}}"#, "300");
+    named(r#"{"reboot":{}}"#, "reboot");
     named(r#"{"start":{"process":{"args":[],"tty":true}}}"#, "tty");
     named(&format!(r#"{{"{}":1}}"#, "a\\n".repeat(500)), "…");
     named(&"[".repeat(1000), "line 1");
@@ -205,13 +258,18 @@ fn the_wire_form_is_readable() {
     let text = |frame: Vec<u8>| String::from_utf8(frame[HEADER..].to_vec()).unwrap();
     assert_eq!(
         text(encode(&Hello::new(Stream::Control)).unwrap()),
-        r#"{"version":1,"stream":"control"}"#
+        r#"{"version":2,"stream":"control"}"#
     );
     assert_eq!(
-        text(encode(&ToGuest::Signal { number: 15 }).unwrap()),
-        r#"{"signal":{"number":15}}"#
+        text(encode(&ToGuest::Signal { process: 0, number: 15 }).unwrap()),
+        r#"{"signal":{"process":0,"number":15}}"#
     );
     assert_eq!(text(encode(&ToHost::Ready).unwrap()), r#""ready""#);
-    let exited = ToHost::Exited { status: ExitStatus::Code(7) };
-    assert_eq!(text(encode(&exited).unwrap()), r#"{"exited":{"status":{"code":7}}}"#);
+    let exited = ToHost::Exited { process: 0, status: ExitStatus::Code(7), out_of_memory: false };
+    assert_eq!(
+        text(encode(&exited).unwrap()),
+        r#"{"exited":{"process":0,"status":{"code":7},"out_of_memory":false}}"#
+    );
+    let stdin = Hello::new(Stream::Stdin { process: 3 });
+    assert_eq!(text(encode(&stdin).unwrap()), r#"{"version":2,"stream":{"stdin":{"process":3}}}"#);
 }

@@ -1,15 +1,11 @@
 //! The control stream, without ever waiting for the guest.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use protocol::{
-    Clock, FrameReader, Hello, MAX_FRAME, Process, Start, Stream, ToGuest, ToHost, decode, encode,
-};
+use protocol::{FrameReader, Hello, MAX_FRAME, Stream, ToGuest, ToHost, decode, encode};
 use rustix::event::PollFlags;
-use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::AgentError;
 
@@ -21,8 +17,8 @@ pub(super) struct Control {
     outbox: Vec<u8>,
 }
 
-/// Beyond one whole Start: room for signals that a busy guest has not read.
-const MAX_OUTBOX: usize = MAX_FRAME + 4096;
+/// Room for several of the longest messages, of which only Start comes near the limit.
+const MAX_OUTBOX: usize = 4 * MAX_FRAME;
 
 impl Control {
     /// Greets the guest, whose own greeting was read.
@@ -32,16 +28,16 @@ impl Control {
         Ok(control)
     }
 
-    /// Sends, now or as the guest reads. A signal that does not fit any more is dropped: the guest that left thousands
-    /// unread does not miss one.
+    /// Sends, now or as the guest reads. A guest that leaves so much unread has lost its mind: that is an error.
     pub(super) fn send(&mut self, message: &ToGuest) -> Result<(), AgentError> {
-        self.queue(&encode(message)?)
+        self.queue(&encode(message).map_err(AgentError::TooLong)?)
     }
 
     fn queue(&mut self, frame: &[u8]) -> Result<(), AgentError> {
-        if self.outbox.len() + frame.len() <= MAX_OUTBOX {
-            self.outbox.extend(frame);
+        if self.outbox.len() + frame.len() > MAX_OUTBOX {
+            return Err(AgentError::Protocol("does not read what it is told".to_owned()));
         }
+        self.outbox.extend(frame);
         self.flush()
     }
 
@@ -77,17 +73,4 @@ impl AsFd for Control {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
-}
-
-/// How many random bytes the guest's generator starts with: twice the 256 bits that it holds.
-const SEED: usize = 64;
-
-/// The process, this moment's time and fresh randomness.
-pub(super) fn start_message(process: Process) -> Result<ToGuest, AgentError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(io::Error::other)?;
-    let clock = Clock { unix_seconds: now.as_secs(), nanoseconds: now.subsec_nanos() };
-    let mut seed = vec![0u8; SEED];
-    // getrandom(2): up to 256 bytes come whole.
-    getrandom(&mut seed[..], GetRandomFlags::empty()).map_err(io::Error::from)?;
-    Ok(ToGuest::Start(Box::new(Start { process, clock, seed: seed.into() })))
 }

@@ -1,4 +1,4 @@
-//! stdin, stdout and stderr, each copied by a thread with one fixed buffer: who does not take his bytes stops the
+//! A stream of a process, or an archive, copied by a thread with one fixed buffer: who does not take his bytes stops the
 //! other, all the way through vsock's credit to the process.
 
 use std::io;
@@ -11,50 +11,52 @@ use rustix::io::Errno;
 use rustix::net::Shutdown;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::{Stdio, wait};
+use super::wait;
 
-/// The running threads, seen from the agent. Dropping this stops the reading of stdin; output in the hands of a
-/// blocked reader is left to its thread.
-pub(super) struct Pumps {
-    /// At its end when both outputs have ended: each thread holds the other side.
-    output: OwnedFd,
-    /// stdin's thread reads the other side's end as "stop".
+/// A running thread. Dropping this stops one that reads input; output in the hands of a blocked reader is left to its
+/// thread.
+pub(super) struct Pump {
+    /// At its end when the copying has ended: the thread holds the other side.
+    ended: OwnedFd,
+    /// The thread of an input reads the other side's end as "stop".
     _stop: OwnedFd,
 }
 
-impl Pumps {
-    pub(super) fn start(
-        stdio: Stdio,
-        stdin: UnixStream,
-        stdout: UnixStream,
-        stderr: UnixStream,
-    ) -> io::Result<Self> {
-        let (output, ended) = pipe_with(PipeFlags::CLOEXEC)?;
-        let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC)?;
-        start_thread("stdin", move || {
-            copy(stdio.stdin.as_fd(), stdin.as_fd(), Some(stopped.as_fd()));
-            // End of file for the process. Fails when the guest closed it first.
-            let _ = rustix::net::shutdown(&stdin, Shutdown::Write);
-            // Open until the end: closing it would tell the guest to throw away what the process has not read yet.
+impl Pump {
+    /// From the host to the guest, up to an end of file.
+    pub(super) fn input(source: OwnedFd, stream: UnixStream) -> io::Result<Self> {
+        Self::start("input", move |ended, stopped| {
+            copy(source.as_fd(), stream.as_fd(), Some(stopped.as_fd()));
+            // End of file for the guest. Fails when that closed it first.
+            let _ = rustix::net::shutdown(&stream, Shutdown::Write);
+            drop(ended);
+            // Open until the end: closing it would tell the guest to throw away what it has not read yet.
             let _ = wait(&mut [PollFd::new(&stopped, PollFlags::IN)]);
-        })?;
-        for (name, stream, sink) in
-            [("stdout", stdout, stdio.stdout), ("stderr", stderr, stdio.stderr)]
-        {
-            let ended = ended.try_clone()?;
-            start_thread(name, move || {
-                copy(stream.as_fd(), sink.as_fd(), None);
-                // When nobody reads the output any more, the process is to learn it.
-                let _ = rustix::net::shutdown(&stream, Shutdown::Both);
-                drop(ended);
-            })?;
-        }
-        Ok(Self { output, _stop: stop })
+        })
     }
 
-    /// Whether everything that the process wrote has been passed on, or can't be.
-    pub(super) fn output_done(&self) -> io::Result<bool> {
-        let mut fds = [PollFd::new(&self.output, PollFlags::IN)];
+    /// From the guest to the host, up to an end of file.
+    pub(super) fn output(stream: UnixStream, sink: OwnedFd) -> io::Result<Self> {
+        Self::start("output", move |ended, _stopped| {
+            copy(stream.as_fd(), sink.as_fd(), None);
+            // When nobody reads the output any more, the process is to learn it.
+            let _ = rustix::net::shutdown(&stream, Shutdown::Both);
+            // A reader of a pipe sees the end no later than the one who waits for this thread.
+            drop(sink);
+            drop(ended);
+        })
+    }
+
+    fn start(name: &str, body: impl FnOnce(OwnedFd, OwnedFd) + Send + 'static) -> io::Result<Self> {
+        let (ended, ends) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC)?;
+        thread::Builder::new().name(name.into()).spawn(move || body(ends, stopped))?;
+        Ok(Self { ended, _stop: stop })
+    }
+
+    /// Whether everything has been passed on, or can't be.
+    pub(super) fn is_done(&self) -> io::Result<bool> {
+        let mut fds = [PollFd::new(&self.ended, PollFlags::IN)];
         match poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
             Ok(_) => Ok(!fds[0].revents().is_empty()),
             Err(Errno::INTR) => Ok(false),
@@ -63,15 +65,11 @@ impl Pumps {
     }
 }
 
-/// Readable when the output has ended.
-impl AsFd for Pumps {
+/// Readable when the copying has ended.
+impl AsFd for Pump {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.output.as_fd()
+        self.ended.as_fd()
     }
-}
-
-fn start_thread(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    thread::Builder::new().name(name.into()).spawn(body).map(drop)
 }
 
 /// As much as a pipe holds, pipe(7).

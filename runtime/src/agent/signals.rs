@@ -11,9 +11,16 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-/// What a person or a supervisor sends to a container.
-const FORWARDED: [libc::c_int; 6] =
-    [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2];
+/// What a person or a supervisor sends to a container, and that the window's size has changed.
+const FORWARDED: [libc::c_int; 7] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTERM,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGWINCH,
+];
 
 /// The pipe's writing end, for the handler; -1 when nobody listens.
 static SINK: AtomicI32 = AtomicI32::new(-1);
@@ -37,6 +44,19 @@ impl Signals {
             signals.before.extend(handle(number)?.map(|before| (number, before)));
         }
         Ok(signals)
+    }
+
+    /// The next signal, if one came.
+    pub fn next(&self) -> io::Result<Option<u8>> {
+        let mut byte = [0u8];
+        loop {
+            match rustix::io::read(&self.source, &mut byte) {
+                Ok(1) => return Ok(Some(byte[0])),
+                Ok(_) | Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }
 
@@ -88,18 +108,5 @@ extern "C" fn on_signal(number: libc::c_int) {
         let saved = *errno;
         libc::write(SINK.load(Ordering::SeqCst), (&raw const byte).cast(), 1);
         *errno = saved;
-    }
-}
-
-/// The next signal, if one came.
-pub(super) fn next(source: BorrowedFd<'_>) -> io::Result<Option<u8>> {
-    let mut byte = [0u8];
-    loop {
-        match rustix::io::read(source, &mut byte) {
-            Ok(1) => return Ok(Some(byte[0])),
-            Ok(_) | Err(Errno::AGAIN) => return Ok(None),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
 }

@@ -7,11 +7,14 @@ use protocol::ProcessError;
 use thiserror::Error;
 
 use crate::cache::CacheError;
+use crate::container::ContainerError;
 use crate::guest::GuestError;
 use crate::image::ImageError;
 use crate::platform::Platform;
 use crate::program::NoProgram;
+use crate::registry::RegistryError;
 use crate::store::StoreError;
+use crate::supervisor::SupervisorError;
 use crate::vm::VmError;
 
 /// Why the command failed.
@@ -21,7 +24,7 @@ pub enum CommandError {
     #[error("{0} (try --help)")]
     Usage(String),
     #[error(
-        "image {image} names no command: give one behind --, as in: bulkhead run {image} -- /bin/sh"
+        "image {image} names no command: give one behind it, as in: bulkhead run {image} /bin/sh"
     )]
     NoCommand { image: String },
     #[error("{0}")]
@@ -42,12 +45,20 @@ pub enum CommandError {
     Image(Box<ImageError>),
     #[error(transparent)]
     Store(Box<StoreError>),
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
     #[error(
-        "'{0}' is neither a file nor an image in the store: bulkhead images lists those, bulkhead load -i FILE adds some"
+        "'{0}' is neither a file nor an image in the store: bulkhead images lists those, bulkhead pull and bulkhead load add some"
     )]
     NoImage(String),
+    #[error("'{text}' is neither a file nor an image in the store, and is not pulled")]
+    NotPulled { text: String, source: Box<RegistryError> },
     #[error("{path}: cannot read it")]
     ReadFile { path: PathBuf, source: io::Error },
+    #[error("{path} is longer than {most} bytes")]
+    LongFile { path: PathBuf, most: u64 },
+    #[error("{path}:{line}: {problem}")]
+    Line { path: PathBuf, line: usize, problem: &'static str },
     #[error("{path}: cannot write it")]
     WriteFile { path: PathBuf, source: io::Error },
     #[error("cannot write the output")]
@@ -58,6 +69,10 @@ pub enum CommandError {
     Cache(#[from] CacheError),
     #[error(transparent)]
     Vm(#[from] VmError),
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    #[error(transparent)]
+    Supervisor(#[from] SupervisorError),
 }
 
 impl From<ImageError> for CommandError {
@@ -72,24 +87,38 @@ impl From<StoreError> for CommandError {
     }
 }
 
+impl From<RegistryError> for CommandError {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(Box::new(error))
+    }
+}
+
 impl CommandError {
     /// 2 for what the person asked for, 1 for what went wrong, and the container's own where it has one.
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::NoCommand { .. } | Self::Process(_) => 2,
+            Self::Container(ContainerError::Name(_)) => 2,
+            Self::Registry(error) | Self::NotPulled { source: error, .. } => error.exit_status(),
             Self::Vm(error) => error.exit_status(),
+            Self::Supervisor(error) => error.exit_status(),
             _ => 1,
         }
     }
 
     /// The error and its causes, in one line.
     pub fn line(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text += &format!(": {error}");
-            cause = error.source();
-        }
-        text.replace('\n', " ")
+        in_one_line(self)
     }
+}
+
+/// An error and its causes, in one line.
+pub fn in_one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text.replace('\n', " ")
 }

@@ -1,39 +1,50 @@
-//! Which image a person means: a file, or one in the store.
+//! Which image a person means: a file, one in the store, or one in a registry.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::error::CommandError;
+use super::pull::PullPolicy;
 use crate::cache::Cache;
+use crate::digest::Digest;
 use crate::image::oci::open_manifest;
 use crate::image::{self, Image, Reference};
-use crate::layer::Limits;
-use crate::platform::Platform;
-use crate::store::{ImageStore, Session, StoreError};
+use crate::registry::{self, Options};
+use crate::store::{ImageStore, Name, Session, StoreError, StoredImage};
 
-/// Find and understand the image. One in the store stays there as long as the session lives.
+/// Find and understand the image, after pulling it where that is to be done. One in the store, whose manifest this is,
+/// stays there as long as the session lives.
 pub fn find(
     cache: &Cache,
     text: &OsStr,
-    platform: Platform,
-    limits: Limits,
-) -> Result<(Image, Option<Session>), CommandError> {
+    policy: PullPolicy,
+    options: &Options,
+) -> Result<(Image, Option<(Session, Digest)>), CommandError> {
     if is_path(text) {
-        let image = image::open(cache, &Reference::parse(text), platform, limits)?;
+        let reference = Reference::parse(text);
+        let image = image::open(cache, &reference, options.platform, options.limits)?;
         return Ok((image, None));
     }
-    let text = text.to_string_lossy();
-    let store = ImageStore::open_default()?;
-    let session = store.session()?;
-    let stored = store.resolve(&text).map_err(|error| match error {
-        StoreError::NotFound(_) | StoreError::Name { .. } => {
-            CommandError::NoImage(text.escape_debug().to_string())
+    let text = text.to_string_lossy().into_owned();
+    let session = ImageStore::open_default()?.session()?;
+    let store = session.store();
+    let shown = || text.escape_debug().to_string();
+    let pull = |name: &Name| -> Result<StoredImage, CommandError> {
+        registry::pull(&session, name, options)
+            .map_err(|error| CommandError::NotPulled { text: shown(), source: Box::new(error) })?;
+        Ok(store.resolve(&text)?)
+    };
+    let stored = match (policy, Name::parse(&text), store.resolve(&text)) {
+        (PullPolicy::Always, Ok(name), _) => pull(&name)?,
+        (PullPolicy::Missing, Ok(name), Err(StoreError::NotFound(_))) => pull(&name)?,
+        (_, _, Err(StoreError::NotFound(_) | StoreError::Name { .. })) => {
+            return Err(CommandError::NoImage(shown()));
         }
-        error => error.into(),
-    })?;
-    let image = open_manifest(&store.files(), &stored.manifest, text.into_owned(), platform)?;
-    Ok((image, Some(session)))
+        (_, _, stored) => stored?,
+    };
+    let image = open_manifest(&store.files(), &stored.manifest, text, options.platform)?;
+    Ok((image, Some((session, stored.digest))))
 }
 
 /// Whether an image is meant as a path: it exists, names one image of a file, or can be nothing else.

@@ -1,6 +1,7 @@
 //! Commands on images in the store.
 
 mod list;
+mod prune;
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal};
@@ -12,7 +13,7 @@ use clap::{Args, Subcommand};
 use super::error::CommandError;
 use super::output::print;
 use super::prepare::limits;
-use super::size::show_size;
+use super::pull::{self, PullArguments};
 use super::template::Template;
 use crate::cache::Cache;
 use crate::platform::Platform;
@@ -30,6 +31,11 @@ pub enum ImagesCommand {
         after_help = "Examples:\n  bulkhead load -i images.tar\n  docker save busybox | bulkhead load"
     )]
     Load(LoadArguments),
+    /// Pull an image from its registry
+    #[command(
+        after_help = "Examples:\n  bulkhead pull busybox\n  bulkhead pull --platform linux/arm64 registry.example/web:1.2\n  bulkhead pull --tls-verify=false localhost:5000/mine"
+    )]
+    Pull(PullArguments),
     /// Save images to an archive that docker, podman and skopeo read
     #[command(
         after_help = "Examples:\n  bulkhead save -o images.tar busybox web:1.2\n  bulkhead save busybox | docker load"
@@ -41,12 +47,12 @@ pub enum ImagesCommand {
     /// Remove names, and images with their last name
     #[command(after_help = "Example:\n  bulkhead rmi web:1.2 8f3a")]
     Rmi(RemoveArguments),
-    /// Remove images that have no name, and whatever else no image needs
-    #[command(after_help = "Example:\n  bulkhead prune")]
-    Prune,
-    /// Show everything about images, as JSON
+    /// Remove images that have no name, and whatever else no image and no container needs
+    #[command(after_help = "Examples:\n  bulkhead prune\n  bulkhead prune --containers")]
+    Prune(PruneArguments),
+    /// Show everything about containers or images, as JSON
     #[command(
-        after_help = "Examples:\n  bulkhead inspect busybox\n  bulkhead inspect --format '{{.Config.Env}}' busybox"
+        after_help = "A container's name or ID goes before an image's.\n\nExamples:\n  bulkhead inspect web busybox\n  bulkhead inspect --format '{{.Config.Env}}' busybox"
     )]
     Inspect(InspectArguments),
 }
@@ -114,13 +120,20 @@ pub struct RemoveArguments {
 }
 
 #[derive(Debug, Args)]
+pub struct PruneArguments {
+    /// First remove all containers that don't run, with what they have written
+    #[arg(long)]
+    pub containers: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct InspectArguments {
     /// Print each image so: json, or text with fields like {{.Id}}
     #[arg(long, short, value_name = "FORMAT", value_parser = Template::parse)]
     pub format: Option<Template>,
     /// Names or IDs
-    #[arg(value_name = "IMAGE", required = true)]
-    pub images: Vec<String>,
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
 }
 
 /// Do what the command line says; the exit status.
@@ -129,13 +142,14 @@ pub fn execute(command: ImagesCommand) -> Result<u8, CommandError> {
     let text = match command {
         ImagesCommand::Images(arguments) => list::list(&store, &arguments)?,
         ImagesCommand::Load(arguments) => load(&store, &arguments)?,
+        ImagesCommand::Pull(arguments) => pull::execute(&store, &arguments)?,
         ImagesCommand::Save(arguments) => save(&store, &arguments)?,
         ImagesCommand::Tag(arguments) => {
             store.tag(&arguments.image, &tag_name(&arguments.name)?)?;
             String::new()
         }
         ImagesCommand::Rmi(arguments) => return remove(&store, &arguments),
-        ImagesCommand::Prune => prune(&store)?,
+        ImagesCommand::Prune(arguments) => return prune::prune(&store, &arguments),
         ImagesCommand::Inspect(arguments) => list::inspect(&store, &arguments)?,
     };
     print(&text)?;
@@ -165,7 +179,8 @@ fn load(store: &ImageStore, arguments: &LoadArguments) -> Result<String, Command
         None => own(&io::stdin()).map_err(unread)?,
     };
     let cache = Cache::open_default()?;
-    let loaded = store::load(store, &cache, path, &mut archive, Platform::NATIVE, limits)?;
+    let loaded =
+        store::load(store, &cache, path, &mut archive, Platform::NATIVE, limits, &prune::in_use)?;
     let mut text = String::new();
     for image in loaded {
         if arguments.quiet {
@@ -218,7 +233,7 @@ fn own(stream: &impl AsFd) -> io::Result<File> {
 /// What went before an error is said all the same.
 fn remove(store: &ImageStore, arguments: &RemoveArguments) -> Result<u8, CommandError> {
     for image in &arguments.images {
-        let removed = store.remove(image, arguments.force, &[])?;
+        let removed = store.remove(image, arguments.force, &prune::in_use)?;
         let mut text = String::new();
         for name in &removed.names {
             text += &format!("Untagged: {}\n", name.short());
@@ -229,13 +244,4 @@ fn remove(store: &ImageStore, arguments: &RemoveArguments) -> Result<u8, Command
         print(&text)?;
     }
     Ok(0)
-}
-
-fn prune(store: &ImageStore) -> Result<String, CommandError> {
-    let pruned = store.prune(&[])?;
-    let mut text = String::new();
-    for id in &pruned.images {
-        text += &format!("Deleted: {id}\n");
-    }
-    Ok(text + &format!("Total reclaimed space: {}\n", show_size(pruned.bytes)))
 }

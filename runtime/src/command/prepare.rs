@@ -1,39 +1,52 @@
 //! From flags to a bundle.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::container::Container;
 use super::error::CommandError;
 use super::find::find;
-use super::process::process;
+use super::process::{process, setting};
 use super::size::parse_size;
 use crate::bundle::{BootSource, Bundle, Drive, Entropy, MachineConfig, VmConfig};
 use crate::cache::Cache;
+use crate::digest::Digest;
 use crate::guest;
 use crate::image;
 use crate::layer::Limits;
 use crate::platform::Platform;
 use crate::program::NoProgram;
+use crate::registry::Options;
+use crate::signal;
+use crate::store::Session;
+
+/// What can be run now, and what the image says besides.
+pub struct Prepared {
+    /// What runs.
+    pub bundle: Bundle,
+    /// The signal that asks it to end.
+    pub stop_signal: u8,
+    /// The manifest of an image in the store, which stays there as long as the session lives.
+    pub stored: Option<(Session, Digest)>,
+}
 
 /// Prepare everything that can be prepared before the VM starts, on whatever machine. `guest_init` finds the guest's
 /// first program for a platform.
 pub fn prepare(
     container: &Container,
-    command: &[OsString],
     platform: Platform,
     guest_init: impl FnOnce(Platform) -> Result<PathBuf, NoProgram>,
-) -> Result<Bundle, CommandError> {
+) -> Result<Prepared, CommandError> {
     let missing = || CommandError::Usage("IMAGE is missing".to_owned());
-    let image = container.image.as_ref().ok_or_else(missing)?;
+    let image = container.image().ok_or_else(missing)?;
     let limits = limits(|name| std::env::var(name).ok())?;
     let cache = Cache::open_default()?;
     // What is wrong with the flags or the image's description is said before anything large is unpacked.
     let kernel =
         guest::kernel(&cache, platform, container.kernel.as_deref(), container.modules.as_deref())?;
-    // The session keeps the image's blobs in the store until they are unpacked.
-    let (image, _session) = find(&cache, image, platform, limits)?;
-    let process = process(container, command, &image.config, |name| std::env::var_os(name))?;
+    let options = Options { platform, tls_verify: container.tls_verify, quiet: false, limits };
+    let (image, stored) = find(&cache, image, container.pull, &options)?;
+    let process = process(container, &image.config, |name| std::env::var_os(name))?;
+    let setting = setting(container)?;
     let initrd_path = match &container.initramfs {
         Some(path) => absolute(path)?,
         None => guest::initramfs(&cache, &guest_init(platform)?, kernel.modules.as_deref())?,
@@ -59,7 +72,15 @@ pub fn prepare(
         vsock: None,
         entropy: Entropy {},
     };
-    Ok(Bundle { platform, vm, process, console: container.console, scratch: container.scratch })
+    let (console, scratch) = (container.console, container.scratch);
+    let bundle = Bundle { platform, vm, setting, process, console, scratch };
+    let stop_signal = match image.config.stop_signal.as_str() {
+        "" => libc::SIGTERM as u8,
+        text => signal::parse(text).map_err(|why| {
+            CommandError::Usage(format!("image {}: StopSignal: {why}", image.name))
+        })?,
+    };
+    Ok(Prepared { bundle, stop_signal, stored })
 }
 
 /// The limits that the environment sets.

@@ -1,25 +1,30 @@
 //! Sizes on the command line and in the environment: `512M`.
 
-/// Bytes: a number, alone or with K, M, G or T for powers of 1024.
+/// Bytes: a number, alone or with K, M, G or T for powers of 1024, in either case; `B` or `iB` may follow, as in docker.
 pub fn parse_size(text: &str) -> Result<u64, String> {
-    let (digits, shift) = match text.char_indices().next_back() {
-        Some((at, 'k' | 'K')) => (&text[..at], 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 30),
-        Some((at, 't' | 'T')) => (&text[..at], 40),
-        _ => (text, 0),
-    };
     let wrong = || {
         format!(
             "'{}' is not a size: give bytes, or a number with K, M, G or T",
             text.escape_debug()
         )
     };
-    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Err(wrong());
-    }
+    let (digits, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    let shift = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        _ => return Err(wrong()),
+    };
     let number: u64 = digits.parse().map_err(|_| wrong())?;
     number.checked_mul(1 << shift).ok_or_else(wrong)
+}
+
+/// Virtual processors. docker's are shares of processors, and may be broken.
+pub fn parse_cpus(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=32).contains(number));
+    number.ok_or_else(|| "a virtual machine has 1 to 32 whole processors".to_owned())
 }
 
 /// Guest memory: from 64 MiB, in whole MiB.
@@ -54,6 +59,19 @@ pub fn show_size(bytes: u64) -> String {
         false => &text,
     };
     format!("{text}{}", UNITS[unit])
+}
+
+/// Memory as docker shows it: a binary unit, `12.5MiB`.
+pub fn show_memory(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    let decimals = if unit == 0 || size >= 100.0 { 0 } else { 1 };
+    format!("{size:.decimals$}{}", UNITS[unit])
 }
 
 fn in_range(text: &str, least: u64, most: u64, what: &str) -> Result<u64, String> {

@@ -16,6 +16,8 @@ pub struct ImageConfig {
     pub user: String,
     /// Where the process starts; empty for `/`.
     pub working_dir: String,
+    /// The signal that asks it to end; empty for TERM.
+    pub stop_signal: String,
 }
 
 impl From<&ImageConfiguration> for ImageConfig {
@@ -27,6 +29,7 @@ impl From<&ImageConfiguration> for ImageConfig {
             env: config.env().clone().unwrap_or_default(),
             user: config.user().clone().unwrap_or_default(),
             working_dir: config.working_dir().clone().unwrap_or_default(),
+            stop_signal: config.stop_signal().clone().unwrap_or_default(),
         }
     }
 }

@@ -4,10 +4,11 @@ mod names;
 
 use oci_spec::image::{
     Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType, OciLayout,
+    PlatformBuilder, Sha256Digest,
 };
 
-pub use names::{FULL_NAME, REF_NAME, names};
-use names::{describe, is_called, platform_of};
+pub use names::{FULL_NAME, REF_NAME, names, platform_of};
+use names::{describe, is_called};
 
 use super::error::ImageError;
 use super::files::Files;
@@ -161,24 +162,9 @@ pub struct Contents {
 
 /// Understand the image with that manifest.
 pub fn read(files: &Files, descriptor: &Descriptor) -> Result<Contents, ImageError> {
-    let digest = digest_of(files, descriptor)?;
-    let name = blob_name(digest);
-    let manifest: ImageManifest = files.document(&name, Some((digest, descriptor.size())))?;
-    let config = manifest.config();
-    let digest = digest_of(files, config)?;
-    let config_name = blob_name(digest);
-    let configuration: ImageConfiguration =
-        files.document(&config_name, Some((digest, config.size())))?;
-    let diff_ids = diff_ids(files, &config_name, &configuration, manifest.layers().len())?;
+    let Description { manifest, configuration, diff_ids } = describe_image(files, descriptor)?;
     let mut layers = Vec::new();
     for (descriptor, diff_id) in manifest.layers().iter().zip(diff_ids) {
-        if !is_layer(descriptor.media_type()) {
-            let reason = format!(
-                "a layer has the media type '{}', which is not supported",
-                descriptor.media_type()
-            );
-            return Err(files.invalid(&name, reason));
-        }
         let digest = digest_of(files, descriptor)?;
         let path = blob_name(digest);
         if !files.has(&path) {
@@ -193,6 +179,37 @@ pub fn read(files: &Files, descriptor: &Descriptor) -> Result<Contents, ImageErr
         layers.push(LayerSource { name: digest.to_string(), key: diff_id.hex(), data });
     }
     Ok(Contents { manifest, configuration, layers })
+}
+
+/// What an image says about itself; its layers may not be there yet.
+pub struct Description {
+    pub manifest: ImageManifest,
+    pub configuration: ImageConfiguration,
+    /// One for each layer.
+    diff_ids: Vec<Digest>,
+}
+
+/// Understand the image with that manifest, all but its layers' contents.
+pub fn describe_image(files: &Files, descriptor: &Descriptor) -> Result<Description, ImageError> {
+    let digest = digest_of(files, descriptor)?;
+    let name = blob_name(digest);
+    let manifest: ImageManifest = files.document(&name, Some((digest, descriptor.size())))?;
+    let config = manifest.config();
+    let digest = digest_of(files, config)?;
+    let config_name = blob_name(digest);
+    let configuration: ImageConfiguration =
+        files.document(&config_name, Some((digest, config.size())))?;
+    let diff_ids = diff_ids(files, &config_name, &configuration, manifest.layers().len())?;
+    for descriptor in manifest.layers() {
+        if !is_layer(descriptor.media_type()) {
+            let reason = format!(
+                "a layer has the media type '{}', which is not supported",
+                descriptor.media_type().to_string().escape_debug()
+            );
+            return Err(files.invalid(&name, reason));
+        }
+    }
+    Ok(Description { manifest, configuration, diff_ids })
 }
 
 /// An image for another machine is refused, whatever the index said about it.
@@ -253,6 +270,23 @@ pub fn digest_of(files: &Files, descriptor: &Descriptor) -> Result<Digest, Image
             format!("the digest {} is not a sha256 digest", descriptor.digest()),
         )
     })
+}
+
+/// A descriptor of what has this digest and length.
+pub fn descriptor(media_type: MediaType, digest: Digest, size: u64) -> Descriptor {
+    let digest: Sha256Digest = digest.hex().parse().expect("64 hexadecimal digits are a digest");
+    Descriptor::new(media_type, size, digest)
+}
+
+/// A manifest's descriptor that says which platform its image is for.
+pub fn with_platform(mut manifest: Descriptor, configuration: &ImageConfiguration) -> Descriptor {
+    let platform = PlatformBuilder::default()
+        .os(configuration.os().clone())
+        .architecture(configuration.architecture().clone())
+        .build()
+        .expect("a platform with a system and an architecture is complete");
+    manifest.set_platform(Some(platform));
+    manifest
 }
 
 /// Where a layout keeps the blob with this digest.

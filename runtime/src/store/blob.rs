@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use oci_spec::image::Descriptor;
 
@@ -13,20 +14,25 @@ use crate::digest::{Digest, DigestReader};
 use crate::image::files::check;
 
 /// While it lives, no blob is removed: for adding an image, and for reading one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Session {
     store: ImageStore,
-    _lock: File,
+    _lock: Arc<File>,
 }
 
 impl ImageStore {
     /// Begin to add or to read blobs; waits while somebody removes some.
     pub fn session(&self) -> Result<Session, StoreError> {
-        Ok(Session { store: self.clone(), _lock: self.lock_blobs(Lock::Shared)? })
+        Ok(Session { store: self.clone(), _lock: Arc::new(self.lock_blobs(Lock::Shared)?) })
     }
 }
 
 impl Session {
+    /// The store.
+    pub fn store(&self) -> &ImageStore {
+        &self.store
+    }
+
     /// Whether the blob is there.
     pub fn has(&self, digest: Digest) -> bool {
         self.store.blob(digest).is_file()

@@ -42,6 +42,8 @@ pub enum StoreError {
     DiffId { path: PathBuf, layer: String, expected: Digest, actual: Digest },
     #[error("{path} holds no image for {wanted}")]
     Platform { path: PathBuf, wanted: String },
+    #[error("cannot find out which images are in use")]
+    InUse(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("cannot write the archive")]
     WriteArchive(#[source] io::Error),
     #[error(transparent)]

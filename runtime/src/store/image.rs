@@ -103,13 +103,15 @@ impl ImageStore {
     }
 }
 
-/// Whether an entry has that name: a digest is looked up under every tag of its repository.
+/// Whether an entry has that name: a digest is looked up under every tag of its repository. A name with the digest of an
+/// index that the image was chosen from is a name like others.
 fn is_called(entry: &Descriptor, wanted: &Name) -> bool {
     index::name_of(entry).is_some_and(|name| match wanted.version() {
         Version::Tag(_) => name == *wanted,
         Version::Digest(digest) => {
-            name.repository() == wanted.repository()
-                && entry.digest().to_string() == digest.to_string()
+            name == *wanted
+                || name.repository() == wanted.repository()
+                    && entry.digest().to_string() == digest.to_string()
         }
     })
 }

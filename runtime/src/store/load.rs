@@ -10,7 +10,7 @@ use std::path::Path;
 use oci_spec::image::Descriptor;
 
 use super::error::failed;
-use super::{ImageStore, Name, Session, StoreError};
+use super::{ImageStore, InUse, Name, Session, StoreError};
 use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::image::files::Files;
@@ -37,7 +37,7 @@ struct Received {
 }
 
 /// Load every image of an archive, or none of them. Of an image for several platforms, the one for `platform` is taken.
-/// `path` is for messages.
+/// `path` is for messages. Of one that failed nothing stays, but what the manifests `in_use` need.
 pub fn load(
     store: &ImageStore,
     cache: &Cache,
@@ -45,6 +45,7 @@ pub fn load(
     archive: &mut File,
     platform: Platform,
     limits: Limits,
+    in_use: InUse,
 ) -> Result<Vec<Loaded>, StoreError> {
     let session = store.session()?;
     let seekable = seekable(store, path, archive, limits)?;
@@ -58,7 +59,7 @@ pub fn load(
     let added = received.and_then(|images| add(&session, images));
     drop(session);
     if added.is_err() {
-        store.tidy(&[])?;
+        store.tidy(in_use)?;
     }
     added
 }

@@ -1,6 +1,7 @@
 //! Names, images and blobs that go.
 
 use std::collections::HashSet;
+use std::error::Error;
 use std::fs;
 
 use oci_spec::image::Descriptor;
@@ -28,16 +29,15 @@ pub struct Pruned {
     pub bytes: u64,
 }
 
+/// Finds the manifests of images that are in use, whatever their names. It is asked while nobody else adds or reads
+/// blobs: who begins to use an image has a [`Session`](super::Session) until this would find it.
+pub type InUse<'a> = &'a dyn Fn() -> Result<Vec<Digest>, Box<dyn Error + Send + Sync>>;
+
 impl ImageStore {
     /// Remove a name, and the image with its last one; or, given an ID, the image. One that has several names goes
     /// only with `force`. Blobs of no image go at once, unless somebody is adding or reading some; the manifests
     /// `in_use` stay with all that is theirs.
-    pub fn remove(
-        &self,
-        text: &str,
-        force: bool,
-        in_use: &[Digest],
-    ) -> Result<Removed, StoreError> {
+    pub fn remove(&self, text: &str, force: bool, in_use: InUse) -> Result<Removed, StoreError> {
         let removed = self.update(|entries| {
             let image = self.find(entries, text)?;
             let is_own = |entry: &Descriptor| entry.digest() == image.manifest.digest();
@@ -63,8 +63,9 @@ impl ImageStore {
 
     /// Remove images without a name, and blobs of no image, except what the manifests `in_use` need. Waits until
     /// nobody adds or reads blobs.
-    pub fn prune(&self, in_use: &[Digest]) -> Result<Pruned, StoreError> {
+    pub fn prune(&self, in_use: InUse) -> Result<Pruned, StoreError> {
         let _lock = self.lock_blobs(Lock::Exclusive)?;
+        let in_use = in_use().map_err(StoreError::InUse)?;
         let images = self.update(|entries| {
             let mut nameless = self.images(entries)?;
             nameless.retain(|image| image.names.is_empty() && !in_use.contains(&image.digest));
@@ -73,13 +74,13 @@ impl ImageStore {
             entries.retain(|entry| !digests.contains(&entry.digest().to_string()));
             Ok(nameless.into_iter().map(|image| image.id).collect())
         })?;
-        Ok(Pruned { images, bytes: self.collect(in_use)? })
+        Ok(Pruned { images, bytes: self.collect(&in_use)? })
     }
 
     /// Remove blobs of no image, unless somebody is adding or reading blobs now.
-    pub(super) fn tidy(&self, in_use: &[Digest]) -> Result<(), StoreError> {
+    pub(super) fn tidy(&self, in_use: InUse) -> Result<(), StoreError> {
         if let Some(_lock) = self.try_lock_blobs()? {
-            self.collect(in_use)?;
+            self.collect(&in_use().map_err(StoreError::InUse)?)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::agent::AgentError;
+use crate::agent::{AgentError, Failure};
 use crate::cache::CacheError;
 use crate::program::NoProgram;
 
@@ -23,7 +23,9 @@ pub enum VmError {
     Scratch(#[source] io::Error),
     #[error(transparent)]
     Cache(#[from] CacheError),
-    #[error("mke2fs is missing, which --scratch needs: install e2fsprogs")]
+    #[error(
+        "mke2fs is missing, which the container's disk needs: install e2fsprogs (or run with --rm, and without --scratch)"
+    )]
     NoMke2fs,
     #[error("cannot make the scratch disk: mke2fs says: {message}")]
     Mke2fs { message: String },
@@ -40,20 +42,32 @@ pub enum VmError {
     /// What the VMM said before it ended.
     #[error("{message}")]
     Vmm { message: String, status: u8 },
+    #[error(
+        "this machine's KVM can't run Linux: {why}: in a clone of Bulkhead, `cargo xtask host -- bulkhead run …` does it in an emulated machine"
+    )]
+    Kvm { why: String },
     #[error("the guest stopped before the process started; its console ends with: {tail}")]
     Guest { tail: String },
     #[error(transparent)]
-    Agent(#[from] AgentError),
+    Agent(#[from] Failure),
 }
 
 impl VmError {
     /// The exit status that this error deserves.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Agent(AgentError::Process(_)) => 2,
-            Self::Agent(error) => error.exit_code(),
+            Self::Agent(error) => match **error {
+                AgentError::Process(_) => 2,
+                _ => error.exit_code(),
+            },
             Self::Vmm { status, .. } => *status,
             _ => 1,
         }
+    }
+}
+
+impl From<AgentError> for VmError {
+    fn from(error: AgentError) -> Self {
+        Self::Agent(error.into())
     }
 }

@@ -27,13 +27,18 @@ pub struct RunFolder {
 impl RunFolder {
     /// A new folder for a run of this user.
     pub fn new() -> Result<Self, VmError> {
-        let user = rustix::process::geteuid();
-        let base = match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
-            Some(path) if path.is_absolute() && path.is_dir() => path.join("bulkhead"),
-            _ if user.is_root() && Path::new("/run").is_dir() => PathBuf::from("/run/bulkhead"),
-            _ => PathBuf::from(format!("/tmp/bulkhead-{}", user.as_raw())),
-        };
-        Self::new_in(&base)
+        Self::new_in(&base())
+    }
+
+    /// Removes the folders of this user's runs that are no more. What cannot be removed now can be next time.
+    pub fn sweep() {
+        let base = base();
+        if base.is_dir()
+            && let Ok(lock) = open_base(&base)
+            && flock(&lock, FlockOperation::LockExclusive).is_ok()
+        {
+            sweep(&base);
+        }
     }
 
     fn new_in(base: &Path) -> Result<Self, VmError> {
@@ -60,6 +65,16 @@ impl Drop for RunFolder {
     fn drop(&mut self) {
         // The VMM removes it as well, perhaps at this moment.
         let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// The folder above, of this user.
+fn base() -> PathBuf {
+    let user = rustix::process::geteuid();
+    match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
+        Some(path) if path.is_absolute() && path.is_dir() => path.join("bulkhead"),
+        _ if user.is_root() && Path::new("/run").is_dir() => PathBuf::from("/run/bulkhead"),
+        _ => PathBuf::from(format!("/tmp/bulkhead-{}", user.as_raw())),
     }
 }
 

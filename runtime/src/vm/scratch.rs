@@ -1,9 +1,8 @@
 //! The scratch disk: a sparse file with an empty ext4 file system.
 
 use std::fs::File;
-use std::io;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::error::VmError;
@@ -16,29 +15,12 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// A disk of `size` bytes. It lives as long as its VM, so its file system needs no journal, and its tables are
-    /// left to be written when they are used.
+    /// A disk of `size` bytes. It lives as long as its VM, so its file system needs no journal.
     pub fn new(cache: &Cache, size: u64) -> Result<Self, VmError> {
         let scratch = Self { file: cache.scratch_file()? };
         scratch.file.set_len(size).map_err(VmError::Scratch)?;
-        let output = Command::new("mke2fs")
-            .args(["-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0"])
-            .args(["-E", "lazy_itable_init=1,nodiscard,root_owner=0:0"])
-            .arg(scratch.path())
-            // It is in a folder that is not on everybody's PATH.
-            .env("PATH", search_path())
-            .stdin(Stdio::null())
-            .output();
-        match output {
-            Ok(output) if output.status.success() => Ok(scratch),
-            Ok(output) => {
-                let message = String::from_utf8_lossy(&output.stderr);
-                let message = message.lines().next_back().unwrap_or_default().to_owned();
-                Err(VmError::Mke2fs { message })
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(VmError::NoMke2fs),
-            Err(error) => Err(VmError::Scratch(error)),
-        }
+        format(&scratch.path(), "^has_journal")?;
+        Ok(scratch)
     }
 
     /// Where a child of this process finds the file (proc(5), `/proc/pid/fd`).
@@ -47,10 +29,44 @@ impl Scratch {
     }
 }
 
-fn search_path() -> std::ffi::OsString {
+/// A disk of `size` bytes that stays at `path`, made when it is not there. A VM may be killed while it writes, so it has a
+/// journal.
+pub fn keep(path: &Path, size: u64) -> Result<(), VmError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    // Never half made at its place.
+    let file = tempfile::NamedTempFile::new_in(folder).map_err(VmError::Scratch)?;
+    file.as_file().set_len(size).map_err(VmError::Scratch)?;
+    format(file.path(), "has_journal")?;
+    file.persist(path).map_err(|error| VmError::Scratch(error.error))?;
+    Ok(())
+}
+
+/// Its tables are left to be written when they are used.
+fn format(path: &Path, journal: &str) -> Result<(), VmError> {
+    let output = Command::new(mke2fs()?)
+        .args(["-q", "-F", "-t", "ext4", "-O", journal, "-m", "0"])
+        .args(["-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(VmError::Scratch)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let message = String::from_utf8_lossy(&output.stderr);
+    let message = message.lines().next_back().unwrap_or_default().to_owned();
+    Err(VmError::Mke2fs { message })
+}
+
+/// The program that makes the file system. It is in a folder that is not on everybody's PATH.
+pub fn mke2fs() -> Result<PathBuf, VmError> {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     path.push(":/usr/sbin:/sbin");
-    path
+    let mut found = std::env::split_paths(&path).map(|folder| folder.join("mke2fs"));
+    found.find(|file| file.is_file()).ok_or(VmError::NoMke2fs)
 }
 
 #[cfg(test)]

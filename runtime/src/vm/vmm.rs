@@ -1,21 +1,23 @@
 //! The VMM as a child process.
 
 use std::fs;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::error::VmError;
 use super::output::{console, last_lines, messages};
-use crate::agent::AgentError;
+use crate::agent::{AgentError, Failure};
 use crate::bundle::VmConfig;
 use crate::child::spawn_bound;
+use crate::kvm::Kvm;
 use crate::program;
 
 /// The VMM's program.
@@ -23,6 +25,9 @@ const PROGRAM: &str = "bulkhead-vmm";
 
 /// How long an orderly stop may take, before it is not waited for any longer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a guest may take to get ready before KVM is doubted: many times what a boot takes.
+const DOUBT: Duration = Duration::from_secs(5);
 
 /// A running VM. Dropped without [`Vmm::stop`], it is killed.
 pub struct Vmm {
@@ -122,13 +127,20 @@ impl Drop for Vmm {
 
 impl Ended {
     /// The best reason for a failed run: what the VMM said, else what the guest said last, else what the agent saw.
-    pub fn explain(self, seen: AgentError) -> VmError {
-        let vm_is_gone = matches!(seen, AgentError::VmEnded | AgentError::GuestLeft);
+    pub fn explain(self, seen: Failure) -> VmError {
+        let vm_is_gone = matches!(*seen, AgentError::VmEnded | AgentError::GuestLeft);
         if !vm_is_gone {
             return seen.into();
         }
+        let status = self.status.and_then(|status| status.code());
+        // Where KVM failed, or nobody knows what did, KVM is looked at. What the VMM finds wrong with a kernel, say, is not KVM's fault.
+        let doubtful = self.last_words.as_deref().is_none_or(|words| words.contains("KVM"));
+        if let (true, Some(0 | 1)) = (doubtful, status)
+            && let Some(why) = lack()
+        {
+            return VmError::Kvm { why };
+        }
         if let Some(message) = self.last_words {
-            let status = self.status.and_then(|status| status.code());
             return VmError::Vmm { message, status: if status == Some(2) { 2 } else { 1 } };
         }
         if let (true, Some(signal)) =
@@ -136,7 +148,8 @@ impl Ended {
         {
             return VmError::Vmm {
                 message: format!("{PROGRAM} was killed by signal {signal}"),
-                status: 1,
+                // As if it had been the container's process.
+                status: protocol::ExitStatus::Signal(signal as u8).exit_code(),
             };
         }
         match last_lines(&self.console) {
@@ -144,4 +157,33 @@ impl Ended {
             None => seen.into(),
         }
     }
+}
+
+/// Why this machine's KVM can't run Linux, if that is so.
+fn lack() -> Option<String> {
+    let kvm = Kvm::probe(&program::find(PROGRAM).ok()?).ok()?;
+    kvm.lack().map(str::to_owned)
+}
+
+/// Ends a VM whose guest does not get ready on a machine whose KVM can't run it: an interpreter of kernels may take hours to
+/// come to what it can't do. `ready` is closed when the guest is ready, or the VM gone.
+pub fn doubt(ready: OwnedFd, vmm: BorrowedFd<'_>) -> io::Result<()> {
+    let vmm = vmm.try_clone_to_owned()?;
+    let wait = move || {
+        let deadline = Instant::now() + DOUBT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left =
+                Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+            match poll(&mut [PollFd::new(&ready, PollFlags::IN)], Some(&left)) {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(0) if lack().is_some() => {
+                    let _ = pidfd_send_signal(&vmm, Signal::TERM);
+                    return;
+                }
+                _ => return,
+            }
+        }
+    };
+    thread::Builder::new().name("doubt".into()).spawn(wait).map(drop)
 }

@@ -1,6 +1,8 @@
 //! What the tests of images share: tools, a busybox image, and a look at a file tree.
 #![allow(dead_code)]
 
+pub mod net;
+pub mod registry;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -51,6 +53,18 @@ pub fn have(test: &str, tools: &[&str]) -> bool {
         }
     }
     true
+}
+
+/// Whether this machine knows certificate authorities, without which there is no TLS; says on stdout that `test` is skipped
+/// where not, as in the small Debian of an emulated host of another architecture.
+pub fn authorities(test: &str) -> bool {
+    let known = std::path::Path::new("/etc/ssl/certs/ca-certificates.crt").is_file();
+    if !known {
+        println!(
+            "SKIPPED: {test}: there are no certificate authorities: ca-certificates is not set up"
+        );
+    }
+    known
 }
 
 /// Whether this is root; says on stdout that `test` is skipped where not.

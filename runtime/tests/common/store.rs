@@ -47,6 +47,12 @@ impl Place {
         self.work.path().join(name)
     }
 
+    /// Files to be given as a kernel and an initramfs, called so.
+    pub fn guest(&self) {
+        fs::write(self.path("kernel"), kernel()).unwrap();
+        fs::write(self.path("initramfs"), "an initramfs").unwrap();
+    }
+
     pub fn skopeo(&self, from: &str, to: &str, more: &[&str]) {
         let [from, to] = [from, to]
             .map(|place| place.replacen(':', &format!(":{}/", text(self.work.path())), 1));
@@ -58,6 +64,10 @@ impl Place {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bulkhead"));
         command.args(arguments).current_dir(self.work.path()).stdin(Stdio::null());
         command.env("XDG_CACHE_HOME", self.path("cache")).env("XDG_DATA_HOME", self.path("data"));
+        command.env("DOCKER_CONFIG", self.path("docker"));
+        for proxy in ["http_proxy", "https_proxy", "all_proxy"] {
+            command.env_remove(proxy).env_remove(proxy.to_uppercase());
+        }
         command
     }
 
@@ -96,4 +106,12 @@ impl Place {
         assert_eq!(fs::read_dir(images.join("ingest")).unwrap().count(), 0);
         fs::read_dir(images.join("blobs/sha256")).unwrap().count()
     }
+}
+
+/// The start of a kernel for this machine.
+fn kernel() -> Vec<u8> {
+    if cfg!(target_arch = "aarch64") {
+        return [&[0; 56][..], b"ARM\x64", &[0; 4]].concat();
+    }
+    [&b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0"[..], &[0; 44]].concat()
 }

@@ -118,7 +118,8 @@ pub fn run_in_foreground(options: &Options, mut process: Process) -> Result<u8, 
     let mut host = Host::start(options)?;
     let stdio = Stdio::inherit().doing(|| "duplicate the standard streams".into())?;
     terminal::forward(host.control());
-    let raw = process.terminal.map(|_| terminal::Raw::enter()).transpose()?;
+    let raw = process.terminal.map(|_| terminal::Raw::enter()).transpose();
+    let raw = raw.doing(|| "set up the terminal".to_owned())?;
     let result = host.run(process, stdio);
     drop(raw);
     result

@@ -18,6 +18,8 @@ pub enum Cpu {
     /// A server's: the host kernel runs at EL2 (VHE), a guest has up to 2^48 bytes of addresses
     #[default]
     NeoverseN1,
+    /// A small one, nVHE too: a guest has up to 2^40 bytes of addresses
+    CortexA53,
     /// An older one: KVM is a stub at EL2 (nVHE), a guest has up to 2^44 bytes of addresses
     CortexA72,
     /// All that the emulator knows: 2^52 bytes of addresses, SVE, pointer authentication
@@ -82,6 +84,7 @@ fn machine(options: &Options) -> [&'static str; 4] {
         // No la57: the guests' five-level page tables would cost an emulated level more.
         (Arch::X86_64, _) => ("q35", "max,-la57"),
         (Arch::Aarch64, Cpu::NeoverseN1) => (VIRT, "neoverse-n1"),
+        (Arch::Aarch64, Cpu::CortexA53) => (VIRT, "cortex-a53"),
         (Arch::Aarch64, Cpu::CortexA72) => (VIRT, "cortex-a72"),
         // The architecture's own algorithm of pointer authentication would take half of the emulator's time.
         (Arch::Aarch64, Cpu::Max) => (VIRT, "max,pauth-impdef=on"),

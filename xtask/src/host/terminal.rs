@@ -1,46 +1,20 @@
 //! This side's terminal and signals while a command runs in the emulated host.
 
 use std::io;
-use std::os::fd::OwnedFd;
 
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+pub use runtime::terminal::Raw;
+use runtime::terminal::{is_typed_in, size as output_size};
+use rustix::termios::isatty;
 
 use super::{Control, Size};
-use crate::error::{Doing, Error};
 
 /// Passed on to the command inside, as a shell passes them to the foreground command.
 const FORWARDED: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
 /// The size of the terminal; `None` when one of the three standard streams is none.
 pub fn size() -> Option<Size> {
-    let (input, errors) = (isatty(io::stdin()), isatty(io::stderr()));
-    let size = tcgetwinsize(io::stdout()).ok().filter(|_| input && errors)?;
-    Some(Size { rows: size.ws_row, columns: size.ws_col })
-}
-
-/// The terminal on stdin in raw mode, until dropped: keys go to the terminal inside.
-pub struct Raw {
-    terminal: OwnedFd,
-    before: Termios,
-}
-
-impl Raw {
-    /// Enters raw mode.
-    pub fn enter() -> Result<Raw, Error> {
-        let doing = || "set up the terminal".to_owned();
-        let terminal = rustix::io::dup(io::stdin()).doing(doing)?;
-        let before = tcgetattr(&terminal).doing(doing)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        tcsetattr(&terminal, OptionalActions::Flush, &raw).doing(doing)?;
-        Ok(Raw { terminal, before })
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
-    }
+    let size = output_size().filter(|_| is_typed_in() && isatty(io::stderr()))?;
+    Some(Size { rows: size.rows, columns: size.columns })
 }
 
 /// Keeps signals for [`forward`] to pass on. Threads inherit that, so it comes before the first is started.

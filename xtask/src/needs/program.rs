@@ -86,9 +86,11 @@ static CROSS_AARCH64: [Program; 2] = [
 ];
 
 /// What only tests use: makers of images, and judges of what we make.
-pub static TESTS: [Program; 10] = [
+pub static TESTS: [Program; 12] = [
     on_path("umoci", "tests", &["umoci"]),
     on_path("skopeo", "tests", &["skopeo"]),
+    on_path("docker-registry", "tests", &["docker-registry"]),
+    on_path("openssl", "tests", &["openssl"]),
     on_path("fsck.erofs", "tests", &["erofs-utils"]),
     on_path("mke2fs", "scratch disks", &["e2fsprogs"]),
     on_path("cpio", "tests", &["cpio"]),

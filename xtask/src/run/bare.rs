@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 use runtime::child::spawn_bound;
+use runtime::kvm::Kvm;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -19,7 +20,6 @@ use crate::arch::Arch;
 use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::{self, Options};
-use crate::kvm::Kvm;
 use crate::watchdog::Watchdog;
 
 /// The hidden command that is run in the emulated host.

@@ -10,6 +10,7 @@ use std::process::Command;
 
 use runtime::bundle::Bundle;
 use runtime::command::prepare;
+use runtime::kvm::Kvm;
 use rustix::fs::MemfdFlags;
 
 use super::{RunArgs, Way, choose, demo};
@@ -18,7 +19,6 @@ use crate::build::Binaries;
 use crate::error::{Doing, Error};
 use crate::host::{self, Options};
 use crate::kernel::Kernel;
-use crate::kvm::Kvm;
 use crate::tool;
 
 /// Where the emulated host finds what was prepared here.
@@ -29,17 +29,17 @@ const HOST_MEMORY_MIB: u64 = 1024;
 
 /// Runs it; the exit status is the entrypoint's.
 pub fn run(arguments: RunArgs) -> Result<u8, Error> {
-    let RunArgs { mut container, arch, accel, command, .. } = arguments;
+    let RunArgs { mut container, arch, accel, .. } = arguments;
     let binaries = Binaries::build(arch)?;
     // `prepare` finds it in the cache.
     Kernel::provide(arch)?;
-    if container.image.is_none() {
-        container.image = Some(demo::image(arch)?.into());
+    if container.image().is_none() {
+        container.set_image(demo::image(arch)?.into());
     }
     let (way, line) = choose(accel, arch, &binaries, |kvm| *kvm == Kvm::Linux)?;
     let bar = tool::spinner("preparing the container");
     let guest_init = |_| Ok(binaries.guest_init.clone());
-    let bundle = prepare(&container, &command, arch.platform(), guest_init)?;
+    let bundle = prepare(&container, arch.platform(), guest_init)?.bundle;
     bar.finish_and_clear();
     eprintln!("{line}");
     match way {

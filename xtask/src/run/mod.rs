@@ -4,21 +4,19 @@ pub mod bare;
 mod container;
 mod demo;
 
-use std::ffi::OsString;
-
 use clap::{Args, ValueEnum};
 use runtime::command::Container;
+use runtime::kvm::Kvm;
 
 use crate::arch::Arch;
 use crate::build::Binaries;
 use crate::error::Error;
-use crate::kvm::Kvm;
 
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask run                                         the demo image
-  cargo xtask run app.tar -- sh -c 'cat; exit 7' <input   an archive, with another command
-  cargo xtask run images.tar#app:1.2 --cpus 2 -m 512M     one of several images
+  cargo xtask run app.tar sh -c 'cat; exit 7' <input      an archive, with another command
+  cargo xtask run --cpus 2 -m 512M images.tar#app:1.2     one of several images
   cargo xtask run --arch aarch64                          on an Arm machine, if need be an emulated one
   cargo xtask run --guest bare                            our own kernel's self-test
 
@@ -26,9 +24,9 @@ IMAGE is a demo when none is given; else an OCI layout folder, an OCI or docker 
 
 /// Run a container, or the bare guest, in a microVM of its own
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, disable_help_flag = true)]
 pub struct RunArgs {
-    /// As `bulkhead run` has it; the image is a demo when none is given.
+    /// As `bulkhead run` has it; a demo when no image is given.
     #[command(flatten)]
     container: Container,
     /// The machine's architecture [default: this machine's]
@@ -40,9 +38,6 @@ pub struct RunArgs {
     /// What to run
     #[arg(long, value_enum, default_value_t)]
     guest: Guest,
-    /// The command to run instead of the image's
-    #[arg(last = true, value_name = "COMMAND")]
-    command: Vec<OsString>,
 }
 
 /// Where a guest runs.
@@ -87,11 +82,9 @@ impl RunArgs {
         }
         match self.guest {
             Guest::Linux => container::run(self),
-            Guest::Bare if self.container.image.is_some() || !self.command.is_empty() => {
-                Err(Error::Usage(
-                    "--guest bare takes no image and no command: its kernel is all there is".into(),
-                ))
-            }
+            Guest::Bare if self.container.image().is_some() => Err(Error::Usage(
+                "--guest bare takes no image and no command: its kernel is all there is".into(),
+            )),
             Guest::Bare => bare::run(self.accel, self.arch),
         }
     }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use runtime::kvm::Kvm;
+
 use super::libtest::{self, Outcome};
 use super::suite::Suite;
 use super::tally::Tally;
@@ -16,7 +18,6 @@ use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::{self, Cpu, Host, Options, Stdio};
 use crate::kernel::Kernel;
-use crate::kvm::Kvm;
 use crate::needs;
 use crate::run::bare;
 
@@ -25,10 +26,13 @@ const TIME_LIMIT: Duration = Duration::from_secs(900);
 
 /// What the emulator of programs cannot run: tests that start programs of ours, as all of the package `tests` do, for it
 /// runs one and not those that it starts; and guest-init's, which measure their memory and would measure its.
-const NEED_A_MACHINE: [&str; 5] = [
+const NEED_A_MACHINE: [&str; 8] = [
     "guest-init: guest_init",
     "hypervisor: vmm",
     "runtime: command",
+    "runtime: containers",
+    "runtime: registry",
+    "runtime: registry_hostile",
     "runtime: store",
     "runtime: store_hostile",
 ];

@@ -47,6 +47,11 @@ pub struct Toolchain {
 impl Toolchain {
     /// For static Linux programs. Downloads and installs what is missing.
     pub fn linux(arch: Arch) -> Result<Toolchain, Error> {
+        // The cryptography of TLS has parts in C.
+        if arch != Arch::NATIVE {
+            let [compiler, library] = needs::cross_linker(arch);
+            needs::provide(&[compiler, library])?;
+        }
         Toolchain::provide(arch, arch.musl(), STATIC)
     }
 

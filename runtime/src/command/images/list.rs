@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{InspectArguments, ListArguments};
+use crate::command::containers;
 use crate::command::error::CommandError;
 use crate::command::output::table;
 use crate::command::size::show_size;
-use crate::command::time::{ago, now, parse};
+use crate::container::{ContainerError, Containers};
 use crate::store::{ImageStore, Name, StoredImage, Version};
+use crate::time::{ago, now, parse};
 
 /// What docker writes where there is no name.
 const NONE: &str = "<none>";
@@ -82,9 +84,13 @@ fn row(image: &StoredImage, name: Option<&Name>, whole: bool) -> Value {
 
 /// The text of `inspect`.
 pub fn inspect(store: &ImageStore, arguments: &InspectArguments) -> Result<String, CommandError> {
+    let containers = Containers::open_default()?;
     let mut items = Vec::new();
-    for text in &arguments.images {
-        items.push(facts(&store.resolve(text)?));
+    for text in &arguments.names {
+        items.push(match containers.find(text) {
+            Err(ContainerError::NotFound(_)) => facts(&store.resolve(text)?),
+            container => containers::facts(&container?)?,
+        });
     }
     match &arguments.format {
         Some(template) => items.iter().map(|item| template.line(item)).collect(),

@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use oci_spec::image::{
-    Descriptor, ImageConfiguration, ImageManifestBuilder, MediaType, PlatformBuilder, Sha256Digest,
-};
+use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifestBuilder, MediaType};
 
 use super::{Loaded, Received, check_count};
 use crate::digest::Digest;
@@ -14,6 +12,7 @@ use crate::image::compression::Compression;
 use crate::image::docker::{Item, items, read};
 use crate::image::files::Files;
 use crate::image::look::MANIFEST;
+use crate::image::oci::{descriptor, with_platform};
 use crate::layer::Limits;
 use crate::store::index::document;
 use crate::store::layer::Packed;
@@ -65,13 +64,7 @@ fn image(
         .build()
         .expect("a manifest with a configuration and layers is complete");
     let (digest, size) = session.put(&document(&manifest)[..], &origin)?;
-    let mut manifest = descriptor(MediaType::ImageManifest, digest, size);
-    let platform = PlatformBuilder::default()
-        .os(configuration.os().clone())
-        .architecture(configuration.architecture().clone())
-        .build()
-        .expect("a platform with a system and an architecture is complete");
-    manifest.set_platform(Some(platform));
+    let manifest = with_platform(descriptor(MediaType::ImageManifest, digest, size), configuration);
     Ok(Received { loaded: Loaded { names, id }, manifest })
 }
 
@@ -100,9 +93,4 @@ fn keep(
     let descriptor = descriptor(media_type, digest, size);
     kept.insert(key, descriptor.clone());
     Ok(descriptor)
-}
-
-fn descriptor(media_type: MediaType, digest: Digest, size: u64) -> Descriptor {
-    let digest: Sha256Digest = digest.hex().parse().expect("64 hexadecimal digits are a digest");
-    Descriptor::new(media_type, size, digest)
 }

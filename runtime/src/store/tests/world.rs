@@ -9,7 +9,7 @@ use super::model::{IMAGES, IN_USE, Model, NAMES, Op, op};
 use super::names;
 use super::sample::Sample;
 use crate::digest::Digest;
-use crate::store::file::crash;
+use crate::file::crash;
 use crate::store::{ImageStore, Name, Session, StoreError};
 
 struct World {
@@ -46,16 +46,16 @@ impl World {
                 self.store.tag(NAMES[from], &Name::parse(NAMES[to]).unwrap())?;
             }
             Op::RemoveName(name) => {
-                self.store.remove(NAMES[name], false, &in_use)?;
+                self.store.remove(NAMES[name], false, &|| Ok(in_use.clone()))?;
             }
             Op::RemoveImage { image, force } => {
                 let id = self.samples[image].id.hex();
-                self.store.remove(&id[..20], force, &in_use)?;
+                self.store.remove(&id[..20], force, &|| Ok(in_use.clone()))?;
             }
             // It would wait for the process that loads.
             Op::Prune if self.loading.is_some() => return Ok(false),
             Op::Prune => {
-                self.store.prune(&in_use)?;
+                self.store.prune(&|| Ok(in_use.clone()))?;
             }
         }
         Ok(true)

@@ -1,7 +1,8 @@
-//! Changes to the store's files, each of which happens whole or not at all.
+//! Changes to files that we keep, each of which happens whole or not at all.
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// A file that is being written aside. Dropped before [`Aside::commit`], it leaves nothing behind.
@@ -19,15 +20,19 @@ impl Aside {
         Ok(Self { file, path, committed: false })
     }
 
+    /// An empty file at `path`, in place of what a dead process left there. The caller sees to it that no other process
+    /// writes it.
+    pub fn at(path: PathBuf) -> io::Result<Self> {
+        step()?;
+        let file = File::create(&path)?;
+        Ok(Self { file, path, committed: false })
+    }
+
     /// Make the file durable and give it its name, in place of a file that had it before.
     pub fn commit(mut self, path: &Path) -> io::Result<()> {
-        step()?;
-        self.file.sync_all()?;
-        step()?;
-        fs::rename(&self.path, path)?;
+        commit(&self.file, &self.path, path)?;
         self.committed = true;
-        step()?;
-        path.parent().map_or(Ok(()), sync)
+        Ok(())
     }
 }
 
@@ -39,10 +44,52 @@ impl Drop for Aside {
     }
 }
 
+/// Make a file durable that is called `from`, and give it the name `to` in place of a file that had it before.
+pub fn commit(file: &File, from: &Path, to: &Path) -> io::Result<()> {
+    step()?;
+    file.sync_all()?;
+    step()?;
+    fs::rename(from, to)?;
+    step()?;
+    to.parent().map_or(Ok(()), sync)
+}
+
 /// Remove a file.
 pub fn remove(path: &Path) -> io::Result<()> {
     step()?;
     fs::remove_file(path)
+}
+
+/// Make a folder that only its owner can look into.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    step()?;
+    fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+/// Give a folder another name beside the one it has.
+pub fn rename_folder(from: &Path, to: &Path) -> io::Result<()> {
+    step()?;
+    fs::rename(from, to)?;
+    step()?;
+    to.parent().map_or(Ok(()), sync)
+}
+
+/// Remove a folder with all that is in it, which another process may be doing as well.
+pub fn remove_folder(path: &Path) -> io::Result<()> {
+    let remove_all = || {
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            if !entry.file_type()?.is_dir() {
+                remove(&entry.path())?;
+            }
+        }
+        step()?;
+        fs::remove_dir_all(path)
+    };
+    match remove_all() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
 }
 
 /// Make a folder's names durable.

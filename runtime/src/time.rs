@@ -1,4 +1,4 @@
-//! Points in time, as images and people write them.
+//! Points in time, as images, logs and people write them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,12 +35,44 @@ pub fn parse(text: &str) -> Option<i64> {
     Some(days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset)
 }
 
+/// Nanoseconds since 1970 of such a time, or 0 for one before.
+pub fn parse_nanoseconds(text: &str) -> Option<u64> {
+    let seconds = u64::try_from(parse(text)?).unwrap_or(0);
+    let fraction = text.get(19..)?.strip_prefix('.').unwrap_or_default();
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).chain(std::iter::repeat(b'0'));
+    let nanoseconds = digits.take(9).fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
+}
+
 /// Days from 1970-01-01 in the Gregorian calendar: years count from March on, so that a leap day comes last.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     year * 365 + leap_days + day_of_year - 719_468
+}
+
+/// A time in nanoseconds since 1970, as RFC 3339 writes it: `2024-02-29T12:00:00.123456789Z`.
+pub fn show(nanoseconds: u64) -> String {
+    const SECOND: u64 = 1_000_000_000;
+    let (seconds, nanoseconds) = (nanoseconds / SECOND, nanoseconds % SECOND);
+    let (day, second) = (seconds / 86400, seconds % 86400);
+    let (year, month, day) = date(day as i64);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanoseconds:09}Z")
+}
+
+/// The year, month and day of a day since 1970-01-01: the reverse of `days`.
+fn date(day: i64) -> (i64, i64, i64) {
+    // 400 years have 146,097 days.
+    let day = day + 719_468;
+    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + i64::from(month <= 2), month, day)
 }
 
 /// Seconds since 1970 now.
@@ -90,6 +122,12 @@ mod tests {
         for (text, seconds) in cases {
             assert_eq!(parse(text), Some(seconds), "{text}");
         }
+        assert_eq!(parse_nanoseconds("1970-01-01T00:00:01.5Z"), Some(1_500_000_000));
+        assert_eq!(parse_nanoseconds("1970-01-01T01:00:01+01:00"), Some(1_000_000_000));
+        assert_eq!(
+            parse_nanoseconds("1960-01-01T00:00:00.9Z").map(|time| time < 1_000_000_000),
+            Some(true)
+        );
         for wrong in
             ["", "2024", "2024-13-01T00:00:00Z", "2024-01-01T00:00:00", "2024-01-01T00:00:00Zé"]
         {
@@ -119,10 +157,22 @@ mod tests {
         );
     }
 
+    #[test]
+    fn times_are_shown() {
+        assert_eq!(show(0), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(show(1_709_208_000_123_456_789), "2024-02-29T12:00:00.123456789Z");
+    }
+
     proptest! {
         #[test]
+        fn what_is_shown_is_read(nanoseconds: u64) {
+            prop_assert_eq!(parse(&show(nanoseconds)), Some((nanoseconds / 1_000_000_000) as i64));
+            prop_assert_eq!(parse_nanoseconds(&show(nanoseconds)), Some(nanoseconds));
+        }
+
+        #[test]
         fn any_text_is_a_time_or_none(text in "[-0-9TZ:.+é ]{0,30}", then: i64, now: i64) {
-            let _ = (parse(&text), ago(Some(then), now));
+            let _ = (parse(&text), parse_nanoseconds(&text), ago(Some(then), now));
         }
     }
 }

@@ -1,0 +1,90 @@
+//! From a Start to a process: who it is, what it finds, what it executes.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use protocol::{ByteString, Process, ProcessError, Start};
+use rustix::fs::Mode;
+use rustix::process::{Gid, Uid};
+
+use super::{rights, terminal};
+use crate::error::{During, StartError};
+use crate::users::User;
+use crate::{command, environment, host_facts, users};
+
+/// Executes it in place of this program. Returns only what kept it from that.
+pub(super) fn become_it(
+    start: &Start,
+    hostname: &ByteString,
+    socket: BorrowedFd<'_>,
+) -> Result<(), StartError> {
+    let process = &start.process;
+    let passwd = host_facts::read_database("/etc/passwd");
+    let group = host_facts::read_database("/etc/group");
+    let user = users::find(process.user.as_bytes(), &passwd, &group)?;
+    let mut variables = process.env.clone();
+    if start.terminal.is_some() {
+        // docker's; the image's or the caller's own, further back, wins.
+        variables.insert(0, "TERM=xterm".into());
+    }
+    let environment = environment::build(&variables, &user, hostname);
+    // As root, so that a user may work in a folder that it could not enter, as in docker; and before the command is looked
+    // up, because `./command` is relative to it.
+    make_working_directory(process)?;
+    std::env::set_current_dir(process.cwd.as_os_str()).during(format!("cwd: {}", process.cwd))?;
+    let path = environment::get(&environment, b"PATH").unwrap_or_default();
+    let (name, arguments) = process.args.split_first().ok_or(ProcessError::NoCommand)?;
+    let file = command::find(name, path)?;
+
+    rustix::process::setsid().during("begin a session")?;
+    if let Some(size) = start.terminal {
+        terminal::open(size, start.number == 0, &user, socket)?;
+    } else {
+        give_stdio(&user)?;
+    }
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    rights::limit(&process.limits)?;
+    rights::give(process, &user)?;
+
+    let mut program = Command::new(&file);
+    program.arg0(name.as_os_str()).args(arguments.iter().map(|argument| argument.as_os_str()));
+    program.env_clear().envs(
+        environment.iter().map(|(name, value)| (OsStr::from_bytes(name), OsStr::from_bytes(value))),
+    );
+    // The standard library gives signals their default actions and, as nobody blocked any, leaves none blocked.
+    let error = program.exec();
+    Err(command::explain(&file, &error).into())
+}
+
+/// The working directory, made where the image lacks it, as docker does.
+pub(super) fn make_working_directory(process: &Process) -> Result<(), StartError> {
+    fs::create_dir_all(process.cwd.as_os_str()).during(format!("cwd: make {}", process.cwd))
+}
+
+/// /dev/stdout is opened by path, and so by permission.
+fn give_stdio(user: &User) -> Result<(), StartError> {
+    let stdio: [BorrowedFd<'_>; 3] =
+        [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
+    for pipe in stdio {
+        own(pipe, user)?;
+    }
+    Ok(())
+}
+
+/// Makes a pipe or a terminal the user's.
+pub(super) fn own(descriptor: impl AsFd, user: &User) -> Result<(), StartError> {
+    rustix::fs::fchown(descriptor, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))
+        .during("give stdin, stdout and stderr to the user")
+}
+
+/// Makes a descriptor standard input, output and error.
+pub(super) fn be_stdio(descriptor: &OwnedFd) -> Result<(), StartError> {
+    rustix::stdio::dup2_stdin(descriptor)
+        .and_then(|()| rustix::stdio::dup2_stdout(descriptor))
+        .and_then(|()| rustix::stdio::dup2_stderr(descriptor))
+        .during("make the terminal stdin, stdout and stderr")
+}

@@ -1,0 +1,405 @@
+//! The conversation itself: one thread that polls, and never waits for anything else.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+use protocol::{Start, Statistics, Stream, ToGuest, ToHost};
+use rustix::event::{PollFd, PollFlags};
+
+use super::calls::Calls;
+use super::control::Control;
+use super::error::{escaped, out_of_order};
+use super::guest::{End, Exit, Failure, Reply, Request, Unready, clock, setup};
+use super::process::Process;
+use super::pump::Pump;
+use super::{AgentError, Reception, wait};
+
+/// How many processes, and copies, may be under way at once.
+const MOST: usize = 1000;
+
+/// Everything that the thread knows.
+pub(super) struct Conversation {
+    requests: Receiver<Request>,
+    wake: OwnedFd,
+    vm: OwnedFd,
+    end: End,
+    /// Until the guest is ready.
+    unready: Option<Unready>,
+    calls: Calls,
+    control: Option<Control>,
+    /// What was asked before the guest was ready.
+    early: VecDeque<Request>,
+    processes: BTreeMap<u32, Process>,
+    next_process: u32,
+    copies: BTreeMap<u32, Copy>,
+    next_copy: u32,
+    /// Answered by the guest in this order.
+    asked: VecDeque<Asked>,
+}
+
+enum Asked {
+    Freeze(Reply<()>),
+    Thaw(Reply<()>),
+    Statistics(Reply<Statistics>),
+}
+
+/// An archive on its way.
+struct Copy {
+    out: bool,
+    /// Until its stream is there.
+    archive: Option<OwnedFd>,
+    pump: Option<Pump>,
+    /// The guest's word that it did its part.
+    copied: bool,
+    done: Reply<()>,
+}
+
+impl Conversation {
+    pub(super) fn new(
+        requests: Receiver<Request>,
+        wake: OwnedFd,
+        vm: OwnedFd,
+        unready: Unready,
+        end: End,
+    ) -> Self {
+        Self {
+            requests,
+            wake,
+            vm,
+            unready: Some(unready),
+            end,
+            calls: Calls::default(),
+            control: None,
+            early: VecDeque::new(),
+            processes: BTreeMap::new(),
+            next_process: 0,
+            copies: BTreeMap::new(),
+            next_copy: 0,
+            asked: VecDeque::new(),
+        }
+    }
+
+    /// Talks until the container has ended, and tells all who still wait why there is no more.
+    pub(super) fn hold(mut self, reception: Reception) {
+        let end = self.talk(&reception).err().unwrap_or(AgentError::Over);
+        let failure: Failure = Arc::new(end);
+        // Before the last look at the requests: who asks later finds it.
+        let _ = self.end.set(Arc::clone(&failure));
+        for process in std::mem::take(&mut self.processes).into_values() {
+            process.tell(Err(failure.clone()));
+        }
+        for copy in std::mem::take(&mut self.copies).into_values() {
+            tell(copy.done, Err(failure.clone()));
+        }
+        for asked in self.asked.drain(..) {
+            asked.fail(failure.clone());
+        }
+        for request in self.early.drain(..).chain(self.requests.try_iter()) {
+            request.fail(failure.clone());
+        }
+    }
+
+    fn talk(&mut self, reception: &Reception) -> Result<(), AgentError> {
+        loop {
+            // Only clears it: what was asked is in the channel.
+            let _ = rustix::io::read(&self.wake, &mut [0; 8]);
+            loop {
+                match self.requests.try_recv() {
+                    Ok(Request::Close) | Err(TryRecvError::Disconnected) => return Ok(()),
+                    Ok(request) => self.take(request)?,
+                    Err(TryRecvError::Empty) => break,
+                }
+            }
+            let vm_ended = self.listen(reception)?;
+            self.answer_calls(reception)?;
+            if let Err(error) = self.converse() {
+                // It may have called since, and left: what it wrote is read to its end.
+                let _ = self.answer_calls(reception);
+                return Err(error);
+            }
+            if self.finish()? {
+                return Ok(());
+            }
+            // What it said before its end was heard, above.
+            if vm_ended {
+                return Err(AgentError::VmEnded);
+            }
+        }
+    }
+
+    /// Takes the guest's calls, and those that say what they are for to their places.
+    fn answer_calls(&mut self, reception: &Reception) -> Result<(), AgentError> {
+        self.calls.accept(&reception.listener)?;
+        for (kind, stream) in self.calls.known()? {
+            self.place(kind, stream)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until there is something to do. True: the VM is gone.
+    fn listen(&self, reception: &Reception) -> Result<bool, AgentError> {
+        let mut fds = vec![
+            PollFd::new(&self.wake, PollFlags::IN),
+            PollFd::new(&reception.listener, PollFlags::IN),
+        ];
+        match &self.control {
+            // The guest only waits for our goodbye, and its leaving would be reported again and again.
+            Some(_) if self.is_first_over() => {}
+            Some(control) => fds.push(PollFd::new(control, control.interest())),
+            // A guest that has called says by itself when it leaves.
+            None => fds.push(PollFd::new(&self.vm, PollFlags::IN)),
+        }
+        fds.extend(self.calls.interests());
+        fds.extend(self.processes.values().flat_map(Process::interests));
+        let pumps = self.copies.values().filter(|copy| copy.copied);
+        fds.extend(pumps.filter_map(|copy| Some(PollFd::new(copy.pump.as_ref()?, PollFlags::IN))));
+        wait(&mut fds)?;
+        Ok(self.control.is_none() && !fds[2].revents().is_empty())
+    }
+
+    /// Whether the container's first process has ended, though perhaps its output has not been taken.
+    fn is_first_over(&self) -> bool {
+        self.processes.get(&0).is_some_and(Process::has_ended)
+    }
+
+    /// Somebody asks for something.
+    fn take(&mut self, request: Request) -> Result<(), AgentError> {
+        if let Request::Signal { process: 0, number } = request
+            && self.processes.get(&0).is_none_or(|first| !first.runs() || first.has_ended())
+        {
+            // Nobody is there to take it, or its output's reader does not: stop waiting for that.
+            return Err(AgentError::Interrupted(number));
+        }
+        if self.unready.is_some() {
+            self.early.push_back(request);
+            return Ok(());
+        }
+        self.pass_on(request)
+    }
+
+    fn pass_on(&mut self, request: Request) -> Result<(), AgentError> {
+        let Some(control) = &mut self.control else { return Ok(()) };
+        match request {
+            Request::Start { process, terminal, stdio, started } => {
+                if self.processes.len() >= MOST {
+                    let _ = started.send(Err(AgentError::TooMany(MOST).into()));
+                    return Ok(());
+                }
+                let number = self.next_process;
+                let stdin = stdio.stdin.is_some();
+                let start = Start { number, process: *process, terminal, stdin };
+                match control.send(&ToGuest::Start(Box::new(start))) {
+                    // This one's fault only.
+                    Err(error @ AgentError::TooLong(_)) => {
+                        let _ = started.send(Err(error.into()));
+                        return Ok(());
+                    }
+                    result => result?,
+                }
+                self.next_process += 1;
+                let process = Process::new(number, stdio, terminal.is_some(), started);
+                self.processes.insert(number, process);
+            }
+            Request::Signal { process, number } => {
+                control.send(&ToGuest::Signal { process, number })?;
+            }
+            Request::Resize { process, size } => {
+                control.send(&ToGuest::Resize { process, size })?;
+            }
+            Request::Freeze(reply) => {
+                control.send(&ToGuest::Freeze)?;
+                self.asked.push_back(Asked::Freeze(reply));
+            }
+            Request::Thaw(reply) => {
+                control.send(&ToGuest::Thaw { clock: clock()? })?;
+                self.asked.push_back(Asked::Thaw(reply));
+            }
+            Request::Statistics(reply) => {
+                control.send(&ToGuest::Statistics)?;
+                self.asked.push_back(Asked::Statistics(reply));
+            }
+            Request::CopyOut { path, archive, done } => {
+                let transfer = self.next_copy;
+                control.send(&ToGuest::CopyOut { transfer, path })?;
+                self.remember_copy(Copy::new(true, archive, done));
+            }
+            Request::CopyIn { path, archive, done } => {
+                let transfer = self.next_copy;
+                control.send(&ToGuest::CopyIn { transfer, path })?;
+                self.remember_copy(Copy::new(false, archive, done));
+            }
+            // `talk` has seen to it.
+            Request::Close => {}
+        }
+        Ok(())
+    }
+
+    fn remember_copy(&mut self, copy: Copy) {
+        self.copies.insert(self.next_copy, copy);
+        self.next_copy += 1;
+    }
+
+    /// A connection has said what it is for.
+    fn place(&mut self, kind: Stream, stream: UnixStream) -> Result<(), AgentError> {
+        let unasked = || AgentError::Protocol(format!("opened {kind:?}, which nobody asked for"));
+        match kind {
+            Stream::Control if self.control.is_some() => Err(unasked()),
+            Stream::Control => {
+                self.control = Some(Control::new(stream)?);
+                Ok(())
+            }
+            Stream::Stdin { process } | Stream::Stdout { process } | Stream::Stderr { process } => {
+                self.processes.get_mut(&process).ok_or_else(unasked)?.place(kind, stream)
+            }
+            Stream::Transfer { transfer } => {
+                let copy = self.copies.get_mut(&transfer).ok_or_else(unasked)?;
+                let archive = copy.archive.take().ok_or_else(unasked)?;
+                copy.pump = Some(match copy.out {
+                    true => Pump::output(stream, archive)?,
+                    false => Pump::input(archive, stream)?,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes what waits, reads what is there.
+    fn converse(&mut self) -> Result<(), AgentError> {
+        while let Some(control) = &mut self.control {
+            control.flush()?;
+            match control.receive() {
+                Ok(None) => break,
+                Ok(Some(message)) => self.hear(message)?,
+                // It has said all that matters.
+                Err(AgentError::GuestLeft) if self.is_first_over() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, message: ToHost) -> Result<(), AgentError> {
+        let unexpected = out_of_order(&message);
+        match message {
+            ToHost::Ready => {
+                let Unready { setting, .. } = self.unready.take().ok_or(unexpected)?;
+                let message = ToGuest::Setup(Box::new(setup(setting)?));
+                self.control.as_mut().map(|control| control.send(&message)).transpose()?;
+                for request in std::mem::take(&mut self.early) {
+                    self.pass_on(request)?;
+                }
+                Ok(())
+            }
+            ToHost::Started { process, pid } => {
+                self.processes.get_mut(&process).ok_or(unexpected)?.started(pid)
+            }
+            ToHost::StartFailed { process: 0, kind, message } => {
+                Err(AgentError::StartFailed { kind, message: escaped(&message) })
+            }
+            ToHost::StartFailed { process, kind, message } => {
+                let failed = self.processes.remove(&process).filter(|process| !process.runs());
+                let error = AgentError::StartFailed { kind, message: escaped(&message) };
+                failed.ok_or(unexpected)?.tell(Err(error.into()));
+                Ok(())
+            }
+            ToHost::Exited { process, status, out_of_memory } => {
+                let process = self.processes.get_mut(&process).ok_or(unexpected)?;
+                process.ended(Exit { status, out_of_memory })
+            }
+            ToHost::Copied { transfer } => {
+                self.copies.get_mut(&transfer).ok_or(unexpected)?.copied = true;
+                Ok(())
+            }
+            ToHost::CopyFailed { transfer, message } => {
+                let copy = self.copies.remove(&transfer).ok_or(unexpected)?;
+                tell(copy.done, Err(AgentError::Refused(escaped(&message)).into()));
+                Ok(())
+            }
+            ToHost::Frozen | ToHost::Thawed | ToHost::Statistics(_) | ToHost::Failed { .. } => {
+                self.answer(message, unexpected)
+            }
+        }
+    }
+
+    fn answer(&mut self, message: ToHost, unexpected: AgentError) -> Result<(), AgentError> {
+        match (self.asked.pop_front(), message) {
+            (Some(Asked::Freeze(reply)), ToHost::Frozen)
+            | (Some(Asked::Thaw(reply)), ToHost::Thawed) => tell(reply, Ok(())),
+            (Some(Asked::Statistics(reply)), ToHost::Statistics(statistics)) => {
+                tell(reply, Ok(*statistics));
+            }
+            (Some(asked), ToHost::Failed { message }) => {
+                asked.fail(AgentError::Refused(escaped(&message)).into());
+            }
+            _ => return Err(unexpected),
+        }
+        Ok(())
+    }
+
+    /// Tells the ends of what has ended. True: the container's first process is among it.
+    fn finish(&mut self) -> Result<bool, AgentError> {
+        let mut over = Vec::new();
+        for (&number, process) in &self.processes {
+            if let Some(exit) = process.is_over()? {
+                over.push((number, exit));
+            }
+        }
+        let first_is_over = over.iter().any(|&(number, _)| number == 0);
+        for (number, exit) in over {
+            if let Some(process) = self.processes.remove(&number) {
+                process.tell(Ok(exit));
+            }
+        }
+        let mut copied = Vec::new();
+        for (&number, copy) in &self.copies {
+            let done = match &copy.pump {
+                Some(pump) if copy.copied => !copy.out || pump.is_done()?,
+                _ => false,
+            };
+            if done {
+                copied.push(number);
+            }
+        }
+        for number in copied {
+            if let Some(copy) = self.copies.remove(&number) {
+                tell(copy.done, Ok(()));
+            }
+        }
+        Ok(first_is_over)
+    }
+}
+
+impl Copy {
+    fn new(out: bool, archive: OwnedFd, done: Reply<()>) -> Self {
+        Self { out, archive: Some(archive), pump: None, copied: false, done }
+    }
+}
+
+impl Asked {
+    fn fail(self, failure: Failure) {
+        match self {
+            Self::Freeze(reply) | Self::Thaw(reply) => tell(reply, Err(failure)),
+            Self::Statistics(reply) => tell(reply, Err(failure)),
+        }
+    }
+}
+
+impl Request {
+    fn fail(self, failure: Failure) {
+        match self {
+            Self::Start { started, .. } => tell(started, Err(failure)),
+            Self::Freeze(reply) | Self::Thaw(reply) => tell(reply, Err(failure)),
+            Self::Statistics(reply) => tell(reply, Err(failure)),
+            Self::CopyOut { done, .. } | Self::CopyIn { done, .. } => tell(done, Err(failure)),
+            Self::Signal { .. } | Self::Resize { .. } | Self::Close => {}
+        }
+    }
+}
+
+/// Who does not wait for the answer any more does not mind.
+fn tell<T>(reply: Reply<T>, answer: Result<T, Failure>) {
+    let _ = reply.send(answer);
+}

@@ -1,0 +1,108 @@
+//! Why there is no exit status, or no answer.
+
+use std::io;
+use std::path::PathBuf;
+
+use protocol::{ByteString, ExitStatus, FailureKind, FrameError, HelloError, ProcessError, ToHost};
+
+/// What can go wrong between host and guest.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The process to run, or the container, is malformed.
+    #[error("process: {0}")]
+    Process(#[from] ProcessError),
+    /// The process's description does not fit into one message.
+    #[error("process: arguments and environment: {0}")]
+    TooLong(FrameError),
+    /// More processes at once than any container needs.
+    #[error("{0} processes were started already and still run: end one first")]
+    TooMany(usize),
+    /// The socket that the guest calls.
+    #[error("{path}: {error}")]
+    Listen {
+        /// Its path.
+        path: PathBuf,
+        /// What went wrong.
+        error: io::Error,
+    },
+    /// The guest could not start the process.
+    #[error("{message}")]
+    StartFailed {
+        /// Which exit status says it.
+        kind: FailureKind,
+        /// The guest's words, escaped.
+        message: String,
+    },
+    /// The guest could not do what was asked.
+    #[error("{0}")]
+    Refused(String),
+    /// A signal came when no process was there to take it.
+    #[error("interrupted by signal {0}")]
+    Interrupted(u8),
+    /// The container has ended, and the conversation with it.
+    #[error("the container is not running any more")]
+    Over,
+    /// The VM ended without a word.
+    #[error(
+        "the virtual machine ended before its guest reported (its console, --console, may say why)"
+    )]
+    VmEnded,
+    /// The guest closed the conversation in the middle.
+    #[error("the guest went away before the process ended (its console, --console, may say why)")]
+    GuestLeft,
+    /// The guest's greeting.
+    #[error("guest: {0}")]
+    Hello(#[from] HelloError),
+    /// The guest said something that does not belong there.
+    #[error("guest: {0}")]
+    Protocol(String),
+    /// Our own means: poll, threads, randomness.
+    #[error("guest conversation: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl AgentError {
+    /// The status for the command to exit with.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::StartFailed { kind, .. } => kind.exit_code(),
+            Self::Interrupted(number) => ExitStatus::Signal(*number).exit_code(),
+            _ => 1,
+        }
+    }
+}
+
+/// A frame that can't be read is the guest's end, or its fault.
+impl From<FrameError> for AgentError {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Closed | FrameError::Io(_) => Self::GuestLeft,
+            error => Self::Protocol(error.to_string()),
+        }
+    }
+}
+
+/// The guest said something that nobody asked for.
+pub(super) fn out_of_order(message: &ToHost) -> AgentError {
+    let name = match message {
+        ToHost::Ready => "ready",
+        ToHost::Started { .. } => "started",
+        ToHost::StartFailed { .. } => "start-failed",
+        ToHost::Exited { .. } => "exited",
+        ToHost::Frozen => "frozen",
+        ToHost::Thawed => "thawed",
+        ToHost::Statistics(_) => "statistics",
+        ToHost::Copied { .. } => "copied",
+        ToHost::CopyFailed { .. } => "copy-failed",
+        ToHost::Failed { .. } => "failed",
+    };
+    AgentError::Protocol(format!("said \"{name}\" when it was not its turn"))
+}
+
+/// The longest part of a guest's words that a person is shown.
+const MAX_WORDS: usize = 1000;
+
+/// The guest's words as one line that moves no cursor.
+pub(super) fn escaped(words: &str) -> String {
+    ByteString::from(words.chars().take(MAX_WORDS).collect::<String>()).to_string()
+}

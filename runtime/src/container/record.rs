@@ -1,0 +1,146 @@
+//! One container's files.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::error::failed;
+use super::lock::Lock;
+use super::{Config, ContainerError, Id, State, json, now};
+use crate::vm::RunFolder;
+
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const STATE: &str = "state.json";
+const LOCK: &str = "lock";
+
+/// A container that is there, or was a moment ago.
+#[derive(Clone, Debug)]
+pub struct Container {
+    folder: PathBuf,
+    config: Config,
+}
+
+/// The right to change a container's state, which one process has at a time. The kernel takes it back when the process ends.
+#[derive(Debug)]
+pub struct Tenure {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Container {
+    /// The one in this folder.
+    pub(super) fn open(folder: PathBuf) -> Result<Self, ContainerError> {
+        let path = folder.join(CONFIG);
+        let config: Config = json::read(&path)?;
+        config.check().map_err(|problem| ContainerError::Damaged { path, problem })?;
+        Ok(Self { folder, config })
+    }
+
+    /// Its identity.
+    pub fn id(&self) -> &Id {
+        &self.config.id
+    }
+
+    /// What it is.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where it is in its life. Of one that nobody has any more this says that it has ended, and so do its files from now
+    /// on.
+    pub fn state(&self) -> Result<State, ContainerError> {
+        let state = self.read_state()?;
+        if state.control.is_none() && !state.status.is_live() {
+            return Ok(state);
+        }
+        let lock = self.lock()?;
+        match self.try_tenure(&lock)? {
+            // Whoever has it writes the truth, perhaps since the look.
+            None => self.read_state(),
+            Some(mut tenure) => self.settle(&mut tenure),
+        }
+    }
+
+    /// Takes it for this process.
+    pub fn tenure(&self) -> Result<Tenure, ContainerError> {
+        let lock = self.lock()?;
+        let mut tenure = self
+            .try_tenure(&lock)?
+            .ok_or_else(|| ContainerError::Running(self.config.name.clone()))?;
+        match self.settle(&mut tenure) {
+            // It can be removed all the same.
+            Ok(_) | Err(ContainerError::Damaged { .. }) => Ok(tenure),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What a supervisor that was killed left is put right.
+    fn settle(&self, tenure: &mut Tenure) -> Result<State, ContainerError> {
+        let state = self.read_state()?;
+        let settled = state.clone().abandoned(now());
+        if settled != state {
+            tenure.set(&settled)?;
+            // Its socket is there yet, and what its VMM had no time to remove.
+            RunFolder::sweep();
+        }
+        Ok(settled)
+    }
+
+    /// Nobody tries to take a container, if only for a moment, without this lock: so whoever has one is its supervisor.
+    fn try_tenure(&self, _lock: &Lock) -> Result<Option<Tenure>, ContainerError> {
+        let path = self.folder.join(LOCK);
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(|error| self.gone(failed("open", &path)(error)))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Tenure { folder: self.folder.clone(), _lock: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(failed("lock", &path)(error.into())),
+        }
+    }
+
+    fn lock(&self) -> Result<Lock, ContainerError> {
+        Lock::wait(self.folder.parent().unwrap_or(Path::new("/")))
+    }
+
+    fn read_state(&self) -> Result<State, ContainerError> {
+        json::read(&self.folder.join(STATE)).map_err(|error| self.gone(error))
+    }
+
+    /// What to say of an error about a container that may have been removed meanwhile.
+    fn gone(&self, error: ContainerError) -> ContainerError {
+        match self.folder.exists() {
+            true => error,
+            false => ContainerError::NotFound(self.config.name.clone()),
+        }
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The disk with what it has written.
+    pub fn scratch_path(&self) -> PathBuf {
+        self.folder.join("scratch.ext4")
+    }
+
+    /// Its log's present file.
+    pub fn log_path(&self) -> PathBuf {
+        self.folder.join("log.json")
+    }
+
+    /// Gives it another name, which nobody else has (the caller sees to that).
+    pub(super) fn set_name(&self, name: &str) -> Result<(), ContainerError> {
+        let config = Config { name: name.to_owned(), ..self.config.clone() };
+        json::write(&self.folder.join(CONFIG), &config).map_err(|error| self.gone(error))
+    }
+}
+
+impl Tenure {
+    /// Writes the state down.
+    pub fn set(&mut self, state: &State) -> Result<(), ContainerError> {
+        json::write(&self.folder.join(STATE), state)
+    }
+}

@@ -1,0 +1,223 @@
+//! A container's life: started, ended, perhaps started again.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::TerminalSize;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::error::SupervisorError;
+use super::live::Live;
+use super::output::Output;
+use super::serve::Server;
+use crate::agent::{Exit, Running, Signals, Stdio};
+use crate::cache::Cache;
+use crate::container::log::{self, Stream};
+use crate::container::{Config, Container, Containers, RestartPolicy, Status, now};
+use crate::terminal;
+use crate::vm::{Machine, RunFolder, Scratch, VmError, keep, with_signals};
+
+/// The first pause before a restart; each next one is twice as long.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// And the longest.
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+/// Who ran this long is not failing at once, and is restarted after the first pause again.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// How long a guest may take to write to a disk that is kept.
+const FAREWELL: Duration = Duration::from_secs(30);
+
+/// This process's container.
+pub struct Supervisor {
+    container: Container,
+    live: Arc<Live>,
+    server: Server,
+    /// Where the control socket is.
+    _folder: RunFolder,
+}
+
+/// Who ran the container in the foreground.
+pub struct Foreground {
+    /// His streams.
+    pub stdio: Stdio,
+    /// The size of his terminal, when the container gets one.
+    pub size: Option<TerminalSize>,
+    /// What he is sent, the container gets.
+    pub signals: Signals,
+}
+
+impl Supervisor {
+    /// Takes the container, unless another process has it.
+    pub fn new(container: Container) -> Result<Self, SupervisorError> {
+        let tenure = container.tenure()?;
+        let folder = RunFolder::new()?;
+        let path = folder.path().join("control");
+        let failed = |source| SupervisorError::Listen { path: path.clone(), source };
+        let listener = UnixListener::bind(&path).map_err(failed)?;
+        let mut state = container.state()?;
+        state.supervisor = Some(std::process::id());
+        state.control = Some(path);
+        state.restart_count = 0;
+        let config = container.config();
+        let output = Output::new(log::Writer::open(&container.log_path(), config.log)?)?;
+        let stop_signal = config.stop_signal;
+        let live = Arc::new(Live::new(tenure, state, output));
+        let server = Server::start(listener, Arc::clone(&live), stop_signal)?;
+        Ok(Self { container, live, server, _folder: folder })
+    }
+
+    /// Lives through the container's life. `started` is called when it runs for the first time. The last exit status; an
+    /// error when it could not be started, or its VM failed.
+    pub fn run(
+        self,
+        foreground: Option<Foreground>,
+        started: impl FnOnce(),
+    ) -> Result<u8, SupervisorError> {
+        let result = match foreground {
+            None => self.lives(None, None, started),
+            Some(Foreground { stdio, size, signals }) => {
+                let Stdio { stdin, stdout, stderr } = stdio;
+                self.live.output.attach(stdout, stderr, true);
+                let live = Arc::clone(&self.live);
+                let pass_on = |number| match i32::from(number) {
+                    libc::SIGWINCH => live.resize(),
+                    // Whoever sits before it wants no restart after his Ctrl-C.
+                    _ => drop(live.signal(number, true)),
+                };
+                with_signals(&signals, pass_on, || self.lives(stdin, size, started))?
+            }
+        };
+        self.server.finish();
+        result
+    }
+
+    fn lives(
+        &self,
+        stdin: Option<OwnedFd>,
+        size: Option<TerminalSize>,
+        started: impl FnOnce(),
+    ) -> Result<u8, SupervisorError> {
+        let config = self.container.config().clone();
+        let mut started = Some(started);
+        let mut delay = FIRST_DELAY;
+        for restarts in 0.. {
+            let start = Instant::now();
+            let stdin = stdin.as_ref().map(OwnedFd::try_clone).transpose()?;
+            let result = self.once(&config, stdin, size, || {
+                if let Some(started) = started.take() {
+                    started();
+                }
+            });
+            let (status, out_of_memory, error) = match &result {
+                Ok(exit) => (exit.status.exit_code(), exit.out_of_memory, None),
+                Err(error) => (error.exit_status(), false, Some(error.to_string())),
+            };
+            self.live.output.detach_all();
+            let wanted = started.is_none()
+                && match config.restart {
+                    RestartPolicy::No => false,
+                    RestartPolicy::OnFailure { max } => {
+                        status != 0 && max.is_none_or(|max| restarts < max)
+                    }
+                    RestartPolicy::Always => true,
+                };
+            if start.elapsed() >= STABLE {
+                delay = FIRST_DELAY;
+            }
+            let record = |status_now| {
+                self.live.record(|state| {
+                    state.status = status_now;
+                    state.finished_at = Some(now());
+                    state.exit_code = status;
+                    state.out_of_memory = out_of_memory;
+                    state.error = error.clone();
+                })
+            };
+            if wanted && !self.live.is_stopping() {
+                record(Status::Restarting)?;
+                self.live.ended(status);
+                if self.live.may_restart_after(delay) {
+                    delay = LONGEST_DELAY.min(delay * 2);
+                    self.live.record(|state| state.restart_count = restarts + 1)?;
+                    continue;
+                }
+            }
+            self.live.record(|state| (state.supervisor, state.control) = (None, None))?;
+            record(Status::Exited)?;
+            if config.auto_remove
+                && let Some(tenure) = self.live.take_tenure()
+            {
+                Containers::open_default()?.remove(&self.container, tenure)?;
+            }
+            self.live.over(status);
+            return result.map(|_| status).map_err(Into::into);
+        }
+        Ok(0)
+    }
+
+    /// One run, in a VM of its own.
+    fn once(
+        &self,
+        config: &Config,
+        stdin: Option<OwnedFd>,
+        size: Option<TerminalSize>,
+        started: impl FnOnce(),
+    ) -> Result<Exit, VmError> {
+        let mut nameless = None;
+        let scratch = match config.bundle.scratch {
+            None => None,
+            Some(size) if config.auto_remove => {
+                let disk = nameless.insert(Scratch::new(&Cache::open_default()?, size)?);
+                Some(disk.path())
+            }
+            Some(size) => {
+                let path = self.container.scratch_path();
+                keep(&path, size)?;
+                Some(path)
+            }
+        };
+        let io = VmError::Stdio;
+        let (stdout_source, stdout) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| io(e.into()))?;
+        let (stderr_source, stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| io(e.into()))?;
+        let copies = [
+            self.live.output.copy(Stream::Stdout, stdout_source).map_err(io)?,
+            self.live.output.copy(Stream::Stderr, stderr_source).map_err(io)?,
+        ];
+        let stdin = match (stdin, config.stdin_open) {
+            (Some(own), _) => Some(own),
+            (None, true) => Some(self.live.input.open().map_err(io)?),
+            (None, false) => None,
+        };
+        let stdio = Stdio { stdin, stdout, stderr };
+        let machine = Machine::start(&config.bundle, scratch)?;
+        self.live.entered(machine.guest(), machine.pidfd())?;
+        let terminal = config.terminal.then(|| size.unwrap_or(terminal::UNSEEN));
+        let process = config.bundle.process.clone();
+        let outcome = machine.guest().start(process, terminal, stdio).and_then(|running| {
+            self.is_up();
+            started();
+            Running::wait(running)
+        });
+        for copy in copies {
+            // A thread that panicked has copied what it could.
+            let _ = copy.join();
+        }
+        let kept = config.bundle.scratch.is_some() && !config.auto_remove;
+        machine.end(outcome, if kept { FAREWELL } else { Duration::ZERO })
+    }
+
+    fn is_up(&self) {
+        let recorded = self.live.record(|state| {
+            state.status = Status::Running;
+            state.started_at = Some(now());
+            state.finished_at = None;
+            state.error = None;
+        });
+        if let Err(error) = recorded {
+            // It runs all the same.
+            ::log::warn!("{error}");
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! What the threads of a supervisor share: where the container is in its life, and what may be done to it there.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use protocol::{Process, Statistics, TerminalSize};
+use rustix::process::{Signal, pidfd_send_signal};
+
+use super::error::SupervisorError;
+use super::input::Input;
+use super::output::Output;
+use crate::agent::{Guest, Running, Stdio};
+use crate::container::{ContainerError, State, Status, Tenure};
+use crate::terminal;
+use crate::vm::VmError;
+
+/// How long a killed container may take to end before its VM is killed, and its output before nobody waits for its readers.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const KILL: u8 = Signal::KILL.as_raw() as u8;
+
+/// The container of this process.
+pub(super) struct Live {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    pub(super) output: Arc<Output>,
+    pub(super) input: Input,
+}
+
+struct Inner {
+    phase: Phase,
+    /// What is on the disk.
+    state: State,
+    /// Given back at the end, before anybody learns of it: the next command finds the container free.
+    tenure: Option<Tenure>,
+    /// Somebody wants it ended: it is not started again.
+    stopping: bool,
+    /// How often it has ended, and how the last time.
+    ends: u32,
+    last_status: u8,
+}
+
+/// Where it is.
+#[derive(Clone)]
+enum Phase {
+    /// The VM does not run yet, or not again yet.
+    Waiting,
+    Running(Held),
+    Paused(Held),
+    /// For good.
+    Over,
+}
+
+/// What a running container is held by.
+#[derive(Clone)]
+pub(super) struct Held {
+    pub(super) guest: Guest,
+    pub(super) vmm: Arc<OwnedFd>,
+}
+
+impl Held {
+    fn signal_vmm(&self, signal: Signal) {
+        // It may have ended in this moment.
+        let _ = pidfd_send_signal(&self.vmm, signal);
+    }
+}
+
+impl Live {
+    pub(super) fn new(tenure: Tenure, state: State, output: Output) -> Self {
+        let inner = Inner {
+            phase: Phase::Waiting,
+            state,
+            tenure: Some(tenure),
+            stopping: false,
+            ends: 0,
+            last_status: 0,
+        };
+        let (output, input) = (Arc::new(output), Input::default());
+        Self { inner: Mutex::new(inner), changed: Condvar::new(), output, input }
+    }
+
+    /// The VM is there. Its process may not run yet.
+    pub(super) fn entered(&self, guest: &Guest, vmm: BorrowedFd<'_>) -> Result<(), VmError> {
+        let vmm = Arc::new(vmm.try_clone_to_owned().map_err(VmError::Stdio)?);
+        self.lock().phase = Phase::Running(Held { guest: guest.clone(), vmm });
+        Ok(())
+    }
+
+    /// Writes the state down, as `change` makes it.
+    pub(super) fn record(&self, change: impl FnOnce(&mut State)) -> Result<(), ContainerError> {
+        self.lock().record(change)
+    }
+
+    /// It has ended with this status, and may be started again.
+    pub(super) fn ended(&self, status: u8) {
+        let mut inner = self.lock();
+        inner.phase = Phase::Waiting;
+        inner.ends += 1;
+        inner.last_status = status;
+        self.changed.notify_all();
+    }
+
+    /// It has ended for good, and the state says so: everybody may know.
+    pub(super) fn over(&self, status: u8) {
+        let mut inner = self.lock();
+        inner.phase = Phase::Over;
+        inner.tenure = None;
+        inner.ends += 1;
+        inner.last_status = status;
+        self.changed.notify_all();
+    }
+
+    /// Whether somebody wants it ended.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.lock().stopping
+    }
+
+    /// Takes the right to remove it, instead of `over`'s giving it back.
+    pub(super) fn take_tenure(&self) -> Option<Tenure> {
+        self.lock().tenure.take()
+    }
+
+    /// Waits before a restart. False: somebody wants it ended.
+    pub(super) fn may_restart_after(&self, time: Duration) -> bool {
+        let inner = self.lock();
+        let wait = self.changed.wait_timeout_while(inner, time, |inner| !inner.stopping);
+        !wait.unwrap_or_else(PoisonError::into_inner).0.stopping
+    }
+
+    /// How often it has ended.
+    pub(super) fn ends(&self) -> u32 {
+        self.lock().ends
+    }
+
+    /// Waits until it has ended more often than that; the status of the last time.
+    pub(super) fn wait(&self, ends: u32) -> u8 {
+        let going_on =
+            |inner: &mut Inner| inner.ends == ends && !matches!(inner.phase, Phase::Over);
+        let wait = self.changed.wait_while(self.lock(), going_on);
+        wait.unwrap_or_else(PoisonError::into_inner).last_status
+    }
+
+    /// Sends a signal to the container's first process. After one that `ends` it, it is not started again.
+    pub(super) fn signal(&self, number: u8, ends: bool) -> Result<(), SupervisorError> {
+        if ends {
+            self.lock().stopping = true;
+            self.changed.notify_all();
+        }
+        if number == KILL {
+            self.thaw_for_the_end()?;
+        }
+        let held = self.lock().held();
+        if let Some(held) = held {
+            held.guest.signal(0, number);
+        }
+        Ok(())
+    }
+
+    /// Gives the container's terminal the size of this process's.
+    pub(super) fn resize(&self) {
+        if let (Ok(held), Some(size)) = (self.running(), terminal::size()) {
+            held.guest.resize(0, size);
+        }
+    }
+
+    /// Ends the container, as docker does: the signal, then SIGKILL.
+    pub(super) fn stop(&self, number: u8, timeout: Duration) -> Result<(), SupervisorError> {
+        self.thaw_for_the_end()?;
+        self.signal(number, true)?;
+        if self.is_over_after(timeout) {
+            return Ok(());
+        }
+        self.signal(KILL, true)?;
+        if self.is_over_after(PATIENCE) {
+            return Ok(());
+        }
+        self.output.abandon();
+        if self.is_over_after(PATIENCE) {
+            return Ok(());
+        }
+        let held = self.lock().held();
+        if let Some(held) = held {
+            held.signal_vmm(Signal::KILL);
+        }
+        // Its process has nothing to wait for any more.
+        self.is_over_after(Duration::MAX);
+        Ok(())
+    }
+
+    fn is_over_after(&self, time: Duration) -> bool {
+        let going_on = |inner: &mut Inner| !matches!(inner.phase, Phase::Over);
+        let wait = self.changed.wait_timeout_while(self.lock(), time, going_on);
+        matches!(wait.unwrap_or_else(PoisonError::into_inner).0.phase, Phase::Over)
+    }
+
+    /// Freezes the container, then stops the VM: its processors, and all that its devices do.
+    pub(super) fn pause(&self) -> Result<(), SupervisorError> {
+        // Not under the lock: a guest may never answer.
+        self.running()?.guest.freeze()?;
+        let mut inner = self.lock();
+        let held = inner.running()?;
+        held.signal_vmm(Signal::STOP);
+        inner.phase = Phase::Paused(held);
+        Ok(inner.record(|state| state.status = Status::Paused)?)
+    }
+
+    /// And the reverse, with the right time.
+    pub(super) fn unpause(&self) -> Result<(), SupervisorError> {
+        let held = self.resume()?.ok_or(SupervisorError::NotPaused)?;
+        Ok(held.guest.thaw()?)
+    }
+
+    /// Lets a paused container see its end. Its guest's answer is not waited for.
+    fn thaw_for_the_end(&self) -> Result<(), SupervisorError> {
+        if let Some(held) = self.resume()? {
+            let thaw = move || drop(held.guest.thaw());
+            thread::Builder::new().name("thaw".into()).spawn(thaw)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the VM of a paused container go on.
+    fn resume(&self) -> Result<Option<Held>, SupervisorError> {
+        let mut inner = self.lock();
+        let Phase::Paused(held) = inner.phase.clone() else { return Ok(None) };
+        held.signal_vmm(Signal::CONT);
+        inner.phase = Phase::Running(held.clone());
+        inner.record(|state| state.status = Status::Running)?;
+        Ok(Some(held))
+    }
+
+    /// Runs another process.
+    pub(super) fn exec(
+        &self,
+        process: Process,
+        terminal: Option<TerminalSize>,
+        stdio: Stdio,
+    ) -> Result<(Guest, Running), SupervisorError> {
+        let held = self.running()?;
+        let running = held.guest.start(process, terminal, stdio)?;
+        Ok((held.guest, running))
+    }
+
+    /// What it uses.
+    pub(super) fn statistics(&self) -> Result<Statistics, SupervisorError> {
+        Ok(self.running()?.guest.statistics()?)
+    }
+
+    /// Its guest, when it runs and is not paused.
+    pub(super) fn running(&self) -> Result<Held, SupervisorError> {
+        self.lock().running()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Whoever panicked did not change half of it.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn held(&self) -> Option<Held> {
+        match &self.phase {
+            Phase::Running(held) | Phase::Paused(held) => Some(held.clone()),
+            Phase::Waiting | Phase::Over => None,
+        }
+    }
+
+    fn running(&self) -> Result<Held, SupervisorError> {
+        match &self.phase {
+            Phase::Running(held) => Ok(held.clone()),
+            Phase::Paused(_) => Err(SupervisorError::Paused),
+            Phase::Waiting | Phase::Over => Err(SupervisorError::NotRunning),
+        }
+    }
+
+    fn record(&mut self, change: impl FnOnce(&mut State)) -> Result<(), ContainerError> {
+        change(&mut self.state);
+        match &mut self.tenure {
+            Some(tenure) => tenure.set(&self.state),
+            None => Ok(()),
+        }
+    }
+}

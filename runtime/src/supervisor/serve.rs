@@ -1,0 +1,202 @@
+//! The control socket's side that answers.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::error::SupervisorError;
+use super::live::Live;
+use super::message::{Reply, Request};
+use super::socket::Connection;
+use crate::agent::{Guest, Stdio};
+
+/// How many clients may be connected at once.
+const MOST: usize = 200;
+
+/// How long the process stays for its last answers.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
+
+/// Answers clients until the process ends.
+pub(super) struct Server {
+    clients: Arc<AtomicUsize>,
+}
+
+impl Server {
+    /// Starts to. `stop_signal` is the one that is meant to end the container.
+    pub(super) fn start(
+        listener: UnixListener,
+        live: Arc<Live>,
+        stop_signal: u8,
+    ) -> std::io::Result<Self> {
+        let clients = Arc::new(AtomicUsize::new(0));
+        let server = Self { clients: Arc::clone(&clients) };
+        let accept = move || {
+            while let Ok((stream, _)) = listener.accept() {
+                if clients.load(Ordering::SeqCst) >= MOST {
+                    continue;
+                }
+                let client = Client {
+                    connection: Connection::new(stream),
+                    live: Arc::clone(&live),
+                    stop_signal,
+                    count: Count::new(&clients),
+                };
+                // Without another thread the client is dropped, and sees it.
+                let _ = thread::Builder::new().name("client".into()).spawn(|| client.serve());
+            }
+        };
+        thread::Builder::new().name("control".into()).spawn(accept)?;
+        Ok(server)
+    }
+
+    /// Lets those be answered who wait for the container's end.
+    pub(super) fn finish(self) {
+        let deadline = Instant::now() + LAST_MOMENT;
+        while self.clients.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Counts a client as long as it lives.
+struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    fn new(clients: &Arc<AtomicUsize>) -> Self {
+        clients.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(clients))
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// One connection.
+struct Client {
+    connection: Connection,
+    live: Arc<Live>,
+    stop_signal: u8,
+    count: Count,
+}
+
+impl Client {
+    fn serve(mut self) {
+        // A client that says nothing sensible is not answered.
+        let Ok(request) = self.connection.receive::<Request>() else { return };
+        let descriptors = self.connection.take_descriptors();
+        let reply = self.answer(request, descriptors).unwrap_or_else(|error| Reply::Failed {
+            message: error.to_string(),
+            status: error.exit_status(),
+        });
+        // It may have left.
+        let _ = self.connection.send(&reply, &[]);
+        drop(self.count);
+    }
+
+    fn answer(
+        &mut self,
+        request: Request,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<Reply, SupervisorError> {
+        match request {
+            Request::Attach { stdin } => {
+                let stdio = stdio(descriptors, stdin)?;
+                let ends = self.live.ends();
+                self.live.running()?;
+                self.live.output.attach(stdio.stdout, stdio.stderr, false);
+                stdio.stdin.map(|source| self.live.input.feed(source)).transpose()?;
+                self.send_started()?;
+                self.listen(None)?;
+                return Ok(Reply::Exited(self.live.wait(ends)));
+            }
+            Request::Exec { process, terminal, stdin } => {
+                let stdio = stdio(descriptors, stdin)?;
+                let (guest, running) = self.live.exec(*process, terminal, stdio)?;
+                self.send_started()?;
+                self.listen(Some((guest, running.number)))?;
+                return Ok(Reply::Exited(running.wait()?.status.exit_code()));
+            }
+            Request::Signal(number) => {
+                self.live.running()?;
+                self.live.signal(number, ends(number, self.stop_signal))?;
+            }
+            Request::Stop { signal, timeout } => {
+                self.live.stop(signal, Duration::from_secs(timeout.into()))?;
+            }
+            Request::Pause => self.live.pause()?,
+            Request::Unpause => self.live.unpause()?,
+            Request::Statistics => {
+                return Ok(Reply::Statistics(Box::new(self.live.statistics()?)));
+            }
+            Request::CopyOut { path } => {
+                let [archive] = exactly(descriptors)?;
+                self.live.running()?.guest.copy_out(path, archive)?;
+            }
+            Request::CopyIn { path } => {
+                let [archive] = exactly(descriptors)?;
+                self.live.running()?.guest.copy_in(path, archive)?;
+            }
+            Request::Wait => return Ok(Reply::Exited(self.live.wait(self.live.ends()))),
+            Request::Resize(_) => return Err(SupervisorError::Unexpected),
+        }
+        Ok(Reply::Done)
+    }
+
+    fn send_started(&self) -> Result<(), SupervisorError> {
+        Ok(self.connection.send(&Reply::Started, &[])?)
+    }
+
+    /// Hears, in a thread of its own, what the client says while a process runs: the container's first, or this one.
+    fn listen(&self, exec: Option<(Guest, u32)>) -> Result<(), SupervisorError> {
+        let mut connection = self.connection.try_clone()?;
+        let (live, stop_signal) = (Arc::clone(&self.live), self.stop_signal);
+        let body = move || {
+            // Until it leaves, or says something else.
+            while let Ok(request) = connection.receive() {
+                match (request, &exec) {
+                    (Request::Resize(size), Some((guest, number))) => guest.resize(*number, size),
+                    (Request::Signal(signal), Some((guest, number))) => {
+                        guest.signal(*number, signal);
+                    }
+                    (Request::Resize(size), None) => {
+                        let _ = live.running().map(|held| held.guest.resize(0, size));
+                    }
+                    (Request::Signal(signal), None) => {
+                        let _ = live.signal(signal, ends(signal, stop_signal));
+                    }
+                    _ => return,
+                }
+            }
+        };
+        thread::Builder::new().name("listener".into()).spawn(body)?;
+        Ok(())
+    }
+}
+
+/// Whether a signal is meant to end a container, rather than to tell it something.
+fn ends(number: u8, stop_signal: u8) -> bool {
+    number == libc::SIGKILL as u8 || number == stop_signal
+}
+
+/// The streams that came with a request.
+fn stdio(descriptors: Vec<OwnedFd>, stdin: bool) -> Result<Stdio, SupervisorError> {
+    if stdin {
+        let [stdout, stderr, stdin] = exactly(descriptors)?;
+        return Ok(Stdio { stdin: Some(stdin), stdout, stderr });
+    }
+    let [stdout, stderr] = exactly(descriptors)?;
+    Ok(Stdio { stdin: None, stdout, stderr })
+}
+
+fn exactly<const N: usize>(descriptors: Vec<OwnedFd>) -> Result<[OwnedFd; N], SupervisorError> {
+    descriptors.try_into().map_err(|descriptors: Vec<OwnedFd>| SupervisorError::Descriptors {
+        found: descriptors.len(),
+        wanted: N,
+    })
+}

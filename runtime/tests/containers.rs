@@ -1,0 +1,298 @@
+//! Containers through the command, as far as that needs no VM.
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use common::store::Place;
+use serde_json::Value;
+
+/// A place with an image called `localhost/second:3`.
+fn place(test: &str) -> Option<Place> {
+    let place = Place::new(test)?;
+    place.says(&["load", "-i", "oci.tar"]);
+    place.guest();
+    Some(place)
+}
+
+/// `create` with these flags; the ID.
+fn create(place: &Place, flags: &[&str]) -> String {
+    let id = place.says(&create_arguments(flags)).trim_end().to_owned();
+    assert!(id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+    id
+}
+
+fn create_arguments<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+    let guest = ["create", "--kernel", "kernel", "--initramfs", "initramfs"];
+    [&guest, flags, &["localhost/second:3", "sh", "-c", "echo a long command"]].concat()
+}
+
+fn folder(place: &Place, id: &str) -> PathBuf {
+    place.path("data/bulkhead/containers").join(id)
+}
+
+/// Output of a success that complained about something.
+fn with_complaint(output: &Output, complaint: &str) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && stderr.contains(complaint), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn containers_are_made_listed_renamed_and_removed() {
+    let test = "containers_are_made_listed_renamed_and_removed";
+    let Some(place) = place(test) else { return };
+    let heading = "CONTAINER ID   IMAGE   COMMAND   CREATED   STATUS   NAMES\n";
+    assert_eq!(place.says(&["ps", "-a"]), heading);
+    let web = create(&place, &["--name", "web", "--label", "team=front"]);
+    let db = create(&place, &["--name", "db", "--label", "team=back", "--label", "kept"]);
+    let other = create(&place, &[]);
+    let invented = place.says(&["inspect", "--format", "{{.Name}}", &other]);
+    assert!(invented.contains('_'), "{invented}");
+    place.says(&["rm", invented.trim_end()]);
+
+    // The newest first; none of them runs.
+    assert_eq!(place.says(&["ps", "-q"]), "");
+    assert_eq!(place.says(&["ps", "-aq", "--no-trunc"]), format!("{db}\n{web}\n"));
+    assert_eq!(place.says(&["ps", "-aq"]), format!("{}\n{}\n", &db[..12], &web[..12]));
+    let table = place.says(&["ps", "-a"]);
+    let line = table.lines().nth(2).unwrap();
+    let cells: Vec<&str> =
+        line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+    assert_eq!(cells[..3], [&web[..12], "localhost/second:3", "\"sh -c echo a long c…\""]);
+    assert!(cells[3].ends_with(" ago") && cells[4..] == ["Created", "web"], "{line}");
+    let listed = |filter: &str| {
+        let format = "{{.Names}} {{.State}}";
+        place.says(&["ps", "-a", "--no-trunc", "--filter", filter, "--format", format])
+    };
+    for (filter, names) in [
+        ("name=we", "web created\n"),
+        ("status=created", "db created\nweb created\n"),
+        ("status=exited", ""),
+        ("label=team", "db created\nweb created\n"),
+        ("label=team=back", "db created\n"),
+        ("label=kept", "db created\n"),
+        ("label=team=other", ""),
+    ] {
+        assert_eq!(listed(filter), names, "{filter}");
+    }
+    place.fails(&["ps", "--filter", "size=1"], 2, "'size=1': there are name=, status= and label=");
+    place.fails(&["ps", "--filter", "status=dead"], 2, "a status is one of created, running");
+    let json = place.says(&["ps", "-a", "--filter", "name=web", "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (json["ID"].as_str(), json["Labels"].as_str()),
+        (Some(&web[..12]), Some("team=front"))
+    );
+
+    // Names are unique, and IDs may be cut short.
+    place.fails(&create_arguments(&["--name", "web"]), 1, "the name web is taken by container");
+    place.fails(&create_arguments(&["--name=-web"]), 2, "'-web' is no name for a container");
+    place.fails(&["rename", "web", "db"], 1, "the name db is taken by container");
+    place.fails(&["rename", "web", "a b"], 2, "'a b' is no name for a container");
+    place.fails(&["rename", "gone", "there"], 1, "'gone' is no container: bulkhead ps -a");
+    place.says(&["rename", &web[..20], "front"]);
+    assert_eq!(place.says(&["rm", "front"]), "front\n");
+    place.fails(&["rm", "front"], 1, "front: 'front' is no container");
+    // What can be done is done.
+    let output = place.bulkhead(&["rm", "gone", "db"]);
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b"db\n"[..]));
+    assert_eq!(place.says(&["ps", "-a"]), heading);
+    // Nothing is left but the lock.
+    assert_eq!(fs::read_dir(place.path("data/bulkhead/containers")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_container_goes_before_an_image() {
+    let Some(place) = place("a_container_goes_before_an_image") else { return };
+    place.says(&["tag", "localhost/second:3", "web"]);
+    let image = place.says(&["inspect", "--format", "{{.Id}}", "web"]);
+    let flags =
+        ["--name", "web", "--stop-signal", "USR1", "--restart", "on-failure:3", "-e", "B=c"];
+    let id = create(&place, &flags);
+    let text = place.says(&["inspect", "web", "localhost/second:3"]);
+    let both: Value = serde_json::from_str(&text).unwrap();
+    let container = &both[0];
+    assert_eq!(
+        (container["Id"].as_str(), both[1]["Id"].as_str()),
+        (Some(&id[..]), Some(image.trim_end()))
+    );
+    let config = &container["Config"];
+    assert_eq!(config["Image"], "localhost/second:3");
+    assert_eq!((&config["StopSignal"], &config["StopTimeout"]), (&10.into(), &10.into()));
+    assert_eq!(config["Cmd"], serde_json::json!(["sh", "-c", "echo a long command"]));
+    let environment = config["Env"].as_array().unwrap();
+    assert!(["A=second", "B=c"].iter().all(|wanted| environment.contains(&(*wanted).into())));
+    let policy = &container["HostConfig"]["RestartPolicy"];
+    assert_eq!((&policy["Name"], &policy["MaximumRetryCount"]), (&"on-failure".into(), &3.into()));
+    assert_eq!(container["State"]["Status"], "created");
+    let status = ["inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "web"];
+    assert_eq!(place.says(&status), "created 0\n");
+    place.fails(&["inspect", "no-such"], 1, "no image is called 'no-such'");
+}
+
+#[test]
+fn a_log_is_shown_as_it_was_said() {
+    let Some(place) = place("a_log_is_shown_as_it_was_said") else { return };
+    let id = create(&place, &["--name", "web"]);
+    assert_eq!(place.says(&["logs", "web"]), "");
+    // As docker's own json-file driver writes it.
+    let line = |text: &str, stream: &str, second: u32| {
+        let time = format!("2026-11-24T12:00:{second:02}.5Z");
+        format!("{}\n", serde_json::json!({"log": text, "stream": stream, "time": time}))
+    };
+    let older = line("one\n", "stdout", 1) + &line("bad\n", "stderr", 2);
+    let newer = line("two\n", "stdout", 3) + &line("three", "stdout", 4);
+    fs::write(folder(&place, &id).join("log.json.1"), older).unwrap();
+    fs::write(folder(&place, &id).join("log.json"), newer).unwrap();
+    let said = |flags: &[&str]| {
+        let output = place.bulkhead(&[&["logs"], flags, &["web"]].concat());
+        assert!(output.status.success());
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap())
+    };
+    assert_eq!(said(&[]), ["one\ntwo\nthree", "bad\n"]);
+    // It does not run.
+    assert_eq!(said(&["--follow"]), ["one\ntwo\nthree", "bad\n"]);
+    assert_eq!(said(&["-n", "3"]), ["two\nthree", "bad\n"]);
+    assert_eq!(said(&["--tail", "0"]), ["", ""]);
+    assert_eq!(said(&["--since", "2026-11-24T12:00:03.5Z"]), ["two\nthree", ""]);
+    assert_eq!(said(&["--since", "2026-11-24T13:00:03.6+01:00"]), ["three", ""]);
+    assert_eq!(said(&["-t", "-n", "2"])[0].lines().next(), Some("2026-11-24T12:00:03.5Z two"));
+    place.fails(&["logs", "--since", "yesterday", "web"], 2, "'yesterday' is no time");
+    place.fails(&["logs", "--tail", "-1", "web"], 2, "-1");
+    place.fails(&["logs", "gone"], 1, "'gone' is no container");
+    // A line that is no entry hides no other.
+    let torn = line("one\n", "stdout", 1) + "{\"log\":\"to\n" + &line("two\n", "stdout", 2);
+    fs::write(folder(&place, &id).join("log.json"), torn).unwrap();
+    let output = place.bulkhead(&["logs", "-n", "3", "web"]);
+    assert_eq!(with_complaint(&output, "log.json: a line that is no entry"), "one\ntwo\n");
+}
+
+#[test]
+fn a_container_whose_supervisor_is_gone_has_exited() {
+    let test = "a_container_whose_supervisor_is_gone_has_exited";
+    let Some(place) = place(test) else { return };
+    let id = create(&place, &["--name", "web"]);
+    let path = folder(&place, &id).join("state.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let running = text.replace("\"created\"", "\"running\"");
+    assert_ne!(running, text);
+    fs::write(&path, &running).unwrap();
+    // While somebody holds the lock, he is its supervisor.
+    let lock = fs::File::create(folder(&place, &id).join("lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(place.says(&["ps", "--format", "{{.State}}"]), "running\n");
+    place.fails(&["rm", "web"], 1, "web is running: bulkhead stop ends it");
+    assert_eq!(place.says(&["prune", "--containers"]), "Total reclaimed space: 0B\n");
+    drop(lock);
+    // A process that another test starts at this moment has the lock too, until it is a program.
+    let start = Instant::now();
+    while !place.says(&["ps", "-q"]).is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(30), "it still runs");
+    }
+    let status = place.says(&["ps", "-a", "--format", "{{.Status}}"]);
+    assert!(status.starts_with("Exited (137) "), "{status}");
+    assert!(fs::read_to_string(&path).unwrap().contains("\"exited\""));
+    assert_eq!(place.says(&["wait", "web"]), "137\n");
+    assert_eq!(place.says(&["rm", "web"]), "web\n");
+}
+
+#[test]
+fn a_damaged_container_is_no_obstacle() {
+    let Some(place) = place("a_damaged_container_is_no_obstacle") else { return };
+    let bad = create(&place, &["--name", "bad"]);
+    create(&place, &["--name", "good"]);
+    let path = folder(&place, &bad).join("config.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let names = |complaint: &str| {
+        let output = place.bulkhead(&["ps", "-a", "--format", "{{.Names}}"]);
+        with_complaint(&output, complaint)
+    };
+    fs::write(&path, text.replace("\"stop_signal\": 15", "\"stop_signal\": \"TERM\"")).unwrap();
+    assert_eq!(
+        names("config.json: stop_signal: invalid type: string \"TERM\", expected u8"),
+        "good\n"
+    );
+    fs::write(&path, text.replace("\"name\": \"bad\"", "\"name\": \"\\u001b[2J\"")).unwrap();
+    assert_eq!(names("config.json: name: '\\u{1b}[2J' is no name for a container"), "good\n");
+    fs::write(&path, &text).unwrap();
+    fs::write(folder(&place, &bad).join("state.json"), "{}").unwrap();
+    assert_eq!(names("state.json: missing field `status`"), "good\n");
+    place.fails(&["inspect", "bad"], 1, "state.json: missing field `status`");
+    assert_eq!(place.says(&["rm", "bad", "good"]), "bad\ngood\n");
+}
+
+#[test]
+fn an_image_stays_as_long_as_its_containers() {
+    let Some(place) = place("an_image_stays_as_long_as_its_containers") else { return };
+    let id = create(&place, &["--name", "web"]);
+    let blobs = |image: &str| place.says(&["rmi", "-f", image]).lines().count();
+    assert!(blobs("localhost/second:3") > 0 && blobs("localhost/bb:2") > 0);
+    place.says(&["rmi", "busybox:1.35"]);
+    assert_eq!(place.ids().len(), 0);
+    let manifest = place.says(&["inspect", "--format", "{{.Image}}", &id]);
+    let manifest = manifest.trim_end().strip_prefix("sha256:").unwrap();
+    let manifest = place.path("data/bulkhead/images/blobs/sha256").join(manifest);
+    // Its manifest, configuration and layers.
+    let kept = place.blobs();
+    assert!(kept >= 3 && manifest.is_file(), "{kept}");
+    assert_eq!(place.says(&["prune"]), "Total reclaimed space: 0B\n");
+    // One that fails to load takes nothing with it.
+    fs::write(place.path("broken.tar"), "no archive").unwrap();
+    assert!(!place.bulkhead(&["load", "-i", "broken.tar"]).status.success());
+    assert_eq!(place.blobs(), kept);
+    let pruned = place.says(&["prune", "--containers"]);
+    assert!(
+        pruned.starts_with(&format!("Deleted container: {id}\nTotal reclaimed space: ")),
+        "{pruned}"
+    );
+    assert!(!pruned.ends_with(" 0B\n"), "{pruned}");
+    assert_eq!((place.blobs(), place.says(&["ps", "-aq"]).as_str()), (0, ""));
+}
+
+#[test]
+fn commands_at_once_leave_whole_containers() {
+    let Some(place) = place("commands_at_once_leave_whole_containers") else { return };
+    let start = |arguments: &[&str]| -> Child {
+        let mut command = place.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let ends = |children: Vec<Child>| -> Vec<Output> {
+        children.into_iter().map(|child| child.wait_with_output().unwrap()).collect()
+    };
+    let made = ends((0..6).map(|_| start(&create_arguments(&["--name", "web"]))).collect());
+    assert_eq!(made.iter().filter(|output| output.status.success()).count(), 1);
+    let taken = made.iter().filter(|output| !output.status.success());
+    for output in taken {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("the name web is taken"), "{stderr}");
+    }
+    let id = place.says(&["ps", "-aq", "--no-trunc"]).trim_end().to_owned();
+    let commands: [&[&str]; 6] = [
+        &["rename", &id, "one"],
+        &["rename", &id, "two"],
+        &["ps", "-a"],
+        &["inspect", &id],
+        &["logs", &id],
+        &["rename", &id, "three"],
+    ];
+    for output in ends(commands.iter().map(|arguments| start(arguments)).collect()) {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let removed = ends((0..6).map(|_| start(&["rm", &id])).collect());
+    assert_eq!(removed.iter().filter(|output| output.status.success()).count(), 1);
+    for output in removed {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success()
+                || stderr.contains("is no container")
+                || stderr.contains("is running"),
+            "{stderr}"
+        );
+    }
+    assert_eq!(place.says(&["ps", "-aq"]), "");
+}

@@ -1,0 +1,192 @@
+//! What a container may and what it sees, from the inside; and guests that mean harm, which get no further than themselves.
+
+use std::fs;
+use std::io::Read;
+use std::thread;
+use std::time::Duration;
+
+use bulkhead_tests::{Images, Running, World};
+use rustix::process::Signal;
+
+/// A world and an image, where a test can be run.
+fn setting(test: &str) -> Option<(World, String)> {
+    Some((World::new(test)?, Images::of(test, env!("CARGO_TARGET_TMPDIR"))?.get("root")))
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn a_container_sees_itself_only() {
+    let Some((world, image)) = setting("a_container_sees_itself_only") else { return };
+    // The machine's own namespaces have these numbers: linux/include/linux/proc_ns.h, and for mounts the first that are
+    // given out.
+    let script = "
+        echo pid $$: /proc/[0-9]*
+        own() {
+            case $(readlink /proc/self/ns/$1) in
+                *:\\[$2\\]) echo $1: not its own;;
+                *) echo $1: its own;;
+            esac
+        }
+        own cgroup 4026531835; own ipc 4026531839; own mnt '402653184[01]'; own pid 4026531836; own uts 4026531838
+        cat /proc/self/cgroup
+        awk '{ print $2, $3; exit }' /proc/mounts; grep -cE ' (rootfs|erofs|ext4) ' /proc/mounts
+        cat /proc/kcore /proc/keys /proc/timer_list | wc -c; ls -A /sys/firmware | wc -l
+        for path in /proc/sys/vm/overcommit_memory /proc/sysrq-trigger /proc/irq/default_smp_affinity; do
+            (echo 1 > $path) 2>&1
+        done
+        mkdir /sys/fs/cgroup/own 2>&1";
+    let outcome = world.shell(&[], &image, script);
+    let expected = "pid 1: /proc/1\n\
+                    cgroup: its own\nipc: its own\nmnt: its own\npid: its own\nuts: its own\n\
+                    0::/\n\
+                    / overlay\n0\n\
+                    0\n0\n\
+                    sh: can't create /proc/sys/vm/overcommit_memory: Read-only file system\n\
+                    sh: can't create /proc/sysrq-trigger: Read-only file system\n\
+                    sh: can't create /proc/irq/default_smp_affinity: Read-only file system\n\
+                    mkdir: can't create directory '/sys/fs/cgroup/own': Read-only file system\n";
+    assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
+    world.assert_nothing_left();
+}
+
+/// What a process may, in words.
+const RIGHTS: &str = "
+    grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status
+    echo files $(ulimit -Sn) $(ulimit -Hn)
+    busybox unshare -U true 2>&1 && echo unshared
+    busybox mount -t tmpfs none /tmp 2>&1 && echo mounted
+    busybox chroot / true 2>&1 && echo chroot";
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn rights_are_docker_s_unless_flags_say_otherwise() {
+    let test = "rights_are_docker_s_unless_flags_say_otherwise";
+    let Some((world, image)) = setting(test) else { return };
+    let expected = "CapEff:\t00000000a80425fb\nCapBnd:\t00000000a80425fb\nNoNewPrivs:\t0\nSeccomp:\t2\n\
+                    files 1024 524288\n\
+                    unshare: unshare(0x10000000): Operation not permitted\n\
+                    mount: permission denied (are you root?)\n\
+                    chroot\n";
+    world.shell(&[], &image, RIGHTS).assert(0, expected, "");
+
+    let capabilities = ["--cap-drop", "ALL", "--cap-add", "NET_ADMIN", "--cap-add", "sys_admin"];
+    let others = ["--security-opt", "no-new-privileges", "--security-opt", "seccomp=unconfined"];
+    let limit = ["--ulimit", "nofile=64:128"];
+    let expected = "CapEff:\t0000000000201000\nCapBnd:\t0000000000201000\nNoNewPrivs:\t1\nSeccomp:\t0\n\
+                    files 64 128\n\
+                    unshared\n\
+                    mounted\n\
+                    chroot: can't change root directory to '/': Operation not permitted\n";
+    let outcome = world.shell(&[&capabilities[..], &others, &limit].concat(), &image, RIGHTS);
+    assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
+    world.assert_nothing_left();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn flags_say_where_and_as_whom() {
+    let Some((world, image)) = setting("flags_say_where_and_as_whom") else { return };
+    fs::write(world.path("variables"), "# of the file\nONE=of the file\nTWO=of the file\n")
+        .unwrap();
+    let script = "
+        echo $(id -un):$(id -gn) $(id -u):$(id -g) on $(hostname), $ONE, $TWO
+        grep CapEff /proc/self/status
+        (touch /file) 2>&1
+        awk '$2 == \"/work\" { sub(/,inode64/, \"\"); print $3, $4 }' /proc/mounts
+        stat -c %a /work
+        head -c 2097152 /dev/zero 2>/dev/null > /work/file || wc -c < /work/file
+        rm /work/file; cp /bin/busybox /tmp/own 2>&1; echo 'echo started' > /work/program; chmod +x /work/program; /work/program";
+    let user =
+        ["--user", "app:extra", "-h", "box", "--env-file", "variables", "-e", "TWO=a flag's"];
+    let disks = ["--read-only", "--tmpfs", "/work:size=1m,mode=1777,exec"];
+    let outcome = world.shell(&[&user[..], &disks].concat(), &image, script);
+    let expected = "app:extra 1000:2000 on box, of the file, a flag's\n\
+                    CapEff:\t0000000000000000\n\
+                    touch: /file: Read-only file system\n\
+                    tmpfs rw,nosuid,nodev,relatime,size=1024k\n\
+                    1777\n\
+                    1048576\n\
+                    cp: can't create '/tmp/own': Read-only file system\n\
+                    started\n";
+    assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
+    world.assert_nothing_left();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn a_fork_bomb_ends_with_its_container() {
+    let Some((world, image)) = setting("a_fork_bomb_ends_with_its_container") else { return };
+    let script = "
+        trap 'exit 3' TERM
+        bomb() { bomb | bomb & }
+        bomb 2>/dev/null
+        echo bombing
+        while :; do :; done";
+    // A user's processes are limited, if he asks for that: the first one is not harmed.
+    let limited = ["--user", "app", "--ulimit", "nproc=50"];
+    for (flags, statuses) in [(&limited[..], &[3][..]), (&[], &[3, 137])] {
+        let mut running = Running::start(&mut world.run(flags, &image, &["sh", "-c", script]), "");
+        running.expect("bombing\n");
+        thread::sleep(Duration::from_secs(5));
+        running.signal(Signal::TERM);
+        let outcome = running.wait();
+        // Without a limit, the kernel may choose the first process when memory runs out.
+        assert!(statuses.contains(&outcome.status), "{outcome:?}");
+        world.assert_nothing_left();
+    }
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn a_process_that_eats_all_memory_is_killed() {
+    let Some((world, image)) = setting("a_process_that_eats_all_memory_is_killed") else { return };
+    let eat = "exec busybox tail /dev/zero";
+    world.shell(&[], &image, eat).assert(137, "", "");
+    // Others of the container go on.
+    let script = "(exec busybox tail /dev/zero); echo $?; head -c 3 /etc/passwd; exit 4";
+    let outcome = world.shell(&[], &image, script);
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (4, "137\nroo"), "{}", outcome.stderr);
+    world.assert_nothing_left();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn a_full_disk_is_the_container_s_own() {
+    let Some((world, image)) = setting("a_full_disk_is_the_container_s_own") else { return };
+    let script = "
+        busybox dd if=/dev/zero of=/file bs=1M count=1000 2>&1 | grep -c 'No space left on device'
+        rm /file; echo room > /file; cat /file; exit 5";
+    for flags in [&[][..], &["--scratch", "32M"]] {
+        let outcome = world.shell(flags, &image, script);
+        outcome.assert(5, "1\nroom\n", "");
+    }
+    world.assert_nothing_left();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn a_flood_waits_for_its_reader_and_signals_do_not() {
+    let test = "a_flood_waits_for_its_reader_and_signals_do_not";
+    let Some((world, image)) = setting(test) else { return };
+    let script = "trap 'exit 4' TERM; busybox yes & wait";
+    let mut running = Running::start(&mut world.run(&[], &image, &["sh", "-c", script]), "");
+    let mut stdout = running.stdout();
+    let mut start = [0; 4096];
+    stdout.read_exact(&mut start).unwrap();
+    assert!(start.chunks(2).all(|line| line == b"y\n"));
+    thread::sleep(Duration::from_secs(2));
+    running.signal(Signal::TERM);
+    let mut rest = Vec::new();
+    stdout.read_to_end(&mut rest).unwrap();
+    // What was under way: pipes and the connection's buffers.
+    assert!(rest.len() < 8 << 20, "{} bytes", rest.len());
+    running.wait().assert(4, "", "");
+
+    // A reader that leaves: the flood gets SIGPIPE, as from any other pipe.
+    let mut running = Running::start(&mut world.run(&[], &image, &["busybox", "yes"]), "");
+    running.expect("y\ny\n");
+    drop(running.stdout());
+    let outcome = running.wait();
+    assert_ne!(outcome.status, 0, "{outcome:?}");
+    world.assert_nothing_left();
+}
