@@ -18,12 +18,6 @@ impl Arch {
     pub const NATIVE: Arch =
         if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 };
 
-    /// The other one.
-    pub const FOREIGN: Arch = match Arch::NATIVE {
-        Arch::X86_64 => Arch::Aarch64,
-        Arch::Aarch64 => Arch::X86_64,
-    };
-
     /// As the kernel (`uname -m`) and [`std::env::consts::ARCH`] have it.
     pub fn name(self) -> &'static str {
         match self {

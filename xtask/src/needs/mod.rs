@@ -9,6 +9,5 @@ mod rust;
 pub use packages::{Packages, archives};
 pub use program::{
     BUSYBOX, DPKG_DEB, Program, STRACE, TESTS, VIRTIOFSD, all, cross_linker, emulator, provide,
-    user_emulator,
 };
 pub use rust::{add_target, has_target};

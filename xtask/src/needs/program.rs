@@ -41,14 +41,6 @@ static QEMU_AARCH64: Program =
 /// Both emulators.
 static EMULATORS: [&Program; 2] = [&QEMU_X86_64, &QEMU_AARCH64];
 
-/// Run single programs of one architecture on a machine of the other.
-static USER_X86_64: Program =
-    on_path("qemu-x86_64-static", "x86_64 unit tests", &["qemu-user-static"]);
-
-/// Likewise.
-static USER_AARCH64: Program =
-    on_path("qemu-aarch64-static", "aarch64 unit tests", &["qemu-user-static"]);
-
 /// The server of the emulated host's root file system. A package of its own since Debian 13.
 pub static VIRTIOFSD: Program = Program {
     elsewhere: &["/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd"],
@@ -103,7 +95,7 @@ pub static TESTS: [Program; 12] = [
 
 /// All of them, as `cargo xtask check` lists them.
 pub fn all() -> impl Iterator<Item = &'static Program> {
-    let tools = [&VIRTIOFSD, &BUSYBOX, &DPKG_DEB, &STRACE, user_emulator(Arch::FOREIGN)];
+    let tools = [&VIRTIOFSD, &BUSYBOX, &DPKG_DEB, &STRACE];
     EMULATORS.into_iter().chain(tools).chain(&TESTS)
 }
 
@@ -112,14 +104,6 @@ pub fn emulator(arch: Arch) -> &'static Program {
     match arch {
         Arch::X86_64 => &QEMU_X86_64,
         Arch::Aarch64 => &QEMU_AARCH64,
-    }
-}
-
-/// What runs a program for `arch` on a machine of the other architecture.
-pub fn user_emulator(arch: Arch) -> &'static Program {
-    match arch {
-        Arch::X86_64 => &USER_X86_64,
-        Arch::Aarch64 => &USER_AARCH64,
     }
 }
 

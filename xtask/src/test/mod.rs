@@ -6,8 +6,9 @@
 //! `#[ignore = "needs QEMU: …"]`; xtask runs it once QEMU is installed. All ignored tests of one executable have one
 //! reason. A test that cannot do its work prints `SKIPPED: NAME: REASON` and returns.
 //!
-//! The same tests are built for the other architecture. There an emulator of programs runs what needs no KVM, and an emulated
-//! host of that architecture the rest.
+//! The same tests are built for the other architecture and run in emulated hosts of it. (An emulator of single programs,
+//! qemu-user, would run most of them without booting a kernel. It was in use and is not: a program with several threads
+//! that forks can hang in it, and it does not run the programs that a program starts.)
 
 mod libtest;
 mod place;

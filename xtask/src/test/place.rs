@@ -18,25 +18,11 @@ use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::{self, Cpu, Host, Options, Stdio};
 use crate::kernel::Kernel;
-use crate::needs;
 use crate::run::bare;
+use crate::watchdog::Watchdog;
 
-/// The tests of one file take a minute or two.
+/// The tests of one file take a few minutes. Beyond this they hang, and are ended.
 const TIME_LIMIT: Duration = Duration::from_secs(900);
-
-/// What the emulator of programs cannot run: tests that start programs of ours, as all of the package `tests` do, for it
-/// runs one and not those that it starts; and guest-init's, which measure their memory and would measure its.
-const NEED_A_MACHINE: [&str; 8] = [
-    "guest-init: guest_init",
-    "hypervisor: vmm",
-    "runtime: command",
-    "runtime: containers",
-    "runtime: registry",
-    "runtime: registry_hostile",
-    "runtime: store",
-    "runtime: store_hostile",
-];
-const NEED_A_MACHINE_PACKAGE: &str = "tests: ";
 
 /// Where the tests of one architecture run.
 pub struct Place {
@@ -124,14 +110,12 @@ impl Place {
         bare::Report::read(&ended.output).map(|report| Tally::from(report).into())
     }
 
-    /// Runs a test executable here, where it is not for this machine with the emulator of programs. What needs KVM is left for [`run_in_host`](Place::run_in_host).
+    /// Runs a test executable here if it is for this machine. What needs KVM, or another machine or processor, is left
+    /// for [`run_in_host`](Place::run_in_host).
     pub fn run_here(&self, suite: &Suite) -> Result<Ran, Error> {
-        let native = self.arch == Arch::NATIVE;
-        let name = suite.name.as_str();
-        let needs_a_machine =
-            NEED_A_MACHINE.contains(&name) || name.starts_with(NEED_A_MACHINE_PACKAGE);
-        if !native && needs_a_machine {
-            return Ok(Ran { left: Some(Left::All), ..Ran::default() });
+        if self.arch != Arch::NATIVE || self.cpu.is_some() {
+            let left = if self.cpu.is_some() { Left::Ignored } else { Left::All };
+            return Ok(Ran { left: Some(left), ..Ran::default() });
         }
         if self.kvm == Kvm::Linux {
             return Ok(understand(self.here(suite, &["--include-ignored"])?).0);
@@ -144,10 +128,6 @@ impl Place {
         }
         if outcome.skipped_for_kvm {
             return Ok(Ran { left: Some(Left::All), ..Ran::default() });
-        }
-        if self.cpu.is_some() {
-            // Of interest is only which tests need KVM.
-            ran = Ran::default();
         }
         ran.left = outcome.ignored_for_kvm.then_some(Left::Ignored);
         Ok(ran)
@@ -172,13 +152,7 @@ impl Place {
 
     fn here(&self, suite: &Suite, arguments: &[&str]) -> Result<Ended, Error> {
         let (mut capture, stdio) = capture()?;
-        let mut command = if self.arch == Arch::NATIVE {
-            Command::new(&suite.path)
-        } else {
-            let mut command = Command::new(needs::user_emulator(self.arch).require()?);
-            command.arg(&suite.path);
-            command
-        };
+        let mut command = Command::new(&suite.path);
         command.arg("--show-output").args(arguments).current_dir(&suite.directory);
         let mut path = self.binaries.folder().as_os_str().to_owned();
         if let Some(rest) = std::env::var_os("PATH") {
@@ -187,8 +161,18 @@ impl Place {
         }
         command.env("PATH", path).envs(self.environment());
         command.stdin(stdio.stdin).stdout(stdio.stdout).stderr(stdio.stderr);
-        let status = command.status().doing(|| format!("start {}", suite.path.display()))?;
-        Ok(Ended { status: status.code().unwrap_or(1), output: read(&mut capture)? })
+        let doing = || format!("run {}", suite.path.display());
+        let mut child = command.spawn().doing(doing)?;
+        let watchdog = Watchdog::start(&child, Some(TIME_LIMIT))?;
+        let status = child.wait().doing(doing)?;
+        let output = read(&mut capture)?;
+        match watchdog.expired() {
+            None => Ok(Ended { status: status.code().unwrap_or(1), output }),
+            Some(limit) => Err(Error::Content(format!(
+                "{output}\n{} did not end in {limit:?}",
+                suite.path.display()
+            ))),
+        }
     }
 
     fn host_run(&self, arguments: Vec<OsString>, directory: &Path) -> Result<Ended, Error> {
