@@ -4,7 +4,7 @@
 //! ```text
 //!   bulkhead run        is the supervisor itself, as long as the container lives
 //!   bulkhead run -d  ─┬─▶ bulkhead supervise ID ──▶ bulkhead-vmm
-//!   bulkhead start   ─┘      ▲ control: a Unix socket in a folder of this user's
+//!   bulkhead start   ─┘      ▲ control: a Unix socket that goes with the process
 //!   bulkhead exec, stop, attach, stats, cp … ─┘ one request each, with pipes for what flows
 //! ```
 //!
@@ -14,6 +14,7 @@
 mod client;
 mod detach;
 mod detach_keys;
+mod disk;
 mod error;
 mod input;
 mod life;
@@ -22,9 +23,11 @@ mod message;
 mod output;
 mod serve;
 mod socket;
+mod visit;
 
 pub use client::{Client, End};
 pub use detach::{COMMAND, start, supervise};
 pub use error::SupervisorError;
 pub use life::{Foreground, Supervisor};
 pub use message::{Reply, Request};
+pub use visit::Visit;

@@ -219,7 +219,12 @@ fn a_damaged_container_is_no_obstacle() {
     );
     fs::write(&path, text.replace("\"name\": \"bad\"", "\"name\": \"\\u001b[2J\"")).unwrap();
     assert_eq!(names("config.json: name: '\\u{1b}[2J' is no name for a container"), "good\n");
-    fs::write(&path, &text).unwrap();
+    // The way out that the complaint names.
+    assert_eq!(names(&format!(": bulkhead rm {} removes the container", &bad[..12])), "good\n");
+    place.fails(&["rm", "ba"], 1, "'ba' is no container");
+    place.bulkhead(&["rm", &bad[..12]]);
+    assert!(!path.exists());
+    let bad = create(&place, &["--name", "bad"]);
     fs::write(folder(&place, &bad).join("state.json"), "{}").unwrap();
     assert_eq!(names("state.json: missing field `status`"), "good\n");
     place.fails(&["inspect", "bad"], 1, "state.json: missing field `status`");

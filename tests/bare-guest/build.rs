@@ -28,6 +28,8 @@ fn main() {
     }
     let folder = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
     let folder = Path::new(&folder).join("linker").join(target("ARCH"));
+    // It stands at a fixed address: nobody would relocate it.
+    println!("cargo:rustc-link-arg-bin=garbage={prefix}--no-pie");
     for kernel in ["bare-guest", "one-page"] {
         let script = folder.join(format!("{kernel}.ld"));
         let link = |argument| println!("cargo:rustc-link-arg-bin={kernel}={prefix}{argument}");

@@ -15,6 +15,9 @@ const PROGRAMS: [&str; 3] = ["bulkhead", "bulkhead-vmm", "guest-init"];
 /// Where `cargo xtask test` says which kernel guests boot.
 const KERNEL: &str = "BULKHEAD_KERNEL";
 
+/// Where it says which kernel of our own they may boot instead; our other programs are beside it.
+const BARE_GUEST: &str = "BULKHEAD_BARE_GUEST";
+
 /// A cache, a folder for running VMs, one for temporary files, and one for the test's own.
 pub struct World {
     folder: tempfile::TempDir,
@@ -51,6 +54,18 @@ impl World {
     /// The kernel that guests boot.
     pub fn kernel(&self) -> &Path {
         &self.kernel
+    }
+
+    /// A program of ours without an operating system's library, that is built beside the bare guest. `None` where `cargo xtask
+    /// test` has not built it, after a line that says so.
+    pub fn own_program(&self, test: &str, name: &str) -> Option<PathBuf> {
+        let path =
+            std::env::var_os(BARE_GUEST).map(|kernel| PathBuf::from(kernel).with_file_name(name));
+        let found = path.filter(|path| path.is_file());
+        if found.is_none() {
+            skip(test, &format!("no {name}: `cargo xtask test` builds it"));
+        }
+        found
     }
 
     /// A program that knows no other place than this.

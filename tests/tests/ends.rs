@@ -80,7 +80,7 @@ fn bulkhead_killed_in_the_middle() {
     let running = long(&world, &image);
     running.signal(Signal::KILL);
     running.wait().assert(-9, "", "");
-    // Who is killed cannot remove the folder with his socket, nor a container with --rm: whoever looks next does.
+    // Who is killed cannot remove a container with --rm: whoever looks next does.
     let mut look = world.command("bulkhead");
     Running::start(look.args(["ps", "-a", "-q"]), "").wait().assert(0, "", "");
     world.assert_nothing_left();

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::thread;
 use std::time::Duration;
 
-use bulkhead_tests::{Images, Running, World};
+use bulkhead_tests::{Images, Running, World, busybox_folder};
 use rustix::process::Signal;
 
 /// A world and an image, where a test can be run.
@@ -141,11 +141,36 @@ fn a_fork_bomb_ends_with_its_container() {
 fn a_process_that_eats_all_memory_is_killed() {
     let Some((world, image)) = setting("a_process_that_eats_all_memory_is_killed") else { return };
     let eat = "exec busybox tail /dev/zero";
-    world.shell(&[], &image, eat).assert(137, "", "");
+    let said = "bulkhead: the container ran out of memory, and a process of it was killed: -m gives it more\n";
+    world.shell(&[], &image, eat).assert(137, "", said);
     // Others of the container go on.
     let script = "(exec busybox tail /dev/zero); echo $?; head -c 3 /etc/passwd; exit 4";
     let outcome = world.shell(&[], &image, script);
     assert_eq!((outcome.status, outcome.stdout.as_str()), (4, "137\nroo"), "{}", outcome.stderr);
+    world.assert_nothing_left();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn garbage_on_vsock_ends_its_sender_only() {
+    let test = "garbage_on_vsock_ends_its_sender_only";
+    let Some((world, _)) = setting(test) else { return };
+    let Some(program) = world.own_program(test, "garbage") else { return };
+    let image = world.text("image");
+    busybox_folder(&world.path("image"));
+    fs::copy(program, world.path("image/bin/garbage")).unwrap();
+    // The way to the host is guest-init's: a container does not get it.
+    let script = "garbage; exit 6";
+    world.shell(&[], &image, script).assert(6, "refused\n", "");
+    // With all rights it does, and so has a guest that was taken over. Its neighbour does not notice.
+    let talk = "trap 'exit 5' TERM; echo here; read line; echo $line; exit 4";
+    let mut neighbour = Running::start(&mut world.run(&[], &image, &["sh", "-c", talk]), "");
+    neighbour.expect("here\n");
+    let all = ["--security-opt", "seccomp=unconfined"];
+    let outcome = world.shell(&all, &image, "garbage; exec sleep 1000");
+    outcome.assert_refused(1, &["guest"]);
+    neighbour.signal(Signal::TERM);
+    neighbour.wait().assert(5, "", "");
     world.assert_nothing_left();
 }
 

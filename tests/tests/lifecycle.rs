@@ -121,9 +121,16 @@ fn a_container_in_the_background_does_what_it_is_told() {
     on(&["logs", "web"], "").assert(0, "run\nusr1\n", "term\n");
     on(&["exec", "web", "true"], "").assert_refused(1, &["not running", "start"]);
 
-    // It starts again with what it wrote.
+    // Its files are there as well when it does not run.
+    on(&["cp", "web:/runs", "back"], "").assert(0, "", "");
+    assert_eq!(fs::read_to_string(world.path("back/runs")).unwrap(), "again\n");
+    fs::write(world.path("given"), "given\n").unwrap();
+    on(&["cp", "given", "web:/"], "").assert(0, "", "");
+
+    // It starts again with what it wrote, and was given.
     on(&["start", "web"], "").assert(0, "web\n", "");
     assert!(eventually(|| on(&["logs", "--tail", "1", "web"], "").stdout == "run again\n"));
+    on(&["exec", "web", "cat", "/given"], "").assert(0, "given\n", "");
     on(&["kill", "web"], "").assert(0, "web\n", "");
     on(&["wait", "web"], "").assert(0, "137\n", "");
     on(&["rm", "web"], "").assert(0, "web\n", "");

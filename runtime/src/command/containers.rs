@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::control::{Names, each};
 use super::error::CommandError;
-use crate::container::Containers;
+use crate::container::{ContainerError, Containers};
 use crate::supervisor::{Client, Request, SupervisorError};
 
 pub use list::facts;
@@ -70,7 +70,10 @@ pub fn execute(command: ContainersCommand) -> Result<u8, CommandError> {
 }
 
 fn remove(containers: &Containers, name: &str, force: bool) -> Result<(), CommandError> {
-    let container = containers.find(name)?;
+    let container = match containers.find(name) {
+        Err(ContainerError::NotFound(_)) if containers.remove_damaged(name)? => return Ok(()),
+        found => found?,
+    };
     if force {
         let kill = Request::Stop { signal: libc::SIGKILL as u8, timeout: 0 };
         match Client::connect(&container).and_then(|client| client.request(&kill, &[])) {

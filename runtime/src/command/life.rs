@@ -126,7 +126,8 @@ fn parse_restart(text: &str) -> Result<RestartPolicy, String> {
         ("on-failure", None) => Ok(RestartPolicy::OnFailure { max: None }),
         ("on-failure", Some(max)) => {
             let max = max.parse().map_err(|_| wrong())?;
-            Ok(RestartPolicy::OnFailure { max: Some(max) })
+            // As docker: 0 is no limit.
+            Ok(RestartPolicy::OnFailure { max: Some(max).filter(|&max| max > 0) })
         }
         _ => Err(wrong()),
     }
@@ -174,6 +175,8 @@ mod tests {
         let labels: Vec<_> = full.labels().unwrap().into_iter().collect();
         assert_eq!(labels, [("a".into(), "b=c".into()), ("d".into(), String::new())]);
         assert_eq!(full.log().unwrap(), LogOptions { max_size: 1 << 20, max_file: 5 });
+        let unlimited = life(&["--restart", "on-failure:0"]).unwrap();
+        assert_eq!(unlimited.restart, RestartPolicy::OnFailure { max: None });
         for wrong in ["on-failure:", "on-failure:x", "always:1", "unless-stopped", ""] {
             let error = life(&["--restart", wrong]).unwrap_err();
             assert!(error.contains("is no policy"), "{error}");

@@ -1,5 +1,6 @@
 //! From flags to a bundle.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::container::Container;
@@ -25,6 +26,8 @@ pub struct Prepared {
     pub bundle: Bundle,
     /// The signal that asks it to end.
     pub stop_signal: u8,
+    /// What the image's maker notes about it.
+    pub labels: BTreeMap<String, String>,
     /// The manifest of an image in the store, which stays there as long as the session lives.
     pub stored: Option<(Session, Digest)>,
 }
@@ -80,7 +83,7 @@ pub fn prepare(
             CommandError::Usage(format!("image {}: StopSignal: {why}", image.name))
         })?,
     };
-    Ok(Prepared { bundle, stop_signal, stored })
+    Ok(Prepared { bundle, stop_signal, labels: image.config.labels, stored })
 }
 
 /// The limits that the environment sets.

@@ -20,12 +20,13 @@ const KEPT: u64 = 16 << 30;
 /// Makes a container.
 fn new(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
     life.check()?;
-    let (labels, log) = (life.labels()?, life.log()?);
-    let Prepared { mut bundle, stop_signal, stored } =
+    let (own_labels, log) = (life.labels()?, life.log()?);
+    let Prepared { mut bundle, stop_signal, mut labels, stored } =
         prepare(flags, Platform::NATIVE, program::guest_init)?;
     if bundle.scratch.is_none() && !life.rm && !bundle.setting.read_only {
         bundle.scratch = Some(KEPT);
     }
+    labels.extend(own_labels);
     let image = flags.image().unwrap_or_default().to_string_lossy().into_owned();
     let config = Config {
         id: Id::random().map_err(ContainerError::Random)?,
@@ -76,7 +77,13 @@ pub fn in_foreground(container: Container, own_input: bool) -> Result<u8, Comman
         stdio.stdin = None;
     }
     let raw = typed.then(Raw::enter).transpose().map_err(SupervisorError::Terminal)?;
-    let status = supervisor.run(Some(Foreground { stdio, size, signals }), || ());
+    let exit = supervisor.run(Some(Foreground { stdio, size, signals }), || ());
     drop(raw);
-    Ok(status?)
+    let exit = exit?;
+    if exit.out_of_memory {
+        eprintln!(
+            "bulkhead: the container ran out of memory, and a process of it was killed: -m gives it more"
+        );
+    }
+    Ok(exit.status.exit_code())
 }

@@ -91,6 +91,7 @@ fn image() -> ImageConfig {
         user: "nobody".to_owned(),
         working_dir: "/srv".to_owned(),
         stop_signal: String::new(),
+        labels: Default::default(),
     }
 }
 

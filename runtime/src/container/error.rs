@@ -11,7 +11,7 @@ use thiserror::Error;
 pub enum ContainerError {
     #[error("{path}: cannot {action} it")]
     File { action: &'static str, path: PathBuf, source: io::Error },
-    #[error("{path}: {problem}; remove the folder if the container is not needed")]
+    #[error("{path}: {problem}")]
     Damaged { path: PathBuf, problem: String },
     #[error("no folder for containers: set XDG_DATA_HOME or HOME")]
     NoHome,

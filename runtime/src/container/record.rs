@@ -1,6 +1,7 @@
 //! One container's files.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -81,23 +82,15 @@ impl Container {
         let settled = state.clone().abandoned(now());
         if settled != state {
             tenure.set(&settled)?;
-            // Its socket is there yet, and what its VMM had no time to remove.
+            // Its VMM may have had no time to remove its files.
             RunFolder::sweep();
         }
         Ok(settled)
     }
 
     /// Nobody tries to take a container, if only for a moment, without this lock: so whoever has one is its supervisor.
-    fn try_tenure(&self, _lock: &Lock) -> Result<Option<Tenure>, ContainerError> {
-        let path = self.folder.join(LOCK);
-        let mut options = File::options();
-        let file = options.write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(|error| self.gone(failed("open", &path)(error)))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Tenure { folder: self.folder.clone(), _lock: file })),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(failed("lock", &path)(error.into())),
-        }
+    fn try_tenure(&self, lock: &Lock) -> Result<Option<Tenure>, ContainerError> {
+        Tenure::take(&self.folder, lock).map_err(|error| self.gone(error))
     }
 
     fn lock(&self) -> Result<Lock, ContainerError> {
@@ -121,6 +114,13 @@ impl Container {
         &self.folder
     }
 
+    /// The user whose it is.
+    pub fn owner(&self) -> Result<u32, ContainerError> {
+        let metadata = self.folder.metadata();
+        let metadata = metadata.map_err(|error| self.gone(failed("look at", &self.folder)(error)));
+        Ok(metadata?.uid())
+    }
+
     /// The disk with what it has written.
     pub fn scratch_path(&self) -> PathBuf {
         self.folder.join("scratch.ext4")
@@ -139,6 +139,19 @@ impl Container {
 }
 
 impl Tenure {
+    /// Of the container in this folder, unless another process has it.
+    pub(super) fn take(folder: &Path, _lock: &Lock) -> Result<Option<Self>, ContainerError> {
+        let path = folder.join(LOCK);
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(failed("open", &path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { folder: folder.to_owned(), _lock: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(failed("lock", &path)(error.into())),
+        }
+    }
+
     /// Writes the state down.
     pub fn set(&mut self, state: &State) -> Result<(), ContainerError> {
         json::write(&self.folder.join(STATE), state)

@@ -1,7 +1,5 @@
 //! Where a container is in its life.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 /// What changes.
@@ -12,8 +10,8 @@ pub struct State {
     pub status: Status,
     /// The process that has it.
     pub supervisor: Option<u32>,
-    /// That one's socket.
-    pub control: Option<PathBuf>,
+    /// That one's socket: its abstract address (unix(7)).
+    pub control: Option<String>,
     /// In nanoseconds since 1970.
     pub started_at: Option<u64>,
     /// In nanoseconds since 1970.
@@ -69,7 +67,8 @@ const KILLED: u8 = 137;
 impl State {
     /// What it is when nobody has the container.
     pub fn abandoned(mut self, now: u64) -> Self {
-        if self.status.is_live() {
+        // Also one that was about to run for the first time.
+        if self.status.is_live() || self.control.is_some() {
             self.status = Status::Exited;
             self.exit_code = KILLED;
             self.finished_at = Some(now);

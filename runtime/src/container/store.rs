@@ -1,6 +1,5 @@
 //! All containers of a user.
 
-use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
@@ -110,10 +109,28 @@ impl Containers {
 
     /// Removes one. Its lock is given up with its files.
     pub fn remove(&self, container: &Container, tenure: Tenure) -> Result<(), ContainerError> {
+        self.remove_folder(container.id(), tenure, self.lock()?)
+    }
+
+    /// Removes one that can't be read, by its ID or an unambiguous start of it. False: there is none.
+    pub fn remove_damaged(&self, text: &str) -> Result<bool, ContainerError> {
         let lock = self.lock()?;
-        let old = self.folder.join(format!("{OLD}{}", container.id()));
-        let renamed = file::rename_folder(container.folder(), &old);
-        renamed.map_err(failed("remove", container.folder()))?;
+        let mut found = None;
+        for id in self.ids()?.into_iter().filter(|id| id.as_str().starts_with(text)) {
+            if self.open_one(&id).is_err() && found.replace(id).is_some() {
+                return Err(ContainerError::Ambiguous(text.escape_debug().to_string()));
+            }
+        }
+        let Some(id) = found.filter(|_| !text.is_empty()) else { return Ok(false) };
+        let tenure = Tenure::take(&self.folder.join(id.as_str()), &lock)?;
+        let tenure = tenure.ok_or_else(|| ContainerError::Running(id.short().to_owned()))?;
+        self.remove_folder(&id, tenure, lock).map(|()| true)
+    }
+
+    fn remove_folder(&self, id: &Id, tenure: Tenure, lock: Lock) -> Result<(), ContainerError> {
+        let folder = self.folder.join(id.as_str());
+        let old = self.folder.join(format!("{OLD}{id}"));
+        file::rename_folder(&folder, &old).map_err(failed("remove", &folder))?;
         // What it has written may be large.
         drop((tenure, lock));
         file::remove_folder(&old).map_err(failed("remove", &old))
@@ -135,24 +152,38 @@ impl Containers {
     }
 
     fn folders(&self) -> Result<Vec<Container>, ContainerError> {
-        let entries = fs::read_dir(&self.folder).map_err(failed("read", &self.folder))?;
         let mut all = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(failed("read", &self.folder))?;
-            if Id::try_from(entry.file_name().to_string_lossy().into_owned()).is_err() {
-                continue;
-            }
-            match Container::open(entry.path()) {
-                Ok(container) if entry.file_name() == OsStr::new(container.id().as_str()) => {
-                    all.push(container);
-                }
-                Ok(_) => log::warn!("{}: its configuration is another's", entry.path().display()),
+        for id in self.ids()? {
+            match self.open_one(&id) {
+                Ok(container) => all.push(container),
                 // Removed meanwhile.
-                Err(_) if !entry.path().exists() => {}
-                Err(error) => log::warn!("{error}"),
+                Err(_) if !self.folder.join(id.as_str()).exists() => {}
+                Err(error) => {
+                    log::warn!("{error}: bulkhead rm {} removes the container", id.short())
+                }
             }
         }
         Ok(all)
+    }
+
+    fn ids(&self) -> Result<Vec<Id>, ContainerError> {
+        let entries = fs::read_dir(&self.folder).map_err(failed("read", &self.folder))?;
+        let mut ids = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed("read", &self.folder))?;
+            ids.extend(Id::try_from(entry.file_name().to_string_lossy().into_owned()));
+        }
+        Ok(ids)
+    }
+
+    fn open_one(&self, id: &Id) -> Result<Container, ContainerError> {
+        let folder = self.folder.join(id.as_str());
+        let container = Container::open(folder.clone())?;
+        if container.id() != id {
+            let problem = "it is another container's".to_owned();
+            return Err(ContainerError::Damaged { path: folder.join(CONFIG), problem });
+        }
+        Ok(container)
     }
 
     /// What others left half done is swept away.

@@ -69,14 +69,17 @@ fn whoever_is_gone_was_killed() {
         // And the file says so.
         assert_eq!(container.state().unwrap(), state);
     }
-    // One that was to remove itself is removed by the next who looks.
-    let forgotten = Config { auto_remove: true, ..draft("gone") };
-    let forgotten = containers.create(forgotten).unwrap();
-    assert_eq!(names(&containers), ["gone", "web"]);
-    let running = State { status: Status::Running, started_at: Some(1), ..State::default() };
-    forgotten.tenure().unwrap().set(&running).unwrap();
-    assert_eq!(names(&containers), ["web"]);
-    assert!(!forgotten.folder().exists());
+    // One that was to remove itself is removed by the next who looks, also when it was killed before it was up.
+    let starting = State { control: Some("x".into()), ..State::default() };
+    let running = State { status: Status::Running, started_at: Some(1), ..starting.clone() };
+    for state in [starting, running] {
+        let forgotten = Config { auto_remove: true, ..draft("gone") };
+        let forgotten = containers.create(forgotten).unwrap();
+        assert_eq!(names(&containers), ["gone", "web"]);
+        forgotten.tenure().unwrap().set(&state).unwrap();
+        assert_eq!(names(&containers), ["web"]);
+        assert!(!forgotten.folder().exists());
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What an image says about the process to run.
 
+use std::collections::BTreeMap;
+
 use oci_spec::image::ImageConfiguration;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,8 @@ pub struct ImageConfig {
     pub working_dir: String,
     /// The signal that asks it to end; empty for TERM.
     pub stop_signal: String,
+    /// What its maker notes about it.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl From<&ImageConfiguration> for ImageConfig {
@@ -30,6 +34,7 @@ impl From<&ImageConfiguration> for ImageConfig {
             user: config.user().clone().unwrap_or_default(),
             working_dir: config.working_dir().clone().unwrap_or_default(),
             stop_signal: config.stop_signal().clone().unwrap_or_default(),
+            labels: config.labels().clone().unwrap_or_default().into_iter().collect(),
         }
     }
 }

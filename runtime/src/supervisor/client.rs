@@ -1,7 +1,6 @@
 //! The side of the control socket that asks.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,7 +11,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::detach_keys::DetachKeys;
 use super::error::SupervisorError;
 use super::message::{Reply, Request};
-use super::socket::Connection;
+use super::socket::{self, Connection};
 use crate::agent::Signals;
 use crate::container::Container;
 use crate::terminal::{self, Raw};
@@ -33,9 +32,25 @@ pub enum End {
 impl Client {
     /// Connects. A container that does not run has no supervisor.
     pub fn connect(container: &Container) -> Result<Self, SupervisorError> {
-        let control = container.state()?.control.ok_or(SupervisorError::NotRunning)?;
-        let stream = UnixStream::connect(control).map_err(|_| SupervisorError::NotRunning)?;
-        Ok(Self(Connection::new(stream)))
+        let state = container.state()?;
+        let control = state.control.ok_or(SupervisorError::NotRunning)?;
+        let stream = match socket::connect(&control) {
+            Ok(stream) => stream,
+            // It has ended since.
+            Err(_) if container.state()?.control.is_none() => {
+                return Err(SupervisorError::NotRunning);
+            }
+            Err(source) => {
+                let supervisor = state.supervisor.unwrap_or_default();
+                return Err(SupervisorError::Unreachable { supervisor, source });
+            }
+        };
+        // When it has ended just now, its address is free for everybody.
+        let owner = container.owner()?;
+        match socket::peer(&stream)? {
+            user if user == owner => Ok(Self(Connection::new(stream))),
+            user => Err(SupervisorError::Stranger(user)),
+        }
     }
 
     /// Asks for something, and waits for the answer.

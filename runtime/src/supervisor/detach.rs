@@ -45,7 +45,7 @@ pub fn supervise(container: Container) -> Result<u8, SupervisorError> {
         // Into the void, if it has run before.
         report(&Reply::Failed { message: error.to_string(), status: error.exit_status() });
     }
-    result
+    Ok(result?.status.exit_code())
 }
 
 fn report(reply: &Reply) {

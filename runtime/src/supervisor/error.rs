@@ -1,7 +1,6 @@
 //! What goes wrong around a container's life.
 
 use std::io;
-use std::path::PathBuf;
 
 use protocol::FrameError;
 use thiserror::Error;
@@ -23,12 +22,22 @@ pub enum SupervisorError {
     Guest(#[from] Failure),
     #[error("the container is not running: bulkhead start it first")]
     NotRunning,
+    #[error(
+        "the container does not run and has no disk that stays: what is copied there would be lost"
+    )]
+    NothingStays,
     #[error("the container is paused: bulkhead unpause it first")]
     Paused,
     #[error("the container is not paused")]
     NotPaused,
-    #[error("{path}: cannot open the supervisor's socket")]
-    Listen { path: PathBuf, source: io::Error },
+    #[error("cannot open the supervisor's socket")]
+    Listen(#[source] io::Error),
+    #[error(
+        "the container's supervisor, process {supervisor}, can't be reached: does it run in this network namespace?"
+    )]
+    Unreachable { supervisor: u32, source: io::Error },
+    #[error("the control socket's other end belongs to user {0}, who has no business there")]
+    Stranger(u32),
     #[error("cannot start a supervisor")]
     Spawn(#[source] io::Error),
     #[error(transparent)]

@@ -1,23 +1,23 @@
 //! A container's life: started, ended, perhaps started again.
 
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::TerminalSize;
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::disk::{Disk, FAREWELL};
 use super::error::SupervisorError;
 use super::live::Live;
 use super::output::Output;
 use super::serve::Server;
+use super::socket;
 use crate::agent::{Exit, Running, Signals, Stdio};
-use crate::cache::Cache;
 use crate::container::log::{self, Stream};
 use crate::container::{Config, Container, Containers, RestartPolicy, Status, now};
 use crate::terminal;
-use crate::vm::{Machine, RunFolder, Scratch, VmError, keep, with_signals};
+use crate::vm::{Machine, VmError, with_signals};
 
 /// The first pause before a restart; each next one is twice as long.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
@@ -26,16 +26,11 @@ const LONGEST_DELAY: Duration = Duration::from_secs(60);
 /// Who ran this long is not failing at once, and is restarted after the first pause again.
 const STABLE: Duration = Duration::from_secs(10);
 
-/// How long a guest may take to write to a disk that is kept.
-const FAREWELL: Duration = Duration::from_secs(30);
-
 /// This process's container.
 pub struct Supervisor {
     container: Container,
     live: Arc<Live>,
     server: Server,
-    /// Where the control socket is.
-    _folder: RunFolder,
 }
 
 /// Who ran the container in the foreground.
@@ -52,29 +47,28 @@ impl Supervisor {
     /// Takes the container, unless another process has it.
     pub fn new(container: Container) -> Result<Self, SupervisorError> {
         let tenure = container.tenure()?;
-        let folder = RunFolder::new()?;
-        let path = folder.path().join("control");
-        let failed = |source| SupervisorError::Listen { path: path.clone(), source };
-        let listener = UnixListener::bind(&path).map_err(failed)?;
+        let (listener, address) = socket::listen().map_err(SupervisorError::Listen)?;
         let mut state = container.state()?;
         state.supervisor = Some(std::process::id());
-        state.control = Some(path);
+        state.control = Some(address);
         state.restart_count = 0;
         let config = container.config();
         let output = Output::new(log::Writer::open(&container.log_path(), config.log)?)?;
         let stop_signal = config.stop_signal;
         let live = Arc::new(Live::new(tenure, state, output));
         let server = Server::start(listener, Arc::clone(&live), stop_signal)?;
-        Ok(Self { container, live, server, _folder: folder })
+        // From now on it can be stopped; and killed before it is up, it was started all the same.
+        live.record(|_| ())?;
+        Ok(Self { container, live, server })
     }
 
-    /// Lives through the container's life. `started` is called when it runs for the first time. The last exit status; an
-    /// error when it could not be started, or its VM failed.
+    /// Lives through the container's life. `started` is called when it runs for the first time. Returns how it ended the
+    /// last time; an error when it could not be started, or its VM failed.
     pub fn run(
         self,
         foreground: Option<Foreground>,
         started: impl FnOnce(),
-    ) -> Result<u8, SupervisorError> {
+    ) -> Result<Exit, SupervisorError> {
         let result = match foreground {
             None => self.lives(None, None, started),
             Some(Foreground { stdio, size, signals }) => {
@@ -98,11 +92,12 @@ impl Supervisor {
         stdin: Option<OwnedFd>,
         size: Option<TerminalSize>,
         started: impl FnOnce(),
-    ) -> Result<u8, SupervisorError> {
+    ) -> Result<Exit, SupervisorError> {
         let config = self.container.config().clone();
         let mut started = Some(started);
         let mut delay = FIRST_DELAY;
-        for restarts in 0.. {
+        let mut restarts = 0;
+        loop {
             let start = Instant::now();
             let stdin = stdin.as_ref().map(OwnedFd::try_clone).transpose()?;
             let result = self.once(&config, stdin, size, || {
@@ -140,7 +135,8 @@ impl Supervisor {
                 self.live.ended(status);
                 if self.live.may_restart_after(delay) {
                     delay = LONGEST_DELAY.min(delay * 2);
-                    self.live.record(|state| state.restart_count = restarts + 1)?;
+                    restarts += 1;
+                    self.live.record(|state| state.restart_count = restarts)?;
                     continue;
                 }
             }
@@ -152,9 +148,8 @@ impl Supervisor {
                 Containers::open_default()?.remove(&self.container, tenure)?;
             }
             self.live.over(status);
-            return result.map(|_| status).map_err(Into::into);
+            return result.map_err(Into::into);
         }
-        Ok(0)
     }
 
     /// One run, in a VM of its own.
@@ -165,19 +160,7 @@ impl Supervisor {
         size: Option<TerminalSize>,
         started: impl FnOnce(),
     ) -> Result<Exit, VmError> {
-        let mut nameless = None;
-        let scratch = match config.bundle.scratch {
-            None => None,
-            Some(size) if config.auto_remove => {
-                let disk = nameless.insert(Scratch::new(&Cache::open_default()?, size)?);
-                Some(disk.path())
-            }
-            Some(size) => {
-                let path = self.container.scratch_path();
-                keep(&path, size)?;
-                Some(path)
-            }
-        };
+        let disk = Disk::of(&self.container)?;
         let io = VmError::Stdio;
         let (stdout_source, stdout) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| io(e.into()))?;
         let (stderr_source, stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| io(e.into()))?;
@@ -191,7 +174,7 @@ impl Supervisor {
             (None, false) => None,
         };
         let stdio = Stdio { stdin, stdout, stderr };
-        let machine = Machine::start(&config.bundle, scratch)?;
+        let machine = Machine::start(&config.bundle, disk.path())?;
         self.live.entered(machine.guest(), machine.pidfd())?;
         let terminal = config.terminal.then(|| size.unwrap_or(terminal::UNSEEN));
         let process = config.bundle.process.clone();
@@ -204,8 +187,7 @@ impl Supervisor {
             // A thread that panicked has copied what it could.
             let _ = copy.join();
         }
-        let kept = config.bundle.scratch.is_some() && !config.auto_remove;
-        machine.end(outcome, if kept { FAREWELL } else { Duration::ZERO })
+        machine.end(outcome, if disk.stays() { FAREWELL } else { Duration::ZERO })
     }
 
     fn is_up(&self) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::error::SupervisorError;
 use super::live::Live;
 use super::message::{Reply, Request};
-use super::socket::Connection;
+use super::socket::{self, Connection};
 use crate::agent::{Guest, Stdio};
 
 /// How many clients may be connected at once.
@@ -34,8 +34,10 @@ impl Server {
         let clients = Arc::new(AtomicUsize::new(0));
         let server = Self { clients: Arc::clone(&clients) };
         let accept = move || {
+            let me = rustix::process::geteuid().as_raw();
             while let Ok((stream, _)) = listener.accept() {
-                if clients.load(Ordering::SeqCst) >= MOST {
+                let is_welcome = socket::peer(&stream).is_ok_and(|user| user == me || user == 0);
+                if !is_welcome || clients.load(Ordering::SeqCst) >= MOST {
                     continue;
                 }
                 let client = Client {

@@ -22,7 +22,7 @@ pub struct LogsArguments {
     /// Only the last N lines, or all
     #[arg(long, short = 'n', value_name = "N", default_value = "all", value_parser = parse_tail)]
     pub tail: From,
-    /// Only what was said since then: 2026-11-24T12:00:00Z, or 1h30m ago
+    /// Only what was said since then: 2026-11-24T12:00:00Z, 1h30m ago, or seconds since 1970
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub since: Option<u64>,
     /// Show when each line was said
@@ -91,10 +91,20 @@ fn parse_tail(text: &str) -> Result<From, String> {
 /// In nanoseconds since 1970.
 fn parse_since(text: &str) -> Result<u64, String> {
     let ago = |ago: Duration| now().saturating_sub(ago.as_nanos().try_into().unwrap_or(u64::MAX));
-    time::parse_nanoseconds(text).or_else(|| parse_duration(text).map(ago)).ok_or_else(|| {
+    let time = time::parse_nanoseconds(text).or_else(|| parse_duration(text).map(ago));
+    time.or_else(|| parse_seconds(text)).ok_or_else(|| {
         let text = text.escape_debug();
-        format!("'{text}' is no time: give one as in 2026-11-24T12:00:00Z, or 30s, 10m, 1h30m ago")
+        format!(
+            "'{text}' is no time: give one as in 2026-11-24T12:00:00Z, or 30s, 10m, 1h30m ago, or seconds since 1970"
+        )
     })
+}
+
+/// `1764000000.25`, as `date +%s.%N` prints it.
+fn parse_seconds(text: &str) -> Option<u64> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let since = Duration::try_from_secs_f64(text.parse().ok().filter(|_| is_number)?).ok()?;
+    since.as_nanos().try_into().ok()
 }
 
 /// `1h30m`, `1.5h`, as docker writes it.
@@ -128,6 +138,7 @@ mod tests {
         assert_eq!(parse_tail("5"), Ok(From::Tail(5)));
         assert!(parse_tail("-1").is_err());
         assert_eq!(parse_since("1970-01-01T00:01:00.5Z"), Ok(60_500_000_000));
+        assert_eq!(parse_since("60.5"), Ok(60_500_000_000));
         let since = parse_since("10m").unwrap();
         let ago = now() - since;
         assert!((600_000_000_000..601_000_000_000).contains(&ago), "{ago}");
@@ -135,7 +146,7 @@ mod tests {
         for (text, milliseconds) in [("1h30m", 5_400_000), ("1.5h", 5_400_000), ("20ms", 20)] {
             assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)));
         }
-        for wrong in ["", "m", "10", "10d", "-1h", "1h30", "1..5h", "tomorrow", "é"] {
+        for wrong in ["", "m", "1e3", "10d", "-1h", "1h30", "1..5h", "tomorrow", "é"] {
             assert!(parse_since(wrong).unwrap_err().contains("is no time"), "{wrong}");
         }
     }

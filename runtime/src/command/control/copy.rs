@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::thread;
@@ -14,7 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::command::error::CommandError;
 use crate::container::{Container, Containers};
-use crate::supervisor::{Client, Request};
+use crate::supervisor::{Client, Request, SupervisorError, Visit};
 
 #[derive(Debug, Args)]
 pub struct CopyArguments {
@@ -40,19 +40,74 @@ pub fn copy(containers: &Containers, arguments: &CopyArguments) -> Result<u8, Co
     let to = place(containers, &arguments.to)?;
     match (from, to) {
         (Place::In(container, path), Place::Stream) => {
-            take(&container, &path, io::stdout().as_fd())?;
+            Files::reach(*container, false)?.visit(|files| files.take(&path, io::stdout().as_fd()))
         }
         (Place::Stream, Place::In(container, path)) => {
-            give(&container, &path, io::stdin().as_fd())?;
+            Files::reach(*container, true)?.visit(|files| files.give(&path, io::stdin().as_fd()))
         }
-        (Place::In(container, path), Place::Here(to)) => take_files(&container, &path, &to)?,
-        (Place::Here(from), Place::In(container, path)) => give_files(&container, &from, &path)?,
+        (Place::In(container, path), Place::Here(to)) => {
+            Files::reach(*container, false)?.visit(|files| take_files(files, &path, &to))
+        }
+        (Place::Here(from), Place::In(container, path)) => {
+            Files::reach(*container, true)?.visit(|files| give_files(files, &from, &path))
+        }
         _ => {
             let message = "cp: one of FROM and TO is CONTAINER:PATH, the other a path or -";
             return Err(CommandError::Usage(message.to_owned()));
         }
-    }
+    }?;
     Ok(0)
+}
+
+/// The way to a container's files.
+enum Files {
+    /// By its supervisor.
+    Running(Container),
+    /// It does not run: in a VM for this purpose.
+    Visited(Visit),
+}
+
+impl Files {
+    fn reach(container: Container, to_write: bool) -> Result<Self, CommandError> {
+        Ok(match Client::connect(&container) {
+            Ok(_) => Self::Running(container),
+            Err(SupervisorError::NotRunning) => Self::Visited(Visit::begin(&container, to_write)?),
+            Err(error) => return Err(error.into()),
+        })
+    }
+
+    /// Does something to them; what is written is on the disk afterwards.
+    fn visit(
+        self,
+        work: impl FnOnce(&Self) -> Result<(), CommandError>,
+    ) -> Result<(), CommandError> {
+        let result = work(&self);
+        let ended = match self {
+            Self::Running(_) => Ok(()),
+            Self::Visited(visit) => visit.end(),
+        };
+        result.and(ended.map_err(CommandError::from))
+    }
+
+    fn take(&self, path: &Path, to: BorrowedFd<'_>) -> Result<(), CommandError> {
+        let path = text(path);
+        Ok(match self {
+            Self::Visited(visit) => visit.copy_out(path, to),
+            Self::Running(container) => {
+                Client::connect(container)?.request(&Request::CopyOut { path }, &[to])
+            }
+        }?)
+    }
+
+    fn give(&self, path: &Path, from: BorrowedFd<'_>) -> Result<(), CommandError> {
+        let path = text(path);
+        Ok(match self {
+            Self::Visited(visit) => visit.copy_in(path, from),
+            Self::Running(container) => {
+                Client::connect(container)?.request(&Request::CopyIn { path }, &[from])
+            }
+        }?)
+    }
 }
 
 /// As docker tells them apart: what starts with a dot or a slash is a path of this machine.
@@ -77,27 +132,9 @@ fn text(path: &Path) -> ByteString {
     path.as_os_str().as_bytes().into()
 }
 
-fn take(
-    container: &Container,
-    path: &Path,
-    to: std::os::fd::BorrowedFd<'_>,
-) -> Result<(), CommandError> {
-    let request = Request::CopyOut { path: text(path) };
-    Ok(Client::connect(container)?.request(&request, &[to])?)
-}
-
-fn give(
-    container: &Container,
-    path: &Path,
-    from: std::os::fd::BorrowedFd<'_>,
-) -> Result<(), CommandError> {
-    let request = Request::CopyIn { path: text(path) };
-    Ok(Client::connect(container)?.request(&request, &[from])?)
-}
-
 /// Unpacks what the container sends. It is not trusted: nothing lands outside of the place, and no device, owner or set-ID
 /// bit is taken from it.
-fn take_files(container: &Container, path: &Path, to: &Path) -> Result<(), CommandError> {
+fn take_files(files: &Files, path: &Path, to: &Path) -> Result<(), CommandError> {
     let wrong = |source| CommandError::WriteFile { path: to.to_owned(), source };
     // Into a folder that is there; otherwise the last name is the new one.
     let (folder, name) = if to.is_dir() {
@@ -113,7 +150,7 @@ fn take_files(container: &Container, path: &Path, to: &Path) -> Result<(), Comma
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| wrong(error.into()))?;
     thread::scope(|scope| {
         let unpacking = scope.spawn(|| unpack(File::from(read), &folder, name.as_deref()));
-        let taken = take(container, path, write.as_fd());
+        let taken = files.take(path, write.as_fd());
         drop(write);
         let unpacked = unpacking.join().unwrap_or_else(|_| Err(io::Error::other("a panic")));
         taken?;
@@ -160,14 +197,14 @@ fn merge(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Packs files for the container: into a folder that is there, or under a new last name.
-fn give_files(container: &Container, from: &Path, path: &Path) -> Result<(), CommandError> {
+fn give_files(files: &Files, from: &Path, path: &Path) -> Result<(), CommandError> {
     let wrong = |source| CommandError::ReadFile { path: from.to_owned(), source };
     let kind = fs::symlink_metadata(from).map_err(wrong)?;
     let own = fs::canonicalize(from).map_err(wrong)?;
     let own_name = own.file_name().unwrap_or(OsStr::new("."));
     let is_folder_there = path.as_os_str().as_bytes().ends_with(b"/")
         || path.components().next_back() == Some(Component::RootDir)
-        || is_folder(container, path)?;
+        || is_folder(files, path)?;
     let (folder, name) = match (is_folder_there, path.parent(), path.file_name()) {
         (false, Some(parent), Some(name)) => (parent, name),
         _ => (path, own_name),
@@ -183,7 +220,7 @@ fn give_files(container: &Container, from: &Path, path: &Path) -> Result<(), Com
             }
             archive.finish()
         });
-        let given = give(container, folder, read.as_fd());
+        let given = files.give(folder, read.as_fd());
         drop(read);
         let packed = packing.join().unwrap_or_else(|_| Err(io::Error::other("a panic")));
         given?;
@@ -192,7 +229,7 @@ fn give_files(container: &Container, from: &Path, path: &Path) -> Result<(), Com
 }
 
 /// Whether the container has a folder there: its archive begins with one.
-fn is_folder(container: &Container, path: &Path) -> Result<bool, CommandError> {
+fn is_folder(files: &Files, path: &Path) -> Result<bool, CommandError> {
     let wrong = |error: rustix::io::Errno| CommandError::ReadFile {
         path: path.to_owned(),
         source: error.into(),
@@ -205,7 +242,7 @@ fn is_folder(container: &Container, path: &Path) -> Result<bool, CommandError> {
             Some(entries.next()?.ok()?.header().entry_type().is_dir())
         });
         // One that is not there is refused, and what is large is not read to its end.
-        let _ = take(container, path, write.as_fd());
+        let _ = files.take(path, write.as_fd());
         drop(write);
         Ok(look.join().ok().flatten().unwrap_or(false))
     })
