@@ -1,5 +1,6 @@
 //! A test's own place: nothing that it does is seen by another, and all that it leaves is its own.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -114,6 +115,11 @@ impl World {
         let mut left = files(&self.path("cache"));
         left.retain(|path| path.to_string_lossy().ends_with(".partial"));
         assert!(left.is_empty(), "half-written files: {left:?}");
+    }
+
+    /// All files and folders of it.
+    pub fn files(&self) -> BTreeSet<PathBuf> {
+        files(self.folder.path()).into_iter().collect()
     }
 
     /// Processes that run for this world.

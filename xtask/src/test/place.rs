@@ -21,8 +21,8 @@ use crate::kernel::Kernel;
 use crate::run::bare;
 use crate::watchdog::Watchdog;
 
-/// The tests of one file take a few minutes. Beyond this they hang, and are ended.
-const TIME_LIMIT: Duration = Duration::from_secs(900);
+/// The tests of one file take a few minutes, beside compilers ten. Beyond this they hang, and are ended.
+const TIME_LIMIT: Duration = Duration::from_secs(1200);
 
 /// Where the tests of one architecture run.
 pub struct Place {
