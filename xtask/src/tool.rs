@@ -9,6 +9,10 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 
 use crate::error::{Doing, Error};
+use crate::watchdog::Watchdog;
+
+/// A download that never comes is no reason to wait for ever; a slow machine may compile for long.
+const TIME_LIMIT: Duration = Duration::from_secs(2400);
 
 /// A spinner with a message on stderr; silent when stderr is not a terminal.
 pub fn spinner(message: &str) -> ProgressBar {
@@ -23,10 +27,11 @@ pub fn spinner(message: &str) -> ProgressBar {
 /// Runs `command` to its end and returns its standard output.
 pub fn run(message: &str, command: &mut Command) -> Result<String, Error> {
     let bar = spinner(message);
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .doing(|| format!("start `{}`", command.get_program().display()))?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let program = command.get_program().to_owned();
+    let child = command.spawn().doing(|| format!("start `{}`", program.display()))?;
+    let watchdog = Watchdog::start(&child, Some(TIME_LIMIT))?;
+    let output = child.wait_with_output().doing(|| format!("wait for `{}`", program.display()))?;
     bar.finish_and_clear();
     let status = output.status;
     if status.success() {
@@ -36,9 +41,10 @@ pub fn run(message: &str, command: &mut Command) -> Result<String, Error> {
     // Cargo's messages for programs; those for people are on its standard error.
     let output = String::from_utf8_lossy(&output);
     let lines = output.lines().filter(|line| !line.starts_with(r#"{"reason":"#));
+    let expired = watchdog.expired().map(|limit| format!("no end in {} s", limit.as_secs()));
     Err(Error::Tool {
         command: spell(command),
-        status: status.to_string(),
+        status: expired.unwrap_or_else(|| status.to_string()),
         output: lines.collect::<Vec<_>>().join("\n"),
     })
 }

@@ -131,6 +131,11 @@ impl Container {
         self.folder.join("log.json")
     }
 
+    /// What its supervisor in the background complains about, of the last start.
+    pub fn complaints_path(&self) -> PathBuf {
+        self.folder.join("supervisor.log")
+    }
+
     /// Gives it another name, which nobody else has (the caller sees to that).
     pub(super) fn set_name(&self, name: &str) -> Result<(), ContainerError> {
         let config = Config { name: name.to_owned(), ..self.config.clone() };

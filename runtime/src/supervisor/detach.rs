@@ -20,7 +20,10 @@ pub fn start(container: &Container) -> Result<(), SupervisorError> {
     let mut command = Command::new("/proc/self/exe");
     // Which "/proc/self/exe" is, nobody would see in a list of processes.
     command.arg0("bulkhead").arg(COMMAND).arg(container.id().to_string());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let path = container.complaints_path();
+    let failed = |source| SupervisorError::Complaints { path: path.clone(), source };
+    let complaints = File::create(&path).map_err(failed)?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints);
     let mut child = command.spawn().map_err(SupervisorError::Spawn)?;
     let Some(mut report) = child.stdout.take() else { return Err(SupervisorError::Unexpected) };
     match read_message(&mut report)? {

@@ -1,6 +1,7 @@
 //! What goes wrong around a container's life.
 
 use std::io;
+use std::path::PathBuf;
 
 use protocol::FrameError;
 use thiserror::Error;
@@ -38,6 +39,8 @@ pub enum SupervisorError {
     Unreachable { supervisor: u32, source: io::Error },
     #[error("the control socket's other end belongs to user {0}, who has no business there")]
     Stranger(u32),
+    #[error("{path}: cannot make it")]
+    Complaints { path: PathBuf, source: io::Error },
     #[error("cannot start a supervisor")]
     Spawn(#[source] io::Error),
     #[error(transparent)]
