@@ -39,6 +39,7 @@ enum Command {
     Bench(bench::BenchArgs),
     Host(host::cli::HostArgs),
     Build(build::BuildArgs),
+    Demo(run::DemoArgs),
     #[command(name = host::AGENT_COMMAND, hide = true)]
     HostAgent,
     #[command(name = run::bare::INNER_COMMAND, hide = true)]
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => arguments.run(),
         Command::Host(arguments) => arguments.run(),
         Command::Build(arguments) => arguments.run(),
+        Command::Demo(arguments) => arguments.run(),
         Command::HostAgent => host::agent::run(),
         Command::BareGuest(arguments) => arguments.run(),
         Command::BenchInside(arguments) => arguments.run(),

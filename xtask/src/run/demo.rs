@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use runtime::digest::Digest;
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ use crate::arch::Arch;
 use crate::cache::Cache;
 use crate::error::{Doing, Error};
 use crate::host::Root;
+use crate::kernel::Kernel;
 
 /// The image's configuration (image-spec 1.1 config.md, "config"), as a person would write it.
 const CONFIG: &str = include_str!("../../demo/config.json");
@@ -24,11 +26,44 @@ const FILES: [(&str, u32, &str); 3] = [
     ("etc/group", 0o644, include_str!("../../demo/group")),
 ];
 
+/// The name of the archive.
+const ARCHIVE: &str = "demo.tar";
+
 /// The commands of busybox that the image has.
-const APPLETS: [&str; 24] = [
+const APPLETS: [&str; 25] = [
     "cat", "date", "df", "dmesg", "echo", "env", "false", "free", "hostname", "id", "kill", "ls",
-    "mount", "nproc", "ps", "pwd", "seq", "sh", "sleep", "stat", "true", "uname", "vi", "wc",
+    "mount", "nproc", "ps", "pwd", "seq", "sh", "sleep", "stat", "stty", "true", "uname", "vi",
+    "wc",
 ];
+
+/// Get a guest kernel and the demo image, and print the path of that: an archive to load
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  bulkhead load -i \"$(cargo xtask demo)\" && bulkhead run --rm demo"
+)]
+pub struct DemoArgs {
+    /// The machine that it is for
+    #[arg(long, value_enum, value_name = "ARCH", default_value_t = Arch::NATIVE, hide_default_value = true)]
+    arch: Arch,
+}
+
+impl DemoArgs {
+    /// Prepares both.
+    pub fn run(self) -> Result<u8, Error> {
+        // `bulkhead` finds it in the cache.
+        Kernel::provide(self.arch)?;
+        let layout = image(self.arch)?;
+        let name = layout.file_name().unwrap_or_default().to_string_lossy();
+        let folder = Cache::open("demo")?.directory(&format!("{name}-archive"), |dir| {
+            let doing = || format!("pack {}", layout.display());
+            let file = fs::File::create(dir.join(ARCHIVE)).doing(doing)?;
+            let mut archive = tar::Builder::new(file);
+            archive.append_dir_all(".", &layout).and_then(|()| archive.finish()).doing(doing)
+        })?;
+        println!("{}", folder.join(ARCHIVE).display());
+        Ok(0)
+    }
+}
 
 /// The path of the layout for `arch`; it is made when the cache has none.
 pub fn image(arch: Arch) -> Result<PathBuf, Error> {

@@ -5,6 +5,7 @@ mod container;
 mod demo;
 
 use clap::{Args, ValueEnum};
+pub use demo::DemoArgs;
 use runtime::command::Container;
 use runtime::kvm::Kvm;
 
