@@ -10,6 +10,7 @@ mod error;
 mod find;
 mod images;
 mod life;
+mod limits;
 mod output;
 mod prepare;
 mod process;
@@ -28,6 +29,8 @@ mod variables;
 use std::fs;
 use std::path::Path;
 
+use clap::CommandFactory;
+
 pub use arguments::{Arguments, explain, parse};
 use arguments::{Command, PrepareArguments, RunArguments};
 pub use container::Container;
@@ -44,7 +47,9 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Run(arguments) => run(arguments),
         Command::Create(arguments) => run::create(&arguments),
         Command::Prepare(arguments) => write_bundle(arguments),
-        Command::About(command) => about::execute(command),
+        Command::About(command) => {
+            about::execute(command, <Arguments as CommandFactory>::command())
+        }
         Command::Images(command) => images::execute(command),
         Command::Containers(command) => containers::execute(command),
         Command::Control(command) => control::execute(command),

@@ -57,13 +57,13 @@ pub struct ManArguments {
     pub folder: PathBuf,
 }
 
-/// Does it; the exit status.
-pub fn execute(command: AboutCommand) -> Result<u8, CommandError> {
+/// Does it; the exit status. `all` is what there is to document.
+pub fn execute(command: AboutCommand, all: clap::Command) -> Result<u8, CommandError> {
     match command {
         AboutCommand::Check => check::check(),
         AboutCommand::Version(arguments) => version(arguments.format.as_ref()),
-        AboutCommand::Completions(arguments) => documents::completions(arguments.shell),
-        AboutCommand::Man(arguments) => documents::man(&arguments.folder),
+        AboutCommand::Completions(arguments) => documents::completions(&all, arguments.shell),
+        AboutCommand::Man(arguments) => documents::man(all, &arguments.folder),
     }
 }
 

@@ -14,6 +14,7 @@ use super::error::CommandError;
 use super::images::ImagesCommand;
 use super::life::Life;
 use super::refused::refusal;
+use super::run::CreateArguments;
 use crate::platform::Platform;
 
 /// Run containers, each inside its own virtual machine
@@ -81,14 +82,6 @@ pub struct RunArguments {
     /// Let it run in the background, and print its ID
     #[arg(long, short, conflicts_with = "bundle")]
     pub detach: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct CreateArguments {
-    #[command(flatten)]
-    pub container: Container,
-    #[command(flatten)]
-    pub life: Life,
 }
 
 #[derive(Debug, Args)]

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::error::CommandError;
+use super::limits::limits;
 use super::output::print;
-use super::prepare::limits;
 use super::pull::{self, PullArguments};
 use super::template::Template;
 use crate::cache::Cache;

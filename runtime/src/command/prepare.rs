@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use super::container::Container;
 use super::error::CommandError;
 use super::find::find;
+use super::limits::limits;
 use super::process::{process, setting};
-use super::size::parse_size;
 use crate::bundle::{BootSource, Bundle, Drive, Entropy, MachineConfig, VmConfig};
 use crate::cache::Cache;
 use crate::digest::Digest;
 use crate::guest;
 use crate::image;
-use crate::layer::Limits;
 use crate::platform::Platform;
 use crate::program::NoProgram;
 use crate::registry::Options;
@@ -84,22 +83,6 @@ pub fn prepare(
         })?,
     };
     Ok(Prepared { bundle, stop_signal, labels: image.config.labels, stored })
-}
-
-/// The limits that the environment sets.
-pub fn limits(variable: impl Fn(&str) -> Option<String>) -> Result<Limits, CommandError> {
-    let mut limits = Limits::default();
-    let usage = |name: &str, problem: String| CommandError::Usage(format!("{name}: {problem}"));
-    if let Some(text) = variable("BULKHEAD_MAX_LAYER_SIZE") {
-        limits.size =
-            parse_size(&text).map_err(|problem| usage("BULKHEAD_MAX_LAYER_SIZE", problem))?;
-    }
-    if let Some(text) = variable("BULKHEAD_MAX_LAYER_ENTRIES") {
-        let problem = || format!("'{}' is not a number", text.escape_debug());
-        limits.entries =
-            text.parse().map_err(|_| usage("BULKHEAD_MAX_LAYER_ENTRIES", problem()))?;
-    }
-    Ok(limits)
 }
 
 /// The VMM and a later run may start from another directory.

@@ -3,7 +3,7 @@
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::error::CommandError;
-use super::prepare::limits;
+use super::limits::limits;
 use crate::platform::Platform;
 use crate::registry::{self, Options, Pulled};
 use crate::store::{ImageStore, Name};

@@ -1,6 +1,7 @@
 //! `create` and `run`: a new container, and its start in the foreground or not.
 
-use super::arguments::CreateArguments;
+use clap::Args;
+
 use super::container::Container as Flags;
 use super::error::CommandError;
 use super::life::Life;
@@ -13,6 +14,14 @@ use crate::program;
 use crate::supervisor::{self, Foreground, Supervisor, SupervisorError};
 use crate::terminal::{self, Raw};
 use crate::vm::VmError;
+
+#[derive(Debug, Args)]
+pub struct CreateArguments {
+    #[command(flatten)]
+    pub container: Flags,
+    #[command(flatten)]
+    pub life: Life,
+}
 
 /// The size of the disk for what a container writes that stays when it has ended. It takes only what is written.
 const KEPT: u64 = 16 << 30;

@@ -228,7 +228,7 @@ fn what_cannot_run_is_refused() {
 fn limits_come_from_the_environment() {
     let limits = |size: &str, entries: &str| {
         let (size, entries) = (size.to_owned(), entries.to_owned());
-        prepare::limits(move |name| {
+        limits::limits(move |name| {
             Some(if name == "BULKHEAD_MAX_LAYER_SIZE" { size.clone() } else { entries.clone() })
         })
     };

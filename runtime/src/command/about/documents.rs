@@ -3,18 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use crate::command::arguments::Arguments;
 use crate::command::error::CommandError;
 use crate::command::output::print;
 
 /// Prints what the shell reads.
-pub fn completions(shell: Shell) -> Result<u8, CommandError> {
+pub fn completions(all: &clap::Command, shell: Shell) -> Result<u8, CommandError> {
     // clap_complete would show what is hidden.
-    let all = Arguments::command();
     let visible = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
     let mut visible = clap::Command::new("bulkhead").version("").subcommands(visible);
     let mut script = Vec::new();
@@ -24,7 +21,7 @@ pub fn completions(shell: Shell) -> Result<u8, CommandError> {
 }
 
 /// Writes `bulkhead.1`, and `bulkhead-NAME.1` for each command.
-pub fn man(folder: &Path) -> Result<u8, CommandError> {
+pub fn man(mut all: clap::Command, folder: &Path) -> Result<u8, CommandError> {
     let write = |command: clap::Command| {
         let man = Man::new(command);
         let path = folder.join(man.get_filename());
@@ -35,7 +32,6 @@ pub fn man(folder: &Path) -> Result<u8, CommandError> {
     };
     fs::create_dir_all(folder)
         .map_err(|source| CommandError::WriteFile { path: folder.to_owned(), source })?;
-    let mut all = Arguments::command();
     all.build();
     for command in all.get_subcommands().filter(|command| !command.is_hide_set()) {
         write(command.clone())?;
