@@ -3,6 +3,7 @@
 
 pub mod layers;
 pub mod net;
+pub mod podman;
 pub mod registry;
 pub mod store;
 
