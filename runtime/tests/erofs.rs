@@ -3,56 +3,13 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use common::layers::{lowest_layer, pack, unpack_with_gnu_tar};
 use common::{Mounted, assert_same, have, root, stitch, text, tool};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-
-/// A layer as a tar, written by GNU tar from a directory.
-fn pack(directory: &Path, tar: &Path, compression: &str) {
-    let mut arguments = vec!["--xattrs", "--xattrs-include=*", "--numeric-owner", "--format=pax"];
-    if !compression.is_empty() {
-        arguments.push(compression);
-    }
-    arguments.extend(["-C", text(directory), "-cf", text(tar), "."]);
-    tool("tar", &arguments);
-}
-
-/// What the layers add up to, by GNU tar and `rm`.
-fn unpack_with_gnu_tar(layers: &[PathBuf], to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for layer in layers {
-        for name in tool("tar", &["-tf", text(layer)]).lines() {
-            let path = to.join(name.trim_end_matches('/'));
-            let Some(file) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            let parent = path.parent().unwrap();
-            // The upper directory's attributes are all that it has; GNU tar would keep the lower one's too.
-            for attribute in common::xattrs(&path).keys() {
-                rustix::fs::lremovexattr(&path, attribute.as_slice()).unwrap();
-            }
-            if file == ".wh..wh..opq" {
-                let entries = fs::read_dir(parent).unwrap().map(|entry| entry.unwrap().path());
-                entries.for_each(|path| remove(&path));
-            } else if let Some(hidden) = file.strip_prefix(".wh.") {
-                remove(&parent.join(hidden));
-            }
-        }
-        let arguments =
-            ["--xattrs", "--xattrs-include=*", "--numeric-owner", "-p", "--exclude=.wh.*"];
-        let arguments = [&arguments[..], &["-C", text(to), "-xf", text(layer)]].concat();
-        tool("tar", &arguments);
-    }
-}
-
-fn remove(path: &Path) {
-    if path.is_dir() && !path.is_symlink() {
-        fs::remove_dir_all(path).unwrap();
-    } else {
-        fs::remove_file(path).unwrap();
-    }
-}
 
 /// An OCI layout of these layers, written without anybody's help, so that the tars stay as they are.
 fn layout(layers: &[PathBuf], to: &Path) {
@@ -102,53 +59,6 @@ fn check(layers: &[PathBuf], work: &Path) {
     unpack_with_gnu_tar(layers, &theirs);
     let mounted = Mounted::new(&file, &work.join("ours"));
     assert_same(&mounted.0, &theirs);
-}
-
-fn set_xattr(path: &Path, name: &str, value: &[u8]) {
-    rustix::fs::lsetxattr(path, name, value, rustix::fs::XattrFlags::empty()).unwrap();
-}
-
-/// A layer with one of everything.
-fn lowest_layer(at: &Path) {
-    fs::create_dir_all(at.join("usr/share/deep/er")).unwrap();
-    fs::create_dir_all(at.join("etc")).unwrap();
-    fs::create_dir_all(at.join("many")).unwrap();
-    fs::write(at.join("etc/hosts"), "127.0.0.1 localhost\n").unwrap();
-    fs::write(at.join("etc/empty"), "").unwrap();
-    fs::write(at.join("usr/page"), vec![7; 4096]).unwrap();
-    fs::write(at.join("usr/large"), (0..3_000_001u32).map(|n| (n / 251) as u8).collect::<Vec<_>>())
-        .unwrap();
-    fs::hard_link(at.join("usr/large"), at.join("etc/large too")).unwrap();
-    fs::hard_link(at.join("usr/large"), at.join("large three")).unwrap();
-    for number in 0..1500 {
-        let name = format!("many/{}{number}", "long name ".repeat(number % 7));
-        fs::write(at.join(name), number.to_string()).unwrap();
-    }
-    fs::write(at.join("n".repeat(255)), "255 bytes of name").unwrap();
-    let deep = at.join(format!("usr/{}", ["component"; 30].join("/")));
-    fs::create_dir_all(&deep).unwrap();
-    fs::write(deep.join("file"), "deep").unwrap();
-    symlink("/proc/mounts", at.join("etc/mtab")).unwrap();
-    symlink("x".repeat(3000), at.join("etc/long link")).unwrap();
-    symlink("y".repeat(4095), at.join("etc/longest link")).unwrap();
-    tool("mknod", &[text(&at.join("null")), "c", "1", "3"]);
-    tool("mknod", &[text(&at.join("disk")), "b", "259", "300000"]);
-    tool("mkfifo", &[text(&at.join("fifo"))]);
-    fs::set_permissions(at.join("usr/page"), fs::Permissions::from_mode(0o6751)).unwrap();
-    fs::set_permissions(at.join("many"), fs::Permissions::from_mode(0o1777)).unwrap();
-    std::os::unix::fs::lchown(at.join("etc/mtab"), Some(4_000_000_000), Some(65537)).unwrap();
-    std::os::unix::fs::lchown(at.join("usr/page"), Some(1000), Some(70000)).unwrap();
-    set_xattr(&at.join("usr/page"), "user.comment", b"bytes \0 and = signs \n");
-    set_xattr(&at.join("usr/page"), "trusted.big", &[b'v'; 3000]);
-    set_xattr(&at.join("usr/page"), "security.capability", &hex_capability());
-    set_xattr(&at.join("etc"), "user.on.a.directory", b"");
-    tool("touch", &["-h", "-d", "1931-05-04 03:02:01.987654321 UTC", text(&at.join("etc/mtab"))]);
-    tool("touch", &["-d", "2025-01-02 03:04:05.000000001 UTC", text(&at.join("usr/page"))]);
-}
-
-/// `cap_net_raw+ep` as the kernel keeps it (`struct vfs_cap_data`, revision 2).
-fn hex_capability() -> Vec<u8> {
-    [0x0200_0001u32, 1 << 13, 0, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 #[test]

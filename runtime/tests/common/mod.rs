@@ -1,7 +1,9 @@
 //! What the tests of images share: tools, a busybox image, and a look at a file tree.
 #![allow(dead_code)]
 
+pub mod layers;
 pub mod net;
+pub mod podman;
 pub mod registry;
 pub mod store;
 
@@ -217,10 +219,14 @@ pub fn text(path: &Path) -> &str {
 
 /// Compare two trees and say what differs, not everything.
 pub fn assert_same(ours: &Path, theirs: &Path) {
-    let (ours, theirs) = (facts(ours), facts(theirs));
+    assert_same_facts(&facts(ours), &facts(theirs));
+}
+
+/// Likewise, of what was found out about them.
+pub fn assert_same_facts(ours: &BTreeMap<PathBuf, Facts>, theirs: &BTreeMap<PathBuf, Facts>) {
     let names = |facts: &BTreeMap<PathBuf, Facts>| facts.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&ours), names(&theirs));
-    for (name, fact) in &ours {
+    assert_eq!(names(ours), names(theirs));
+    for (name, fact) in ours {
         assert_eq!(fact, &theirs[name], "{}", name.display());
     }
 }

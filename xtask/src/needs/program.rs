@@ -93,10 +93,14 @@ pub static TESTS: [Program; 12] = [
     on_path("lz4", "tests", &["lz4"]),
 ];
 
+/// What only tests on this machine use. Emulated hosts of another architecture, where a test without it is skipped, stay
+/// small: podman is large, and makes whole images.
+static JUDGES: [Program; 1] = [on_path("podman", "tests", &["podman"])];
+
 /// All of them, as `cargo xtask check` lists them.
 pub fn all() -> impl Iterator<Item = &'static Program> {
     let tools = [&VIRTIOFSD, &BUSYBOX, &DPKG_DEB, &STRACE];
-    EMULATORS.into_iter().chain(tools).chain(&TESTS)
+    EMULATORS.into_iter().chain(tools).chain(&TESTS).chain(&JUDGES)
 }
 
 /// The emulator of an emulated host.

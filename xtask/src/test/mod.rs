@@ -11,6 +11,7 @@
 //! that forks can hang in it, and it does not run the programs that a program starts.)
 
 mod libtest;
+mod packages;
 mod place;
 mod source;
 mod suite;

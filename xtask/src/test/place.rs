@@ -11,6 +11,7 @@ use std::time::Duration;
 use runtime::kvm::Kvm;
 
 use super::libtest::{self, Outcome};
+use super::packages;
 use super::suite::Suite;
 use super::tally::Tally;
 use crate::arch::Arch;
@@ -35,6 +36,8 @@ pub struct Place {
     binaries: Binaries,
     bare_guest: PathBuf,
     kernel: PathBuf,
+    /// What images are made of, on this machine: the emulated host of another architecture would take too long.
+    packages: Option<PathBuf>,
 }
 
 /// What came of running a test executable.
@@ -80,7 +83,9 @@ impl Place {
             None if arch == Arch::NATIVE => Kvm::probe(&binaries.vmm)?,
             None => Kvm::None(format!("this machine is an {} one", Arch::NATIVE.name())),
         };
-        Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel })
+        let native = arch == Arch::NATIVE && cpu.is_none();
+        let packages = native.then(packages::provide).transpose()?;
+        Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages })
     }
 
     /// A line that says where guests run.
@@ -146,8 +151,11 @@ impl Place {
     }
 
     /// What tests find in their environment.
-    fn environment(&self) -> [(&'static str, &Path); 2] {
-        [("BULKHEAD_KERNEL", &self.kernel), ("BULKHEAD_BARE_GUEST", &self.bare_guest)]
+    fn environment(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let packages = self.packages.as_deref().map(|packages| ("BULKHEAD_PACKAGES", packages));
+        [("BULKHEAD_KERNEL", &*self.kernel), ("BULKHEAD_BARE_GUEST", &self.bare_guest)]
+            .into_iter()
+            .chain(packages)
     }
 
     fn here(&self, suite: &Suite, arguments: &[&str]) -> Result<Ended, Error> {
@@ -185,9 +193,9 @@ impl Place {
         })?;
         let mut process = host::process(self.arch, arguments)?;
         process.directory = directory.into();
-        let own = self.environment();
-        process.environment.retain(|(key, _)| own.iter().all(|(own, _)| key != own));
-        process.environment.extend(own.map(|(key, value)| (key.into(), value.into())));
+        process.environment.retain(|(key, _)| self.environment().all(|(own, _)| key != own));
+        let own = self.environment().map(|(key, value)| (key.into(), value.into()));
+        process.environment.extend(own);
         let result = host.run(process, stdio);
         let output = read(&mut capture)?;
         match result {
