@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bulkhead_tests::{Images, Outcome, Running, World, eventually, kill};
+use bulkhead_tests::{HERE, Images, Outcome, Running, World, eventually, kill};
 
 /// A world and an image, where a test can be run.
 fn setting(test: &str) -> Option<(World, String)> {
@@ -179,6 +179,54 @@ fn restarts_are_counted_and_end() {
     let count = ["inspect", "--format", "{{.RestartCount}}", "job"];
     bulkhead(&world, &count, "").assert(0, "2\n", "");
     bulkhead(&world, &["rm", "job"], "").assert(0, "job\n", "");
+    world.assert_nothing_left();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn what_flags_say_about_a_life() {
+    let Some((world, image)) = setting("what_flags_say_about_a_life") else { return };
+    let on = |arguments: &[&str], input: &str| bulkhead(&world, arguments, input);
+    let platform = HERE.platform();
+    let kernel = world.kernel().to_str().unwrap();
+    let machine = ["--kernel", kernel, "--platform", &platform, "--cpus", "2", "-m", "300M"];
+    let process = ["--entrypoint", "sh", "--hostname", "box", "-i", "--pull", "never"];
+    let life = ["--restart", "always", "--stop-signal", "USR1", "--stop-timeout", "1"];
+    let notes = ["--name", "old", "--label", "team=web", "--log-opt", "max-size=4k"];
+    let script = "trap 'echo usr1' USR1
+        seq 1000; echo up on $(hostname) with $(nproc)
+        while :; do
+            if read -r line; then
+                echo \"got $line\"
+                case $line in leave) exit 3;; esac
+            else
+                sleep 0.1
+            fi
+        done";
+    let create =
+        [&["create"], &machine[..], &process, &life, &notes, &[&image, "-c", script]].concat();
+    assert_eq!(on(&create, "").status, 0);
+    on(&["rename", "old", "new"], "").assert(0, "", "");
+    assert!(status(&world).starts_with("new created "), "{}", status(&world));
+    on(&["start", "new"], "").assert(0, "new\n", "");
+    let up = "up on box with 2\n";
+    assert!(eventually(|| on(&["logs", "--tail", "1", "new"], "").stdout == up));
+    // Two files of a size.
+    let kept = on(&["logs", "new"], "").stdout;
+    assert!(kept.ends_with(&format!("1000\n{up}")) && kept.lines().count() < 200, "{kept}");
+    on(&["ps", "-q", "--filter", "label=team=db"], "").assert(0, "", "");
+    assert_eq!(on(&["ps", "-q", "--filter", "label=team=web"], "").stdout.trim_end().len(), 12);
+
+    // Whoever is attached sees it end, and it starts again.
+    on(&["attach", "new"], "hello\nleave\n").assert(3, "got hello\ngot leave\n", "");
+    let count = ["inspect", "--format", "{{.RestartCount}}", "new"];
+    assert!(eventually(|| on(&count, "").stdout == "1\n"));
+    assert!(eventually(|| on(&["logs", "--tail", "1", "new"], "").stdout == up));
+    // The signal does not end it, and after a second something else does.
+    on(&["stop", "new"], "").assert(0, "new\n", "");
+    on(&["logs", "--tail", "1", "new"], "").assert(0, "usr1\n", "");
+    assert!(status(&world).starts_with("new exited Exited (137)"), "{}", status(&world));
+    on(&["rm", "new"], "").assert(0, "new\n", "");
     world.assert_nothing_left();
 }
 

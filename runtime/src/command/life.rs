@@ -9,6 +9,7 @@ use super::error::CommandError;
 use super::size::parse_size;
 use super::variables;
 use crate::container::{LogOptions, RestartPolicy};
+use crate::platform::Platform;
 use crate::signal;
 
 /// How it lives.
@@ -17,6 +18,9 @@ pub struct Life {
     /// Its name [default: one is made up]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// The machine that its image must be for, linux/amd64 or linux/arm64 [default: this one, and there is no other here]
+    #[arg(long, value_enum, value_name = "PLATFORM", hide_possible_values = true)]
+    pub platform: Option<Platform>,
     /// Remove it when it has ended
     #[arg(long)]
     pub rm: bool,
@@ -53,7 +57,16 @@ impl Life {
             let message = "--rm and --restart exclude each other: a container that is removed is not started again";
             return Err(CommandError::Usage(message.to_owned()));
         }
-        Ok(())
+        match self.platform {
+            Some(other) if other != Platform::NATIVE => {
+                let native = Platform::NATIVE;
+                let message = format!(
+                    "--platform {other}: this machine runs {native}, and emulates no other for a container"
+                );
+                Err(CommandError::Usage(message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// All labels. Those of the command line overrule those of files, the later the earlier.
@@ -186,6 +199,12 @@ mod tests {
             assert!(error.contains(wrong), "{error}");
         }
         assert!(life(&["-l", "=x"]).unwrap().labels().is_err());
+        let native = Platform::NATIVE.to_string();
+        life(&["--platform", &native]).unwrap().check().unwrap();
+        let other =
+            ["linux/amd64", "linux/arm64"].into_iter().find(|name| **name != native).unwrap();
+        let elsewhere = life(&["--platform", other]).unwrap().check().unwrap_err().to_string();
+        assert!(elsewhere.contains(other) && elsewhere.contains(&native), "{elsewhere}");
         let both = life(&["--rm", "--restart", "always"]).unwrap().check();
         assert!(both.unwrap_err().to_string().contains("--restart"));
     }
