@@ -163,8 +163,8 @@ fn garbage_on_vsock_ends_its_sender_only() {
     let script = "garbage; exit 6";
     world.shell(&[], &image, script).assert(6, "refused\n", "");
     // With all rights it does, and so has a guest that was taken over. Its neighbour does not notice.
-    let talk = "trap 'exit 5' TERM; echo here; read line; echo $line; exit 4";
-    let mut neighbour = Running::start(&mut world.run(&[], &image, &["sh", "-c", talk]), "");
+    let stay = "trap 'exit 5' TERM; echo here; sleep 1000 & wait";
+    let mut neighbour = Running::start(&mut world.run(&[], &image, &["sh", "-c", stay]), "");
     neighbour.expect("here\n");
     let all = ["--security-opt", "seccomp=unconfined"];
     let outcome = world.shell(&all, &image, "garbage; exec sleep 1000");
