@@ -8,7 +8,7 @@
 //! | `indexes/` | one layer's entries; it is there when the layer is complete | the layer |
 //! | `images/` | one image's EROFS metadata | its layers |
 //! | `kernels/` | a guest kernel, decompressed | the compressed file |
-//! | `initramfs/` | guest-init and modules | their contents |
+//! | `initramfs/` | guest-init and modules | the state of their files |
 //!
 //! A file is written aside under `NAME.partial`, made durable and renamed: under its own name it is whole. The
 //! writer holds a lock on the partial file, so a second writer of the same file waits and then finds it done.

@@ -32,6 +32,7 @@ pub mod platform;
 pub mod program;
 pub mod registry;
 pub mod signal;
+mod stamp;
 pub mod store;
 pub mod supervisor;
 pub mod tar;

@@ -297,10 +297,17 @@ fn the_initramfs_has_init_and_modules_in_order() {
         "--",
         "ls",
     ];
-    assert!(place.bulkhead(&arguments).status.success());
-    let archive =
-        fs::read_dir(place.path("cache/bulkhead/initramfs")).unwrap().next().unwrap().unwrap();
-    let bytes = fs::read(archive.path()).unwrap();
+    let prepared = || {
+        let output = place.bulkhead(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let bundle = fs::read(place.path("b.json")).unwrap();
+        let bundle: serde_json::Value = serde_json::from_slice(&bundle).unwrap();
+        let path = bundle["vm"]["boot-source"]["initrd_path"].as_str().unwrap().to_owned();
+        (fs::metadata(&path).unwrap().modified().unwrap(), path)
+    };
+    let made = prepared();
+    assert_eq!(prepared(), made);
+    let bytes = fs::read(&made.1).unwrap();
     assert_eq!(bytes.len() % 4096, 0);
     let at = |needle: &str| {
         let found = bytes.windows(needle.len()).position(|window| window == needle.as_bytes());
@@ -309,6 +316,10 @@ fn the_initramfs_has_init_and_modules_in_order() {
     assert!(at("an init") < at("modules/00-first.ko"));
     assert!(at("first module") < at("modules/01-second.ko"));
     assert!(!bytes.windows(12).any(|window| window == b"not a module"));
+
+    fs::write(modules.join("01-second.ko"), "SECOND module").unwrap();
+    let bytes = fs::read(prepared().1).unwrap();
+    assert!(bytes.windows(13).any(|window| window == b"SECOND module"));
 }
 
 #[test]

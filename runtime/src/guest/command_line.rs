@@ -9,9 +9,11 @@ use crate::platform::Platform;
 /// - `cryptomgr.notests`: the ciphers' self-tests repeat what the distribution has tested, for a third of the boot.
 /// - `initcall_blacklist=jent_mod_init`: calibrating a source of jitter takes a tenth of the boot; the CPU and the host's
 ///   seed give better randomness.
+/// - `rcupdate.rcu_expedited=1`: whoever waits for a grace period of RCU, as a process does that joins a control group, waits for
+///   the processors instead of for three ticks of the clock.
 /// - `nomodule` is absent on purpose: a distribution's drivers are modules.
-const COMMON: &str =
-    "panic=-1 random.trust_cpu=on cryptomgr.notests initcall_blacklist=jent_mod_init";
+const COMMON: &str = "panic=-1 random.trust_cpu=on cryptomgr.notests initcall_blacklist=jent_mod_init \
+                      rcupdate.rcu_expedited=1";
 
 /// On x86_64:
 ///

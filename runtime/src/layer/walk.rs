@@ -10,7 +10,6 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
 
 use rustix::fs::{lgetxattr, llistxattr};
 use sha2::{Digest as _, Sha256};
@@ -20,11 +19,9 @@ use super::entry::{check_device, keep_xattrs, metadata_len};
 use super::limits::Meter;
 use super::{Layer, LayerError, Limits};
 use crate::digest::Digest;
+use crate::stamp::{CLOCK_TICK, stamp};
 use crate::tar::{Time, printable};
 use crate::tree::{Kind, Meta, Node, NodeId, Tree, components};
-
-/// More than the coarsest step of a file's times (Linux `CONFIG_HZ=100`).
-const CLOCK_TICK: Duration = Duration::from_millis(20);
 
 /// One thing found on the walk.
 struct Found {
@@ -78,27 +75,13 @@ fn list(directory: &Found) -> Result<Vec<Found>, LayerError> {
     Ok(entries)
 }
 
-/// A digest that changes whenever something in the directory does. Linux moves the time of the last status
-/// change (ctime) at every write and every change of owner, mode or attributes, and nobody can set it back.
+/// A digest that changes whenever something in the directory does.
 pub fn fingerprint(walked: &Walked) -> Digest {
     let mut hash = Sha256::new();
     for Found { name, metadata, .. } in &walked.found {
         hash.update((name.len() as u64).to_le_bytes());
         hash.update(name);
-        let numbers = [
-            metadata.dev(),
-            metadata.ino(),
-            u64::from(metadata.mode()),
-            u64::from(metadata.uid()),
-            u64::from(metadata.gid()),
-            metadata.size(),
-            metadata.rdev(),
-            metadata.mtime() as u64,
-            metadata.mtime_nsec() as u64,
-            metadata.ctime() as u64,
-            metadata.ctime_nsec() as u64,
-        ];
-        numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
+        stamp(metadata).iter().for_each(|number| hash.update(number.to_le_bytes()));
     }
     Digest(hash.finalize().into())
 }

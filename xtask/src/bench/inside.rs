@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use super::container::{Container, Parts, Times};
 use super::start::Running;
 use super::vmm::{Guest, Vmm};
-use super::{memory, system_calls};
+use super::{memory, nanoseconds, system_calls};
 use crate::error::{Doing, Error};
 
 /// The hidden command that is run in the emulated host.
@@ -44,8 +45,37 @@ pub struct Plan {
     pub kernel: PathBuf,
     /// Its initramfs.
     pub initramfs: PathBuf,
-    /// How often Linux is started by each VMM.
+    /// What a container takes.
+    pub container: Parts,
+    /// How often Linux is started by each VMM, and in each way.
     pub runs: u32,
+    /// Not all of it.
+    pub only: Option<Part>,
+}
+
+/// A part of the measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Part {
+    /// A VMM's starts and memory, beside its peers'
+    Vmm,
+    /// A whole `bulkhead run`, beside the bare boot of its guest
+    Run,
+}
+
+impl Plan {
+    /// Whether it has this part.
+    pub fn has(&self, part: Part) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
+}
+
+/// What was measured.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Measured {
+    /// Of the plan's VMMs, in their order.
+    pub vmms: Vec<Figures>,
+    /// Of containers.
+    pub container: Times,
 }
 
 /// What was measured of one VMM.
@@ -74,8 +104,15 @@ impl InnerArgs {
     pub fn run(self) -> Result<u8, Error> {
         let json = |error: serde_json::Error| Error::Content(format!("the plan: {error}"));
         let plan: Plan = serde_json::from_str(&self.plan).map_err(json)?;
-        let figures = Bench::prepare(&plan)?.measure(plan.runs)?;
-        println!("{}", serde_json::to_string(&figures).map_err(json)?);
+        let mut measured = Measured::default();
+        if plan.has(Part::Vmm) {
+            measured.vmms = Bench::prepare(&plan)?.measure(plan.runs)?;
+        }
+        if plan.has(Part::Run) {
+            let container = Container::prepare(&plan.container, Path::new(TMPFS).join("run"))?;
+            measured.container = container.measure(plan.runs, &plan.strace)?;
+        }
+        println!("{}", serde_json::to_string(&measured).map_err(json)?);
         Ok(0)
     }
 }
@@ -155,8 +192,4 @@ impl Bench {
         figures.messages = running.stop()?;
         Ok(())
     }
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -3,8 +3,9 @@
 //! All runs take place in one emulated host whose clock counts instructions, a nanosecond each: two runs of the same
 //! set-up then agree whatever else the machine does. It models neither caches nor the price of a real exit from
 //! a guest, and figures shift by some percent with the set-up, so only figures of one run may be compared: bulkhead-vmm's and
-//! its peers' starts take turns, and medians are shown.
+//! its peers' starts take turns, so do a whole `bulkhead run` and the bare boot of its guest, and medians are shown.
 
+mod container;
 mod inside;
 mod memory;
 mod start;
@@ -26,10 +27,11 @@ use crate::error::{Doing, Error};
 use crate::host::{self, Host, Options, Stdio};
 use crate::kernel::Kernel;
 use crate::needs;
+use crate::run::demo;
 use crate::tool;
 use vmm::{Kind, Vmm};
 
-pub use inside::{INNER_COMMAND, InnerArgs};
+pub use inside::{INNER_COMMAND, InnerArgs, Part};
 
 /// Ten seconds a Linux guest, on a busy machine three times as much.
 const TIME_LIMIT: Duration = Duration::from_secs(3600);
@@ -39,9 +41,10 @@ Examples:
   cargo xtask bench                                           bulkhead-vmm alone
   cargo xtask bench --peer firecracker=/usr/bin/firecracker   beside another VMM, with ratios
   cargo xtask bench --runs 2                                  quicker, and less sure
+  cargo xtask bench --only run                                a whole `bulkhead run` beside its guest's boot
   cargo xtask bench --arch aarch64                            on the Arm machine";
 
-/// Measure bulkhead-vmm, beside other VMMs if wanted
+/// Measure bulkhead-vmm, beside other VMMs if wanted, and `bulkhead run`
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct BenchArgs {
@@ -51,6 +54,9 @@ pub struct BenchArgs {
     /// Starts of a Linux guest by each VMM
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
+    /// Measure this part only
+    #[arg(long, value_enum, value_name = "PART")]
+    only: Option<Part>,
     /// Measure on this architecture [default: this machine's]
     #[arg(long, value_enum, value_name = "ARCH", default_value_t = Arch::NATIVE, hide_default_value = true)]
     arch: Arch,
@@ -59,7 +65,8 @@ pub struct BenchArgs {
 impl BenchArgs {
     /// Measures and prints the table; a figure that misses its goal is no failure.
     pub fn run(self) -> Result<u8, Error> {
-        let mut vmms = vec![Vmm { kind: Kind::Bulkhead, path: Binaries::build(self.arch)?.vmm }];
+        let binaries = Binaries::build(self.arch)?;
+        let mut vmms = vec![Vmm { kind: Kind::Bulkhead, path: binaries.vmm.clone() }];
         for peer in self.peer {
             let path =
                 peer.path.canonicalize().doing(|| format!("find {}", peer.path.display()))?;
@@ -70,16 +77,26 @@ impl BenchArgs {
         let dir = tempfile::tempdir().doing(doing)?;
         let initramfs = dir.path().join("initramfs");
         write_initramfs(&initramfs, &programs.with_file_name("first-line"))?;
+        let image = dir.path().join("image.tar");
+        write_archive(&image, &demo::image(self.arch)?)?;
+        let kernel = Kernel::provide(self.arch)?.image();
+        let container = container::Parts {
+            programs: vec![binaries.bulkhead, binaries.vmm, binaries.guest_init],
+            kernel: kernel.parent().unwrap_or(Path::new("/")).to_owned(),
+            image,
+        };
         let plan = inside::Plan {
             vmms,
             strace: strace(self.arch)?,
             one_page: programs.with_file_name("one-page"),
-            kernel: Kernel::provide(self.arch)?.image(),
+            kernel,
             initramfs,
+            container,
             runs: self.runs,
+            only: self.only,
         };
-        let figures = measure(self.arch, &plan)?;
-        print!("{}", table::Table::new(&plan, &figures)?);
+        let measured = measure(self.arch, &plan)?;
+        print!("{}", table::Table::new(&plan, &measured)?);
         Ok(0)
     }
 }
@@ -107,8 +124,18 @@ fn write_initramfs(path: &Path, init: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// An archive of an image layout.
+fn write_archive(path: &Path, layout: &Path) -> Result<(), Error> {
+    let write = || {
+        let mut archive = tar::Builder::new(File::create(path)?);
+        archive.append_dir_all("", layout)?;
+        archive.finish()
+    };
+    write().doing(|| format!("write {}", path.display()))
+}
+
 /// Has this program measure inside an emulated host.
-fn measure(arch: Arch, plan: &inside::Plan) -> Result<Vec<inside::Figures>, Error> {
+fn measure(arch: Arch, plan: &inside::Plan) -> Result<inside::Measured, Error> {
     let json = |error: serde_json::Error| Error::Content(format!("the figures: {error}"));
     let xtask = build::xtask(arch)?;
     let plan = serde_json::to_string(plan).map_err(json)?;
@@ -132,6 +159,10 @@ fn measure(arch: Arch, plan: &inside::Plan) -> Result<Vec<inside::Figures>, Erro
     let read = output.rewind().and_then(|()| output.read_to_string(&mut text));
     read.doing(|| "read the figures".into())?;
     serde_json::from_str(&text).map_err(json)
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The middle one of an odd number of values, the lower of the two in the middle of an even one.

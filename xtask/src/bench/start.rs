@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::io::Read;
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::error::{Doing, Error};
@@ -64,6 +66,16 @@ impl Running {
                 return Ok(Arrival { first: came(place), last: came(place + LINE.len() - 1) });
             }
         }
+    }
+
+    /// Waits until the VMM passes on its guest's first call to its host; the time since just before the VMM was started.
+    pub fn wait_for_call(&mut self, host: &UnixListener) -> Result<Duration, Error> {
+        // Of the output only its end counts, which is the VMM's.
+        let mut fds =
+            [PollFd::new(host, PollFlags::IN), PollFd::new(&self.stdout, PollFlags::empty())];
+        poll(&mut fds, None).doing(|| "wait for a guest's call".into())?;
+        let time = self.began.elapsed();
+        if fds[0].revents().is_empty() { Err(self.failure(b"")) } else { Ok(time) }
     }
 
     /// The files of `/proc` about the VMM.

@@ -13,9 +13,22 @@ pub fn until_guest_runs(strace: &Path, vmm: Vec<OsString>, record: &Path) -> Res
     let mut running = Running::start(&arguments)?;
     running.wait_for_line()?;
     running.stop()?;
-    let text = std::fs::read(record).doing(|| format!("read {}", record.display()))?;
-    let text = String::from_utf8_lossy(&text);
+    let text = read(record)?;
     count(&text).ok_or_else(|| Error::Content(format!("strace saw no KVM_RUN\n{text}")))
+}
+
+/// All calls in what `strace` wrote to `record` of a single thread.
+pub fn of_one_thread(record: &Path) -> Result<u64, Error> {
+    Ok(read(record)?.lines().filter(|event| is_call(event)).count() as u64)
+}
+
+fn read(record: &Path) -> Result<String, Error> {
+    let text = std::fs::read(record).doing(|| format!("read {}", record.display()))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn is_call(event: &str) -> bool {
+    !["<...", "---", "+++"].iter().any(|other| event.starts_with(other))
 }
 
 /// Each line is a process number and an event; a call that another thread's interrupts is on two lines.
@@ -26,8 +39,7 @@ fn count(record: &str) -> Option<u64> {
         if event.contains("KVM_RUN") {
             return Some(calls);
         }
-        let is_call = !["<...", "---", "+++"].iter().any(|other| event.starts_with(other));
-        calls += u64::from(is_call);
+        calls += u64::from(is_call(event));
     }
     None
 }

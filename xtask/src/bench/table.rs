@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::inside::{Figures, Plan};
+use super::container::Times;
+use super::inside::{Figures, Measured, Part, Plan};
 use super::vmm::{Kind, Vmm};
 use super::{median, size};
 use crate::error::Error;
@@ -21,16 +22,25 @@ enum Must {
 }
 
 impl Table {
-    /// From what was measured of the plan's VMMs, in their order.
-    pub fn new(plan: &Plan, figures: &[Figures]) -> Result<Table, Error> {
+    /// From what was measured by the plan.
+    pub fn new(plan: &Plan, measured: &Measured) -> Result<Table, Error> {
         let mut head = vec!["figure".to_owned(), "must".to_owned()];
         head.extend(plan.vmms.iter().map(|vmm| vmm.kind.name().to_owned()));
         head.push(String::new());
         let mut table = Table(vec![head]);
+        if plan.has(Part::Vmm) {
+            table.add_vmms(plan, &measured.vmms)?;
+        }
+        if plan.has(Part::Run) {
+            table.add_run(plan, &measured.container);
+        }
+        Ok(table)
+    }
+
+    fn add_vmms(&mut self, plan: &Plan, figures: &[Figures]) -> Result<(), Error> {
         let row = |values: &dyn Fn(&Figures) -> Option<f64>| figures.iter().map(values).collect();
-        let milliseconds = |values: &[u64]| median(values).map(|time| time as f64 / 1e6);
         let mut push = |name: &str, unit: &str, must, values: Vec<Option<f64>>| {
-            table.0.push(self::row(&plan.vmms, name, unit, must, &values));
+            self.0.push(self::row(&plan.vmms, name, unit, must, &values));
         };
         push(
             "start to a one-page guest's first byte",
@@ -63,8 +73,28 @@ impl Table {
             let value = |figures: &Figures| statistic(&figures.messages, key).map(|n| n as f64);
             push(name, "", Must::Reported, row(&value));
         }
-        Ok(table)
+        Ok(())
     }
+
+    /// The same guest, run by `bulkhead` and booted by `bulkhead-vmm` alone.
+    fn add_run(&mut self, plan: &Plan, times: &Times) {
+        let mut push = |name: &str, unit: &str, must, value: Option<f64>| {
+            let mut values = vec![None; plan.vmms.len()];
+            values[0] = value;
+            self.0.push(row(&plan.vmms, name, unit, must, &values));
+        };
+        let (whole, boot) = (milliseconds(&times.whole), milliseconds(&times.boot));
+        push("bulkhead run --rm IMAGE true, to its end", "ms", Must::Reported, whole);
+        push("bulkhead-vmm, to the same guest's first call", "ms", Must::Reported, boot);
+        let ratio = whole.zip(boot).map(|(whole, boot)| whole / boot);
+        push("the first of these as a multiple of the second", "×", Must::AtMost(1.1), ratio);
+        let calls = Some(times.system_calls as f64);
+        push("bulkhead run: system calls of its main thread", "", Must::Reported, calls);
+    }
+}
+
+fn milliseconds(values: &[u64]) -> Option<f64> {
+    median(values).map(|time| time as f64 / 1e6)
 }
 
 /// What `bulkhead-vmm --stats` counts, up to the moment when a Linux guest's init was seen.
@@ -93,7 +123,7 @@ fn row(vmms: &[Vmm], name: &str, unit: &str, must: Must, values: &[Option<f64>])
     };
     let firecracker = vmms.iter().position(|vmm| vmm.kind == Kind::Firecracker);
     let (goal, verdict) = match must {
-        Must::AtMost(most) => (format!("≤ {most:.1} {unit}"), ours.map(|value| value <= most)),
+        Must::AtMost(most) => (format!("≤ {most:.2} {unit}"), ours.map(|value| value <= most)),
         Must::TimesFirecracker(most) => {
             let ratio = firecracker.and_then(|peer| ratio(values[peer]));
             (format!("≤ {most} × firecracker"), ratio.map(|ratio| ratio <= most))

@@ -2,7 +2,7 @@
 
 pub mod bare;
 mod container;
-mod demo;
+pub mod demo;
 
 use clap::{Args, ValueEnum};
 pub use demo::DemoArgs;
