@@ -54,7 +54,9 @@ fn fifty_containers_leave_nothing() {
                 let line = format!("{name}\n");
                 if kind == 1 {
                     bulkhead(&["kill", &name]).assert(0, &line, "");
-                    bulkhead(&["wait", &name]).assert(0, "137\n", "");
+                    let waited = bulkhead(&["wait", &name]);
+                    let facts = || bulkhead(&["inspect", &name]).stdout;
+                    assert_eq!(waited.stdout, "137\n", "{}", facts());
                     bulkhead(&["rm", &name]).assert(0, &line, "");
                 } else {
                     bulkhead(&["rm", "-f", &name]).assert(0, &line, "");

@@ -37,6 +37,8 @@ struct Inner {
     tenure: Option<Tenure>,
     /// Somebody wants it ended: it is not started again.
     stopping: bool,
+    /// By this signal, which came before there was a VM.
+    early: Option<u8>,
     /// How often it has ended, and how the last time.
     ends: u32,
     last_status: u8,
@@ -74,6 +76,7 @@ impl Live {
             state,
             tenure: Some(tenure),
             stopping: false,
+            early: None,
             ends: 0,
             last_status: 0,
         };
@@ -84,7 +87,11 @@ impl Live {
     /// The VM is there. Its process may not run yet.
     pub(super) fn entered(&self, guest: &Guest, vmm: BorrowedFd<'_>) -> Result<(), VmError> {
         let vmm = Arc::new(vmm.try_clone_to_owned().map_err(VmError::Stdio)?);
-        self.lock().phase = Phase::Running(Held { guest: guest.clone(), vmm });
+        let mut inner = self.lock();
+        inner.phase = Phase::Running(Held { guest: guest.clone(), vmm });
+        if let Some(number) = inner.early.take() {
+            guest.signal(0, number);
+        }
         Ok(())
     }
 
@@ -144,16 +151,18 @@ impl Live {
 
     /// Sends a signal to the container's first process. After one that `ends` it, it is not started again.
     pub(super) fn signal(&self, number: u8, ends: bool) -> Result<(), SupervisorError> {
-        if ends {
-            self.lock().stopping = true;
-            self.changed.notify_all();
-        }
         if number == KILL {
             self.thaw_for_the_end()?;
         }
-        let held = self.lock().held();
-        if let Some(held) = held {
-            held.guest.signal(0, number);
+        let mut inner = self.lock();
+        match inner.held() {
+            Some(held) => held.guest.signal(0, number),
+            None if ends => inner.early = Some(number),
+            None => {}
+        }
+        if ends {
+            inner.stopping = true;
+            self.changed.notify_all();
         }
         Ok(())
     }

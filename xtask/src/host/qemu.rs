@@ -117,16 +117,13 @@ fn kernel_command_line(options: &Options) -> String {
         Arch::X86_64 => "ttyS0",
         Arch::Aarch64 => "ttyAMA0",
     };
-    let mut line = format!("console={console} panic=-1 nokaslr mitigations=off");
-    if options.arch == Arch::Aarch64 {
-        // What `zeroing` relies on.
-        line.push_str(" init_on_alloc=1");
-    }
+    // At an address of its own in each process, code would be translated again for each.
+    // `init_on_alloc`: the file server fills pages without QEMU's knowledge. Had a page code before, QEMU would go on with that,
+    // if nobody had written to the page in between (see `zeroing` as well).
+    let mut line =
+        format!("console={console} panic=-1 nokaslr norandmaps init_on_alloc=1 mitigations=off");
     if !options.verbose {
         line.push_str(" quiet");
-    }
-    if options.icount {
-        line.push_str(" norandmaps");
     }
     line
 }

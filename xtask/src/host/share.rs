@@ -10,6 +10,11 @@ use rustix::process::Signal;
 
 use crate::error::{Doing, Error};
 
+/// What the host has read of a file, it keeps when the file is opened again: with `cache=auto` each start of a program read it
+/// anew, to other pages, and QEMU translated it anew, which took ten times as long as all the rest. After a second it asks
+/// for the file's time and size, and forgets what has changed outside.
+const CACHE: &str = "cache=always,timeout=1";
+
 /// Starts a server; the returned socket is the emulator's end. The server ends when it is closed.
 pub fn serve(program: &Path) -> Result<(Child, UnixStream), Error> {
     let (listener, client) = connected()?;
@@ -19,7 +24,7 @@ pub fn serve(program: &Path) -> Result<(Child, UnixStream), Error> {
         // The implementation in Rust, since Debian 13.
         command.args(["--shared-dir=/", "--cache=auto", "--sandbox=none"]);
     } else if rustix::process::geteuid().is_root() {
-        command.args(["-f", "-o", "source=/,cache=auto,sandbox=chroot,log_level=err"]);
+        command.args(["-f", "-o", &format!("source=/,{CACHE},sandbox=chroot,log_level=err")]);
     } else {
         let message =
             "this release's virtiofsd works for root only: run it as root, or use Debian 13";

@@ -126,7 +126,7 @@ fn layout(arch: Arch, dir: &Path, layer: &[u8]) -> Result<(), Error> {
         "layers": [blob("layer.v1.tar", layer)?],
     });
     let mut manifest = blob("manifest.v1+json", manifest.to_string().as_bytes())?;
-    manifest["annotations"] = json!({ "org.opencontainers.image.ref.name": "demo" });
+    manifest["annotations"] = json!({ "org.opencontainers.image.ref.name": "demo:latest" });
     let index = json!({ "schemaVersion": 2, "manifests": [manifest] });
     write(&dir.join("index.json"), index.to_string().as_bytes())?;
     write(&dir.join("oci-layout"), json!({ "imageLayoutVersion": "1.0.0" }).to_string().as_bytes())

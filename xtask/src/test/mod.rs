@@ -138,8 +138,12 @@ impl TestArgs {
             let name = format!("{} ({arch})", suite.name);
             if let Some(which) = total.run(&name, &|| place.run_here(&suite)) {
                 let place = place.clone();
-                let name = format!("{} ({arch}, emulated host)", suite.name);
-                left.push((name, Box::new(move || place.run_in_host(&suite, which))));
+                let place_name = match which {
+                    Left::StartsHosts => "its own emulated hosts",
+                    Left::All | Left::Ignored => "emulated host",
+                };
+                let name = format!("{} ({arch}, {place_name})", suite.name);
+                left.push((name, Box::new(move || place.run_with_hosts(&suite, which))));
             }
         }
         Ok(left)
