@@ -40,16 +40,16 @@ pub fn copy(containers: &Containers, arguments: &CopyArguments) -> Result<u8, Co
     let to = place(containers, &arguments.to)?;
     match (from, to) {
         (Place::In(container, path), Place::Stream) => {
-            Files::reach(*container, false)?.visit(|files| files.take(&path, io::stdout().as_fd()))
+            Files::reach(container, false)?.visit(|files| files.take(&path, io::stdout().as_fd()))
         }
         (Place::Stream, Place::In(container, path)) => {
-            Files::reach(*container, true)?.visit(|files| files.give(&path, io::stdin().as_fd()))
+            Files::reach(container, true)?.visit(|files| files.give(&path, io::stdin().as_fd()))
         }
         (Place::In(container, path), Place::Here(to)) => {
-            Files::reach(*container, false)?.visit(|files| take_files(files, &path, &to))
+            Files::reach(container, false)?.visit(|files| take_files(files, &path, &to))
         }
         (Place::Here(from), Place::In(container, path)) => {
-            Files::reach(*container, true)?.visit(|files| give_files(files, &from, &path))
+            Files::reach(container, true)?.visit(|files| give_files(files, &from, &path))
         }
         _ => {
             let message = "cp: one of FROM and TO is CONTAINER:PATH, the other a path or -";
@@ -62,13 +62,13 @@ pub fn copy(containers: &Containers, arguments: &CopyArguments) -> Result<u8, Co
 /// The way to a container's files.
 enum Files {
     /// By its supervisor.
-    Running(Container),
+    Running(Box<Container>),
     /// It does not run: in a VM for this purpose.
     Visited(Visit),
 }
 
 impl Files {
-    fn reach(container: Container, to_write: bool) -> Result<Self, CommandError> {
+    fn reach(container: Box<Container>, to_write: bool) -> Result<Self, CommandError> {
         Ok(match Client::connect(&container) {
             Ok(_) => Self::Running(container),
             Err(SupervisorError::NotRunning) => Self::Visited(Visit::begin(&container, to_write)?),
