@@ -26,8 +26,12 @@ const GUEST_MODULES: [&str; 6] =
 /// its emulated CPU's SVM (on an EL2 it is built in).
 const HOST_MODULES: [&str; 4] = ["virtio_pci", "virtio_console", "virtiofs", "kvm_amd"];
 
-/// What an emulated host of another architecture loads besides: its root file system is put together.
-const FOREIGN_HOST_MODULES: [&str; 1] = ["overlay"];
+/// What an emulated host of another architecture loads besides: its root file system is put together, and tests mount what
+/// they have made.
+const FOREIGN_HOST_MODULES: [&str; 3] = ["overlay", "erofs", "loop"];
+
+/// Behind a release in the name of its folder: changes when other parts of the package are taken.
+const SELECTION: &str = "-2";
 
 /// A kernel in the cache.
 #[derive(Clone, Debug)]
@@ -64,7 +68,8 @@ impl Kernel {
     /// Whether it is of the series that guests are made for.
     fn is_preferred(&self) -> bool {
         let release = fs::read_link(&self.dir).unwrap_or_default();
-        release.to_string_lossy().starts_with(package::PREFERRED_SERIES)
+        let release = release.to_string_lossy();
+        release.starts_with(package::PREFERRED_SERIES) && release.ends_with(SELECTION)
     }
 
     fn download(packages: &Packages) -> Result<Kernel, Error> {
@@ -72,8 +77,9 @@ impl Kernel {
         let name = package::newest(packages)?;
         let release = package::release(&name)?;
         let cache = Cache::open("kernels")?;
-        cache.directory(release, |dir| unpack(packages, &name, release, dir))?;
-        cache.link(arch.name(), release)?;
+        let folder = format!("{release}{SELECTION}");
+        cache.directory(&folder, |dir| unpack(packages, &name, release, dir))?;
+        cache.link(arch.name(), &folder)?;
         Ok(Kernel { arch, dir: cache.path(arch.name()) })
     }
 

@@ -25,6 +25,14 @@ use crate::watchdog::Watchdog;
 /// The tests of one file take a few minutes, beside compilers ten. Beyond this they hang, and are ended.
 const TIME_LIMIT: Duration = Duration::from_secs(1200);
 
+/// Some tests start tools that take a gigabyte.
+const HOST_MEMORY_MIB: u32 = 3072;
+
+/// The start of the names of tests that want all that a file system can be asked for, extended attributes too, and the place
+/// where an emulated host has that. Its `/tmp` is this machine's, on virtiofs.
+const FILE_TESTS: &str = "runtime: ";
+const HOST_TMPFS: &str = "/run";
+
 /// Where the tests of one architecture run.
 pub struct Place {
     /// Their architecture.
@@ -113,7 +121,7 @@ impl Place {
         let xtask = build::xtask(self.arch)?;
         let command =
             [&xtask, Path::new(bare::INNER_COMMAND), &self.binaries.vmm, &self.bare_guest];
-        let ended = self.host_run(command.map(OsString::from).to_vec(), Path::new("/"))?;
+        let ended = self.host_run(command.map(OsString::from).to_vec(), Path::new("/"), None)?;
         bare::Report::read(&ended.output).map(|report| Tally::from(report).into())
     }
 
@@ -149,7 +157,8 @@ impl Place {
         // One at a time: guests that wait for each other's processor time out.
         let words = ["--show-output", "--test-threads=1", which].map(OsString::from);
         let command = std::iter::once(suite.path.clone().into()).chain(words);
-        Ok(understand(self.host_run(command.collect(), &suite.directory)?).0)
+        let folder = suite.name.starts_with(FILE_TESTS).then_some(HOST_TMPFS);
+        Ok(understand(self.host_run(command.collect(), &suite.directory, folder)?).0)
     }
 
     /// What tests find in their environment.
@@ -185,12 +194,19 @@ impl Place {
         }
     }
 
-    fn host_run(&self, arguments: Vec<OsString>, directory: &Path) -> Result<Ended, Error> {
+    /// `temporary` is for temporary files, if not the host's `/tmp`.
+    fn host_run(
+        &self,
+        arguments: Vec<OsString>,
+        directory: &Path,
+        temporary: Option<&str>,
+    ) -> Result<Ended, Error> {
         let (mut capture, stdio) = capture()?;
         let mut host = Host::start(&Options {
             arch: self.arch,
             cpu: self.cpu.unwrap_or_default(),
             timeout: Some(TIME_LIMIT),
+            memory_mib: HOST_MEMORY_MIB,
             ..Options::default()
         })?;
         let mut process = host::process(self.arch, arguments)?;
@@ -198,6 +214,7 @@ impl Place {
         process.environment.retain(|(key, _)| self.environment().all(|(own, _)| key != own));
         let own = self.environment().map(|(key, value)| (key.into(), value.into()));
         process.environment.extend(own);
+        process.environment.extend(temporary.map(|path| ("TMPDIR".into(), path.into())));
         let result = host.run(process, stdio);
         let output = read(&mut capture)?;
         match result {
