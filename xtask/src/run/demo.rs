@@ -26,6 +26,9 @@ const FILES: [(&str, u32, &str); 3] = [
     ("etc/group", 0o644, include_str!("../../demo/group")),
 ];
 
+/// What it is called when it is loaded.
+const NAME: &str = "demo:latest";
+
 /// The name of the archive.
 const ARCHIVE: &str = "demo.tar";
 
@@ -71,7 +74,9 @@ pub fn image(arch: Arch) -> Result<PathBuf, Error> {
     let busybox = fs::read(&path).doing(|| format!("read {}", path.display()))?;
     let layer = layer(&busybox).doing(|| "put the demo image together".into())?;
     Cache::open("demo")?
-        .directory(&hex(&[&layer, CONFIG.as_bytes()].concat()), |dir| layout(arch, dir, &layer))
+        .directory(&hex(&[&layer, CONFIG.as_bytes(), NAME.as_bytes()].concat()), |dir| {
+            layout(arch, dir, &layer)
+        })
 }
 
 fn layer(busybox: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -126,7 +131,7 @@ fn layout(arch: Arch, dir: &Path, layer: &[u8]) -> Result<(), Error> {
         "layers": [blob("layer.v1.tar", layer)?],
     });
     let mut manifest = blob("manifest.v1+json", manifest.to_string().as_bytes())?;
-    manifest["annotations"] = json!({ "org.opencontainers.image.ref.name": "demo:latest" });
+    manifest["annotations"] = json!({ "org.opencontainers.image.ref.name": NAME });
     let index = json!({ "schemaVersion": 2, "manifests": [manifest] });
     write(&dir.join("index.json"), index.to_string().as_bytes())?;
     write(&dir.join("oci-layout"), json!({ "imageLayoutVersion": "1.0.0" }).to_string().as_bytes())
