@@ -80,6 +80,11 @@ impl World {
         command
     }
 
+    /// `bulkhead` with these arguments and this input, to its end.
+    pub fn bulkhead(&self, arguments: &[&str], input: &str) -> Outcome {
+        Running::start(self.command("bulkhead").args(arguments), input).wait()
+    }
+
     /// `bulkhead run` of a container that reads its input and leaves nothing, with the guest kernel, these flags, this image,
     /// and this command, if any.
     pub fn run(&self, flags: &[&str], image: &str, command: &[&str]) -> Command {

@@ -81,8 +81,7 @@ fn bulkhead_killed_in_the_middle() {
     running.signal(Signal::KILL);
     running.wait().assert(-9, "", "");
     // Who is killed cannot remove a container with --rm: whoever looks next does.
-    let mut look = world.command("bulkhead");
-    Running::start(look.args(["ps", "-a", "-q"]), "").wait().assert(0, "", "");
+    world.bulkhead(&["ps", "-a", "-q"], "").assert(0, "", "");
     world.assert_nothing_left();
 }
 

@@ -40,8 +40,7 @@ fn fifty_containers_leave_nothing() {
     let Some(world) = World::new(test) else { return };
     let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
     let image = images.get("layout#plain");
-    let bulkhead =
-        |arguments: &[&str]| Running::start(world.command("bulkhead").args(arguments), "").wait();
+    let bulkhead = |arguments: &[&str]| world.bulkhead(arguments, "");
     let mut first = None;
     for round in 0..CONTAINERS {
         let name = format!("number-{round}");

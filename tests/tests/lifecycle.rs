@@ -4,20 +4,13 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bulkhead_tests::{HERE, Images, Outcome, Running, World, eventually, kill};
+use bulkhead_tests::{HERE, Images, Running, World, eventually, kill};
 
 /// A world and an image, where a test can be run.
 fn setting(test: &str) -> Option<(World, String)> {
     let world = World::new(test)?;
     let images = Images::of(test, env!("CARGO_TARGET_TMPDIR"))?;
     Some((world, images.get("layout#plain")))
-}
-
-/// `bulkhead` with these arguments, and this input.
-fn bulkhead(world: &World, arguments: &[&str], input: &str) -> Outcome {
-    let mut command = world.command("bulkhead");
-    command.args(arguments);
-    Running::start(&mut command, input).wait()
 }
 
 /// `bulkhead run -d` of a shell script; the container's name is `name`.
@@ -33,7 +26,7 @@ fn in_background(world: &World, name: &str, flags: &[&str], image: &str, script:
 /// What `ps -a` says of the only container.
 fn status(world: &World) -> String {
     let outcome =
-        bulkhead(world, &["ps", "-a", "--format", "{{.Names}} {{.State}} {{.Status}}"], "");
+        world.bulkhead(&["ps", "-a", "--format", "{{.Names}} {{.State}} {{.Status}}"], "");
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""));
     outcome.stdout
 }
@@ -49,7 +42,7 @@ fn a_container_in_the_background_does_what_it_is_told() {
         while :; do sleep 0.1; done";
     in_background(&world, "web", &["-e", "A=first", "-w", "/work"], &image, script);
     assert!(status(&world).starts_with("web running Up "), "{}", status(&world));
-    let on = |arguments: &[&str], input: &str| bulkhead(&world, arguments, input);
+    let on = |arguments: &[&str], input: &str| world.bulkhead(arguments, input);
 
     // Processes beside it.
     on(&["exec", "web", "sh", "-c", "echo $A in $(pwd); echo err >&2; exit 5"], "").assert(
@@ -146,15 +139,15 @@ fn whatever_is_killed_the_state_is_right() {
         in_background(&world, name, &[], &image, "sleep 1000");
         if program == "bulkhead" {
             // One that is stopped ends as well.
-            bulkhead(&world, &["pause", name], "").assert(0, &format!("{name}\n"), "");
+            world.bulkhead(&["pause", name], "").assert(0, &format!("{name}\n"), "");
         }
         kill(world.process(program));
         assert!(eventually(|| status(&world).contains(&format!("{name} exited Exited (137)"))));
         world.assert_nothing_left();
     }
-    let list = bulkhead(&world, &["ps", "-aq"], "").stdout;
+    let list = world.bulkhead(&["ps", "-aq"], "").stdout;
     let ids: Vec<&str> = list.lines().collect();
-    bulkhead(&world, &[&["rm"], &ids[..]].concat(), "").assert(0, &list, "");
+    world.bulkhead(&[&["rm"], &ids[..]].concat(), "").assert(0, &list, "");
 
     // One that removes itself does so too when it is killed in the foreground.
     let mut run = world.run_as_docker(&["--rm"], &image, &["sh", "-c", "echo up; sleep 1000"]);
@@ -175,10 +168,10 @@ fn restarts_are_counted_and_end() {
     let mut run = world.run_as_docker(&flags, &image, &["sh", "-c", script]);
     Running::start(&mut run, "").wait().assert(3, "1\n2\n3\n", "");
     assert!(status(&world).starts_with("job exited Exited (3)"), "{}", status(&world));
-    bulkhead(&world, &["logs", "job"], "").assert(0, "1\n2\n3\n", "");
+    world.bulkhead(&["logs", "job"], "").assert(0, "1\n2\n3\n", "");
     let count = ["inspect", "--format", "{{.RestartCount}}", "job"];
-    bulkhead(&world, &count, "").assert(0, "2\n", "");
-    bulkhead(&world, &["rm", "job"], "").assert(0, "job\n", "");
+    world.bulkhead(&count, "").assert(0, "2\n", "");
+    world.bulkhead(&["rm", "job"], "").assert(0, "job\n", "");
     world.assert_nothing_left();
 }
 
@@ -186,7 +179,7 @@ fn restarts_are_counted_and_end() {
 #[ignore = "needs KVM: cargo xtask test"]
 fn what_flags_say_about_a_life() {
     let Some((world, image)) = setting("what_flags_say_about_a_life") else { return };
-    let on = |arguments: &[&str], input: &str| bulkhead(&world, arguments, input);
+    let on = |arguments: &[&str], input: &str| world.bulkhead(arguments, input);
     let platform = HERE.platform();
     let kernel = world.kernel().to_str().unwrap();
     let machine = ["--kernel", kernel, "--platform", &platform, "--cpus", "2", "-m", "300M"];

@@ -23,9 +23,7 @@ use super::nanoseconds;
 use super::start::Running;
 use super::system_calls;
 use crate::error::{Doing, Error};
-
-/// What the demo image is called.
-const IMAGE: &str = "demo";
+use crate::run::demo;
 
 /// Where a container's host keeps everything, as the environment says it.
 const FOLDERS: [&str; 3] = ["XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"];
@@ -89,9 +87,8 @@ impl Container {
         }
         let bundle = folder.join("bundle.json");
         let bulkhead = || command(&folder, &programs.join("bulkhead"));
-        let loaded = end_well(bulkhead().args(["load", "--quiet", "--input"]).arg(&parts.image))?;
-        end_well(bulkhead().args(["tag", loaded.trim_end(), IMAGE]))?;
-        end_well(bulkhead().args(["prepare", "--out"]).arg(&bundle).args([IMAGE, "true"]))?;
+        end_well(bulkhead().args(["load", "--input"]).arg(&parts.image))?;
+        end_well(bulkhead().args(["prepare", "--out"]).arg(&bundle).args([demo::NAME, "true"]))?;
         let text = fs::read(&bundle).doing(|| format!("read {}", bundle.display()))?;
         let bundle: Bundle = serde_json::from_slice(&text)
             .map_err(|error| Error::Content(format!("the bundle: {error}")))?;
@@ -158,7 +155,7 @@ impl Container {
 }
 
 /// The arguments of `bulkhead`.
-const RUN: [&str; 4] = ["run", "--rm", IMAGE, "true"];
+const RUN: [&str; 4] = ["run", "--rm", demo::NAME, "true"];
 
 /// A program that finds everything in `folder`.
 fn command(folder: &Path, program: &Path) -> Command {
@@ -170,12 +167,12 @@ fn command(folder: &Path, program: &Path) -> Command {
     command
 }
 
-/// Runs it to its end, which must be a good one; what it said.
-fn end_well(command: &mut Command) -> Result<String, Error> {
+/// Runs it to its end, which must be a good one.
+fn end_well(command: &mut Command) -> Result<(), Error> {
     let output = command.output();
     let output = output.doing(|| format!("start {}", command.get_program().display()))?;
     if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        return Ok(());
     }
     let messages = String::from_utf8_lossy(&output.stderr);
     Err(Error::Content(format!("{command:?}: {}\n{messages}", output.status)))

@@ -77,13 +77,11 @@ impl BenchArgs {
         let dir = tempfile::tempdir().doing(doing)?;
         let initramfs = dir.path().join("initramfs");
         write_initramfs(&initramfs, &programs.with_file_name("first-line"))?;
-        let image = dir.path().join("image.tar");
-        write_archive(&image, &demo::image(self.arch)?)?;
         let kernel = Kernel::provide(self.arch)?.image();
         let container = container::Parts {
             programs: vec![binaries.bulkhead, binaries.vmm, binaries.guest_init],
             kernel: kernel.parent().unwrap_or(Path::new("/")).to_owned(),
-            image,
+            image: demo::archive(self.arch)?,
         };
         let plan = inside::Plan {
             vmms,
@@ -122,16 +120,6 @@ fn write_initramfs(path: &Path, init: &Path) -> Result<(), Error> {
     archive.file("init", 0o755, &init).map_err(failed)?;
     archive.finish().map_err(failed)?;
     Ok(())
-}
-
-/// An archive of an image layout.
-fn write_archive(path: &Path, layout: &Path) -> Result<(), Error> {
-    let write = || {
-        let mut archive = tar::Builder::new(File::create(path)?);
-        archive.append_dir_all("", layout)?;
-        archive.finish()
-    };
-    write().doing(|| format!("write {}", path.display()))
 }
 
 /// Has this program measure inside an emulated host.

@@ -27,7 +27,7 @@ const FILES: [(&str, u32, &str); 3] = [
 ];
 
 /// What it is called when it is loaded.
-const NAME: &str = "demo:latest";
+pub const NAME: &str = "demo:latest";
 
 /// The name of the archive.
 const ARCHIVE: &str = "demo.tar";
@@ -55,17 +55,22 @@ impl DemoArgs {
     pub fn run(self) -> Result<u8, Error> {
         // `bulkhead` finds it in the cache.
         Kernel::provide(self.arch)?;
-        let layout = image(self.arch)?;
-        let name = layout.file_name().unwrap_or_default().to_string_lossy();
-        let folder = Cache::open("demo")?.directory(&format!("{name}-archive"), |dir| {
-            let doing = || format!("pack {}", layout.display());
-            let file = fs::File::create(dir.join(ARCHIVE)).doing(doing)?;
-            let mut archive = tar::Builder::new(file);
-            archive.append_dir_all(".", &layout).and_then(|()| archive.finish()).doing(doing)
-        })?;
-        println!("{}", folder.join(ARCHIVE).display());
+        println!("{}", archive(self.arch)?.display());
         Ok(0)
     }
+}
+
+/// The path of an archive of the layout for `arch`; it is made when the cache has none.
+pub fn archive(arch: Arch) -> Result<PathBuf, Error> {
+    let layout = image(arch)?;
+    let name = layout.file_name().unwrap_or_default().to_string_lossy();
+    let folder = Cache::open("demo")?.directory(&format!("{name}-archive"), |dir| {
+        let doing = || format!("pack {}", layout.display());
+        let file = fs::File::create(dir.join(ARCHIVE)).doing(doing)?;
+        let mut archive = tar::Builder::new(file);
+        archive.append_dir_all(".", &layout).and_then(|()| archive.finish()).doing(doing)
+    })?;
+    Ok(folder.join(ARCHIVE))
 }
 
 /// The path of the layout for `arch`; it is made when the cache has none.

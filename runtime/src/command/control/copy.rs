@@ -14,7 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::command::error::CommandError;
 use crate::container::{Container, Containers};
-use crate::supervisor::{Client, Request, SupervisorError, Visit};
+use crate::supervisor::{Client, Request, Visit};
 
 #[derive(Debug, Args)]
 pub struct CopyArguments {
@@ -69,10 +69,9 @@ enum Files {
 
 impl Files {
     fn reach(container: Box<Container>, to_write: bool) -> Result<Self, CommandError> {
-        Ok(match Client::connect(&container) {
-            Ok(_) => Self::Running(container),
-            Err(SupervisorError::NotRunning) => Self::Visited(Visit::begin(&container, to_write)?),
-            Err(error) => return Err(error.into()),
+        Ok(match container.state()?.control {
+            Some(_) => Self::Running(container),
+            None => Self::Visited(Visit::begin(&container, to_write)?),
         })
     }
 
