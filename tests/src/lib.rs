@@ -24,7 +24,7 @@ pub use images::{Images, busybox_folder};
 pub use layers::{Layer, Meta};
 pub use leftovers::eventually;
 pub use machine::{ELSEWHERE, HERE, Machine};
-pub use process::{Outcome, Running, kill, words};
+pub use process::{Outcome, Running, kill, signal, words};
 pub use terminal::Terminal;
 pub use tools::{have, is_root, tool};
 pub use world::World;

@@ -45,8 +45,13 @@ impl Outcome {
 
 /// Kills a process that the test has started, or that one of its commands has.
 pub fn kill(process: u32) {
+    signal(process, Signal::KILL);
+}
+
+/// Sends a signal to a process.
+pub fn signal(process: u32, signal: Signal) {
     let process = Pid::from_raw(process as i32).unwrap();
-    kill_process(process, Signal::KILL).unwrap();
+    kill_process(process, signal).unwrap();
 }
 
 /// A command under way. Dropped before its end, it is killed.

@@ -4,7 +4,8 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bulkhead_tests::{HERE, Images, Running, World, eventually, kill};
+use bulkhead_tests::{HERE, Images, Running, World, eventually, kill, signal};
+use rustix::process::Signal;
 
 /// A world and an image, where a test can be run.
 fn setting(test: &str) -> Option<(World, String)> {
@@ -156,6 +157,23 @@ fn whatever_is_killed_the_state_is_right() {
     kill(running.id());
     running.wait();
     assert!(eventually(|| status(&world).is_empty()), "{}", status(&world));
+    world.assert_nothing_left();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn a_guest_that_stands_still_ends_with_its_machine() {
+    let Some((world, image)) = setting("a_guest_that_stands_still_ends_with_its_machine") else {
+        return;
+    };
+    in_background(&world, "still", &[], &image, "sleep 1000");
+    signal(world.process("bulkhead-vmm"), Signal::STOP);
+    // To a process that can't hear it.
+    world.bulkhead(&["kill", "still"], "").assert(0, "still\n", "");
+    world.bulkhead(&["wait", "still"], "").assert(0, "137\n", "");
+    let why = world.bulkhead(&["inspect", "--format", "{{.State.Error}}", "still"], "").stdout;
+    assert_eq!(why, "bulkhead-vmm was killed by signal 9\n");
+    world.bulkhead(&["rm", "still"], "").assert(0, "still\n", "");
     world.assert_nothing_left();
 }
 

@@ -76,6 +76,15 @@ impl Container {
         }
     }
 
+    /// Writes down its end, and gives it back. Whoever reads of the end and wants to take it waits for the lock until that is
+    /// done.
+    pub fn give_back(&self, mut tenure: Tenure, state: &State) -> Result<(), ContainerError> {
+        let _lock = self.lock()?;
+        let result = tenure.set(state);
+        drop(tenure);
+        result
+    }
+
     /// What a supervisor that was killed left is put right.
     fn settle(&self, tenure: &mut Tenure) -> Result<State, ContainerError> {
         let state = self.read_state()?;

@@ -15,7 +15,7 @@ use super::serve::Server;
 use super::socket;
 use crate::agent::{Exit, Running, Signals, Stdio};
 use crate::container::log::{self, Stream};
-use crate::container::{Config, Container, Containers, RestartPolicy, Status, now};
+use crate::container::{Config, Container, Containers, RestartPolicy, State, Status, now};
 use crate::terminal;
 use crate::vm::{Machine, VmError, with_signals};
 
@@ -121,17 +121,17 @@ impl Supervisor {
             if start.elapsed() >= STABLE {
                 delay = FIRST_DELAY;
             }
-            let record = |status_now| {
-                self.live.record(|state| {
-                    state.status = status_now;
-                    state.finished_at = Some(now());
-                    state.exit_code = status;
-                    state.out_of_memory = out_of_memory;
-                    state.error = error.clone();
-                })
+            let ended = |state: &mut State| {
+                state.finished_at = Some(now());
+                state.exit_code = status;
+                state.out_of_memory = out_of_memory;
+                state.error = error.clone();
             };
             if wanted && !self.live.is_stopping() {
-                record(Status::Restarting)?;
+                self.live.record(|state| {
+                    ended(state);
+                    state.status = Status::Restarting;
+                })?;
                 self.live.ended(status);
                 if self.live.may_restart_after(delay) {
                     delay = LONGEST_DELAY.min(delay * 2);
@@ -140,12 +140,18 @@ impl Supervisor {
                     continue;
                 }
             }
-            self.live.record(|state| (state.supervisor, state.control) = (None, None))?;
-            record(Status::Exited)?;
-            if config.auto_remove
-                && let Some(tenure) = self.live.take_tenure()
-            {
-                Containers::open_default()?.remove(&self.container, tenure)?;
+            let tenure = self.live.finish(|state| {
+                ended(state);
+                state.status = Status::Exited;
+                (state.supervisor, state.control) = (None, None);
+            });
+            if let Some((mut tenure, state)) = tenure {
+                if config.auto_remove {
+                    tenure.set(&state)?;
+                    Containers::open_default()?.remove(&self.container, tenure)?;
+                } else {
+                    self.container.give_back(tenure, &state)?;
+                }
             }
             self.live.over(status);
             return result.map_err(Into::into);
@@ -183,11 +189,23 @@ impl Supervisor {
             started();
             Running::wait(running)
         });
-        for copy in copies {
-            // A thread that panicked has copied what it could.
-            let _ = copy.join();
+        let wait_for_readers = || {
+            for copy in copies {
+                // A thread that panicked has copied what it could.
+                let _ = copy.join();
+            }
+        };
+        let farewell = if disk.stays() { FAREWELL } else { Duration::ZERO };
+        if outcome.is_ok() {
+            wait_for_readers();
+            self.live.leaving();
+            return machine.end(outcome, farewell);
         }
-        machine.end(outcome, if disk.stays() { FAREWELL } else { Duration::ZERO })
+        // A guest that has lost its mind may never end its streams: its VM's end does.
+        let result = machine.end(outcome, farewell);
+        wait_for_readers();
+        self.live.leaving();
+        result
     }
 
     fn is_up(&self) {

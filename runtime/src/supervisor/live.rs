@@ -16,8 +16,10 @@ use crate::container::{ContainerError, State, Status, Tenure};
 use crate::terminal;
 use crate::vm::VmError;
 
-/// How long a killed container may take to end before its VM is killed, and its output before nobody waits for its readers.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a killed container's output is kept for those who do not read it.
+const READERS: Duration = Duration::from_secs(2);
+/// How long its guest may take after that to say that its process has ended, before the VM is killed: docker's.
+const GUEST: Duration = Duration::from_secs(10);
 
 const KILL: u8 = Signal::KILL.as_raw() as u8;
 
@@ -33,7 +35,7 @@ struct Inner {
     phase: Phase,
     /// What is on the disk.
     state: State,
-    /// Given back at the end, before anybody learns of it: the next command finds the container free.
+    /// Until its end is written down.
     tenure: Option<Tenure>,
     /// Somebody wants it ended: it is not started again.
     stopping: bool,
@@ -51,6 +53,8 @@ enum Phase {
     Waiting,
     Running(Held),
     Paused(Held),
+    /// Its process has ended, or the conversation about it, and its VM is about to.
+    Leaving,
     /// For good.
     Over,
 }
@@ -95,6 +99,12 @@ impl Live {
         Ok(())
     }
 
+    /// There is no process any more that could be told something.
+    pub(super) fn leaving(&self) {
+        self.lock().phase = Phase::Leaving;
+        self.changed.notify_all();
+    }
+
     /// Writes the state down, as `change` makes it.
     pub(super) fn record(&self, change: impl FnOnce(&mut State)) -> Result<(), ContainerError> {
         self.lock().record(change)
@@ -113,7 +123,6 @@ impl Live {
     pub(super) fn over(&self, status: u8) {
         let mut inner = self.lock();
         inner.phase = Phase::Over;
-        inner.tenure = None;
         inner.ends += 1;
         inner.last_status = status;
         self.changed.notify_all();
@@ -124,9 +133,11 @@ impl Live {
         self.lock().stopping
     }
 
-    /// Takes the right to remove it, instead of `over`'s giving it back.
-    pub(super) fn take_tenure(&self) -> Option<Tenure> {
-        self.lock().tenure.take()
+    /// Its last state, to be written down, and the right to do that: from now on nobody else does.
+    pub(super) fn finish(&self, change: impl FnOnce(&mut State)) -> Option<(Tenure, State)> {
+        let mut inner = self.lock();
+        change(&mut inner.state);
+        Some((inner.tenure.take()?, inner.state.clone()))
     }
 
     /// Waits before a restart. False: somebody wants it ended.
@@ -149,11 +160,17 @@ impl Live {
         wait.unwrap_or_else(PoisonError::into_inner).last_status
     }
 
-    /// Sends a signal to the container's first process. After one that `ends` it, it is not started again.
+    /// Sends a signal to the container's first process. After one that `ends` it, it is not started again. SIGKILL ends it
+    /// whatever its guest does, and returns when that is done.
     pub(super) fn signal(&self, number: u8, ends: bool) -> Result<(), SupervisorError> {
         if number == KILL {
-            self.thaw_for_the_end()?;
+            return self.kill();
         }
+        self.pass_on(number, ends);
+        Ok(())
+    }
+
+    fn pass_on(&self, number: u8, ends: bool) {
         let mut inner = self.lock();
         match inner.held() {
             Some(held) => held.guest.signal(0, number),
@@ -164,7 +181,6 @@ impl Live {
             inner.stopping = true;
             self.changed.notify_all();
         }
-        Ok(())
     }
 
     /// Gives the container's terminal the size of this process's.
@@ -178,30 +194,38 @@ impl Live {
     pub(super) fn stop(&self, number: u8, timeout: Duration) -> Result<(), SupervisorError> {
         self.thaw_for_the_end()?;
         self.signal(number, true)?;
-        if self.is_over_after(timeout) {
-            return Ok(());
+        if !self.has_left_after(timeout) {
+            return self.kill();
         }
-        self.signal(KILL, true)?;
-        if self.is_over_after(PATIENCE) {
-            return Ok(());
-        }
-        self.output.abandon();
-        if self.is_over_after(PATIENCE) {
-            return Ok(());
-        }
-        let held = self.lock().held();
-        if let Some(held) = held {
-            held.signal_vmm(Signal::KILL);
-        }
-        // Its process has nothing to wait for any more.
-        self.is_over_after(Duration::MAX);
+        self.wait_for_the_end();
         Ok(())
     }
 
-    fn is_over_after(&self, time: Duration) -> bool {
+    fn kill(&self) -> Result<(), SupervisorError> {
+        self.thaw_for_the_end()?;
+        self.pass_on(KILL, true);
+        if !self.has_left_after(READERS) {
+            self.output.abandon();
+            if !self.has_left_after(GUEST)
+                && let Some(held) = self.lock().held()
+            {
+                held.signal_vmm(Signal::KILL);
+            }
+        }
+        self.wait_for_the_end();
+        Ok(())
+    }
+
+    /// Whether its process ends within this time. What comes after that is bounded.
+    fn has_left_after(&self, time: Duration) -> bool {
+        let stays = |inner: &mut Inner| !matches!(inner.phase, Phase::Leaving | Phase::Over);
+        let wait = self.changed.wait_timeout_while(self.lock(), time, stays);
+        !wait.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    fn wait_for_the_end(&self) {
         let going_on = |inner: &mut Inner| !matches!(inner.phase, Phase::Over);
-        let wait = self.changed.wait_timeout_while(self.lock(), time, going_on);
-        matches!(wait.unwrap_or_else(PoisonError::into_inner).0.phase, Phase::Over)
+        drop(self.changed.wait_while(self.lock(), going_on));
     }
 
     /// Freezes the container, then stops the VM: its processors, and all that its devices do.
@@ -272,7 +296,7 @@ impl Inner {
     fn held(&self) -> Option<Held> {
         match &self.phase {
             Phase::Running(held) | Phase::Paused(held) => Some(held.clone()),
-            Phase::Waiting | Phase::Over => None,
+            Phase::Waiting | Phase::Leaving | Phase::Over => None,
         }
     }
 
@@ -280,7 +304,7 @@ impl Inner {
         match &self.phase {
             Phase::Running(held) => Ok(held.clone()),
             Phase::Paused(_) => Err(SupervisorError::Paused),
-            Phase::Waiting | Phase::Over => Err(SupervisorError::NotRunning),
+            Phase::Waiting | Phase::Leaving | Phase::Over => Err(SupervisorError::NotRunning),
         }
     }
 
