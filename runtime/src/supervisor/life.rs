@@ -4,12 +4,12 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::TerminalSize;
+use protocol::{ExitStatus, TerminalSize};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::disk::{Disk, FAREWELL};
 use super::error::SupervisorError;
-use super::live::Live;
+use super::live::{KILL, Live};
 use super::output::Output;
 use super::serve::Server;
 use super::socket;
@@ -105,9 +105,17 @@ impl Supervisor {
                     started();
                 }
             });
-            let (status, out_of_memory, error) = match &result {
-                Ok(exit) => (exit.status.exit_code(), exit.out_of_memory, None),
-                Err(error) => (error.exit_status(), false, Some(error.to_string())),
+            let error = result.as_ref().err().map(ToString::to_string);
+            let result = match result {
+                // Whatever became of its VM meanwhile.
+                Err(_) if started.is_none() && self.live.is_killed() => {
+                    Ok(Exit { status: ExitStatus::Signal(KILL), out_of_memory: false })
+                }
+                result => result,
+            };
+            let (status, out_of_memory) = match &result {
+                Ok(exit) => (exit.status.exit_code(), exit.out_of_memory),
+                Err(error) => (error.exit_status(), false),
             };
             self.live.output.detach_all();
             let wanted = started.is_none()

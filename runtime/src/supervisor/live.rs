@@ -21,7 +21,7 @@ const READERS: Duration = Duration::from_secs(2);
 /// How long its guest may take after that to say that its process has ended, before the VM is killed: docker's.
 const GUEST: Duration = Duration::from_secs(10);
 
-const KILL: u8 = Signal::KILL.as_raw() as u8;
+pub(super) const KILL: u8 = Signal::KILL.as_raw() as u8;
 
 /// The container of this process.
 pub(super) struct Live {
@@ -39,6 +39,8 @@ struct Inner {
     tenure: Option<Tenure>,
     /// Somebody wants it ended: it is not started again.
     stopping: bool,
+    /// By SIGKILL.
+    killed: bool,
     /// By this signal, which came before there was a VM.
     early: Option<u8>,
     /// How often it has ended, and how the last time.
@@ -80,6 +82,7 @@ impl Live {
             state,
             tenure: Some(tenure),
             stopping: false,
+            killed: false,
             early: None,
             ends: 0,
             last_status: 0,
@@ -133,6 +136,11 @@ impl Live {
         self.lock().stopping
     }
 
+    /// Whether it was sent SIGKILL.
+    pub(super) fn is_killed(&self) -> bool {
+        self.lock().killed
+    }
+
     /// Its last state, to be written down, and the right to do that: from now on nobody else does.
     pub(super) fn finish(&self, change: impl FnOnce(&mut State)) -> Option<(Tenure, State)> {
         let mut inner = self.lock();
@@ -177,6 +185,7 @@ impl Live {
             None if ends => inner.early = Some(number),
             None => {}
         }
+        inner.killed |= number == KILL;
         if ends {
             inner.stopping = true;
             self.changed.notify_all();

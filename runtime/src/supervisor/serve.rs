@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::SupervisorError;
-use super::live::Live;
+use super::live::{KILL, Live};
 use super::message::{Reply, Request};
 use super::socket::{self, Connection};
 use crate::agent::{Guest, Stdio};
@@ -18,6 +18,7 @@ const MOST: usize = 200;
 
 /// How long the process stays for its last answers.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// Answers clients until the process ends.
 pub(super) struct Server {
@@ -35,7 +36,12 @@ impl Server {
         let server = Self { clients: Arc::clone(&clients) };
         let accept = move || {
             let me = rustix::process::geteuid().as_raw();
-            while let Ok((stream, _)) = listener.accept() {
+            loop {
+                let Ok((stream, _)) = listener.accept() else {
+                    // Out of descriptors, which others may give back.
+                    thread::sleep(GLANCE);
+                    continue;
+                };
                 let is_welcome = socket::peer(&stream).is_ok_and(|user| user == me || user == 0);
                 if !is_welcome || clients.load(Ordering::SeqCst) >= MOST {
                     continue;
@@ -58,7 +64,7 @@ impl Server {
     pub(super) fn finish(self) {
         let deadline = Instant::now() + LAST_MOMENT;
         while self.clients.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(1));
+            thread::sleep(GLANCE);
         }
     }
 }
@@ -183,7 +189,7 @@ impl Client {
 
 /// Whether a signal is meant to end a container, rather than to tell it something.
 fn ends(number: u8, stop_signal: u8) -> bool {
-    number == libc::SIGKILL as u8 || number == stop_signal
+    number == KILL || number == stop_signal
 }
 
 /// The streams that came with a request.
