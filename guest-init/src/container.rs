@@ -18,6 +18,7 @@ mod copy;
 mod process;
 mod rights;
 mod seccomp;
+mod stdio;
 mod terminal;
 
 use std::io;

@@ -15,10 +15,13 @@
 mod calls;
 mod control;
 mod conversation;
+mod copies;
 mod error;
 mod guest;
 mod process;
 mod pump;
+mod request;
+mod setup;
 mod signals;
 
 use std::io;
@@ -30,7 +33,8 @@ use protocol::PORT;
 use rustix::event::{PollFd, poll};
 
 pub use error::AgentError;
-pub use guest::{Exit, Failure, Guest, Running};
+pub use guest::Guest;
+pub use request::{Exit, Failure, Running};
 pub use signals::Signals;
 
 /// Where a process's output goes and its input comes from.

@@ -19,9 +19,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime;
 
 use client::Client;
-pub use credentials::CredentialsError;
-pub use error::RegistryError;
 use error::told;
+pub use error::{CredentialsError, RegistryError};
 use progress::Progress;
 
 use crate::digest::Digest;

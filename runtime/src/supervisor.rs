@@ -21,6 +21,7 @@ mod life;
 mod live;
 mod message;
 mod output;
+mod phase;
 mod serve;
 mod socket;
 mod visit;

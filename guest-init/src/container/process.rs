@@ -2,18 +2,16 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use protocol::{ByteString, Process, ProcessError, Start};
 use rustix::fs::Mode;
-use rustix::process::{Gid, Uid};
 
-use super::{rights, terminal};
+use super::{rights, stdio, terminal};
 use crate::error::{During, StartError};
-use crate::users::User;
 use crate::{command, environment, host_facts, users};
 
 /// Executes it in place of this program. Returns only what kept it from that.
@@ -44,7 +42,7 @@ pub(super) fn become_it(
     if let Some(size) = start.terminal {
         terminal::open(size, start.number == 0, &user, socket)?;
     } else {
-        give_stdio(&user)?;
+        stdio::give(&user)?;
     }
     rustix::process::umask(Mode::from_raw_mode(0o022));
     rights::limit(&process.limits)?;
@@ -63,28 +61,4 @@ pub(super) fn become_it(
 /// The working directory, made where the image lacks it, as docker does.
 pub(super) fn make_working_directory(process: &Process) -> Result<(), StartError> {
     fs::create_dir_all(process.cwd.as_os_str()).during(format!("cwd: make {}", process.cwd))
-}
-
-/// /dev/stdout is opened by path, and so by permission.
-fn give_stdio(user: &User) -> Result<(), StartError> {
-    let stdio: [BorrowedFd<'_>; 3] =
-        [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()];
-    for pipe in stdio {
-        own(pipe, user)?;
-    }
-    Ok(())
-}
-
-/// Makes a pipe or a terminal the user's.
-pub(super) fn own(descriptor: impl AsFd, user: &User) -> Result<(), StartError> {
-    rustix::fs::fchown(descriptor, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))
-        .during("give stdin, stdout and stderr to the user")
-}
-
-/// Makes a descriptor standard input, output and error.
-pub(super) fn be_stdio(descriptor: &OwnedFd) -> Result<(), StartError> {
-    rustix::stdio::dup2_stdin(descriptor)
-        .and_then(|()| rustix::stdio::dup2_stdout(descriptor))
-        .and_then(|()| rustix::stdio::dup2_stderr(descriptor))
-        .during("make the terminal stdin, stdout and stderr")
 }

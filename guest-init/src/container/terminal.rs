@@ -8,7 +8,7 @@ use rustix::mount::mount_bind;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use super::process::{be_stdio, own};
+use super::stdio;
 use crate::error::{During, StartError};
 use crate::order::{self, Report};
 use crate::users::User;
@@ -31,12 +31,12 @@ pub(super) fn open(
     rustix::process::ioctl_tiocsctty(&terminal).during("make the terminal the session's")?;
     let window = Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&terminal, window).during("set the terminal's size")?;
-    own(&terminal, user)?;
+    stdio::own(&terminal, user)?;
     if is_console {
         const CONSOLE: &str = "/dev/console";
         std::fs::File::create(CONSOLE).during("make /dev/console")?;
         mount_bind(name.as_c_str(), CONSOLE).during("make the terminal /dev/console")?;
     }
-    be_stdio(&terminal)?;
+    stdio::become_from(&terminal)?;
     order::send(socket, &Report::Terminal, Some(control.as_fd()))
 }

@@ -11,13 +11,14 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::calls::Calls;
 use super::control::Control;
+use super::copies::{Copies, Direction};
 use super::error::{escaped, out_of_order};
-use super::guest::{End, Exit, Failure, Reply, Request, Unready, clock, setup};
 use super::process::Process;
-use super::pump::Pump;
+use super::request::{End, Exit, Failure, Reply, Request, Unready, tell};
+use super::setup::{clock, setup};
 use super::{AgentError, Reception, wait};
 
-/// How many processes, and copies, may be under way at once.
+/// How many processes may be under way at once.
 const MOST: usize = 1000;
 
 /// Everything that the thread knows.
@@ -34,8 +35,7 @@ pub(super) struct Conversation {
     early: VecDeque<Request>,
     processes: BTreeMap<u32, Process>,
     next_process: u32,
-    copies: BTreeMap<u32, Copy>,
-    next_copy: u32,
+    copies: Copies,
     /// Answered by the guest in this order.
     asked: VecDeque<Asked>,
 }
@@ -44,17 +44,6 @@ enum Asked {
     Freeze(Reply<()>),
     Thaw(Reply<()>),
     Statistics(Reply<Statistics>),
-}
-
-/// An archive on its way.
-struct Copy {
-    out: bool,
-    /// Until its stream is there.
-    archive: Option<OwnedFd>,
-    pump: Option<Pump>,
-    /// The guest's word that it did its part.
-    copied: bool,
-    done: Reply<()>,
 }
 
 impl Conversation {
@@ -76,8 +65,7 @@ impl Conversation {
             early: VecDeque::new(),
             processes: BTreeMap::new(),
             next_process: 0,
-            copies: BTreeMap::new(),
-            next_copy: 0,
+            copies: Copies::default(),
             asked: VecDeque::new(),
         }
     }
@@ -91,9 +79,7 @@ impl Conversation {
         for process in std::mem::take(&mut self.processes).into_values() {
             process.tell(Err(failure.clone()));
         }
-        for copy in std::mem::take(&mut self.copies).into_values() {
-            tell(copy.done, Err(failure.clone()));
-        }
+        self.copies.fail(&failure);
         for asked in self.asked.drain(..) {
             asked.fail(failure.clone());
         }
@@ -154,8 +140,7 @@ impl Conversation {
         }
         fds.extend(self.calls.interests());
         fds.extend(self.processes.values().flat_map(Process::interests));
-        let pumps = self.copies.values().filter(|copy| copy.copied);
-        fds.extend(pumps.filter_map(|copy| Some(PollFd::new(copy.pump.as_ref()?, PollFlags::IN))));
+        fds.extend(self.copies.interests());
         wait(&mut fds)?;
         Ok(self.control.is_none() && !fds[2].revents().is_empty())
     }
@@ -222,24 +207,17 @@ impl Conversation {
                 self.asked.push_back(Asked::Statistics(reply));
             }
             Request::CopyOut { path, archive, done } => {
-                let transfer = self.next_copy;
+                let transfer = self.copies.add(Direction::Out, archive, done);
                 control.send(&ToGuest::CopyOut { transfer, path })?;
-                self.remember_copy(Copy::new(true, archive, done));
             }
             Request::CopyIn { path, archive, done } => {
-                let transfer = self.next_copy;
+                let transfer = self.copies.add(Direction::In, archive, done);
                 control.send(&ToGuest::CopyIn { transfer, path })?;
-                self.remember_copy(Copy::new(false, archive, done));
             }
             // `talk` has seen to it.
             Request::Close => {}
         }
         Ok(())
-    }
-
-    fn remember_copy(&mut self, copy: Copy) {
-        self.copies.insert(self.next_copy, copy);
-        self.next_copy += 1;
     }
 
     /// A connection has said what it is for.
@@ -255,13 +233,7 @@ impl Conversation {
                 self.processes.get_mut(&process).ok_or_else(unasked)?.place(kind, stream)
             }
             Stream::Transfer { transfer } => {
-                let copy = self.copies.get_mut(&transfer).ok_or_else(unasked)?;
-                let archive = copy.archive.take().ok_or_else(unasked)?;
-                copy.pump = Some(match copy.out {
-                    true => Pump::output(stream, archive)?,
-                    false => Pump::input(archive, stream)?,
-                });
-                Ok(())
+                self.copies.place(transfer, stream)?.ok_or_else(unasked)
             }
         }
     }
@@ -309,14 +281,10 @@ impl Conversation {
                 let process = self.processes.get_mut(&process).ok_or(unexpected)?;
                 process.ended(Exit { status, out_of_memory })
             }
-            ToHost::Copied { transfer } => {
-                self.copies.get_mut(&transfer).ok_or(unexpected)?.copied = true;
-                Ok(())
-            }
+            ToHost::Copied { transfer } => self.copies.copied(transfer).ok_or(unexpected),
             ToHost::CopyFailed { transfer, message } => {
-                let copy = self.copies.remove(&transfer).ok_or(unexpected)?;
-                tell(copy.done, Err(AgentError::Refused(escaped(&message)).into()));
-                Ok(())
+                let failure = AgentError::Refused(escaped(&message)).into();
+                self.copies.failed(transfer, failure).ok_or(unexpected)
             }
             ToHost::Frozen | ToHost::Thawed | ToHost::Statistics(_) | ToHost::Failed { .. } => {
                 self.answer(message, unexpected)
@@ -353,28 +321,8 @@ impl Conversation {
                 process.tell(Ok(exit));
             }
         }
-        let mut copied = Vec::new();
-        for (&number, copy) in &self.copies {
-            let done = match &copy.pump {
-                Some(pump) if copy.copied => !copy.out || pump.is_done()?,
-                _ => false,
-            };
-            if done {
-                copied.push(number);
-            }
-        }
-        for number in copied {
-            if let Some(copy) = self.copies.remove(&number) {
-                tell(copy.done, Ok(()));
-            }
-        }
+        self.copies.finish()?;
         Ok(first_is_over)
-    }
-}
-
-impl Copy {
-    fn new(out: bool, archive: OwnedFd, done: Reply<()>) -> Self {
-        Self { out, archive: Some(archive), pump: None, copied: false, done }
     }
 }
 
@@ -385,21 +333,4 @@ impl Asked {
             Self::Statistics(reply) => tell(reply, Err(failure)),
         }
     }
-}
-
-impl Request {
-    fn fail(self, failure: Failure) {
-        match self {
-            Self::Start { started, .. } => tell(started, Err(failure)),
-            Self::Freeze(reply) | Self::Thaw(reply) => tell(reply, Err(failure)),
-            Self::Statistics(reply) => tell(reply, Err(failure)),
-            Self::CopyOut { done, .. } | Self::CopyIn { done, .. } => tell(done, Err(failure)),
-            Self::Signal { .. } | Self::Resize { .. } | Self::Close => {}
-        }
-    }
-}
-
-/// Who does not wait for the answer any more does not mind.
-fn tell<T>(reply: Reply<T>, answer: Result<T, Failure>) {
-    let _ = reply.send(answer);
 }

@@ -2,89 +2,17 @@
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-use protocol::{ByteString, Clock, ExitStatus, Process, Setting, Setup, Statistics, TerminalSize};
+use protocol::{ByteString, Process, Setting, Statistics, TerminalSize};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::conversation::Conversation;
+use super::request::{End, Failure, Reply, Request, Running, Unready};
 use super::{AgentError, Reception, Stdio};
-
-/// The end of a conversation is told to all who still wait for something: they share one reason.
-pub type Failure = Arc<AgentError>;
-
-/// Where an answer goes. Who does not wait for it any more does not mind.
-pub(super) type Reply<T> = Sender<Result<T, Failure>>;
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exit {
-    /// Its status.
-    pub status: ExitStatus,
-    /// Whether the container ran out of memory, and a process was killed for it.
-    pub out_of_memory: bool,
-}
-
-/// A process that runs, or has run.
-#[derive(Debug)]
-pub struct Running {
-    /// Its number in the conversation: 0 is the container's first process.
-    pub number: u32,
-    /// Its number inside the guest.
-    pub pid: u32,
-    pub(super) exit: Receiver<Result<Exit, Failure>>,
-}
-
-impl Running {
-    /// Waits until it ended and its output was passed on.
-    pub fn wait(self) -> Result<Exit, Failure> {
-        // The thread tells each end, its own as well.
-        self.exit.recv().unwrap_or_else(|_| Err(AgentError::Over.into()))
-    }
-}
-
-/// What is asked of the conversation's thread.
-pub(super) enum Request {
-    Start {
-        process: Box<Process>,
-        terminal: Option<TerminalSize>,
-        stdio: Stdio,
-        started: Reply<Running>,
-    },
-    Signal {
-        process: u32,
-        number: u8,
-    },
-    Resize {
-        process: u32,
-        size: TerminalSize,
-    },
-    Freeze(Reply<()>),
-    Thaw(Reply<()>),
-    Statistics(Reply<Statistics>),
-    CopyOut {
-        path: ByteString,
-        archive: OwnedFd,
-        done: Reply<()>,
-    },
-    CopyIn {
-        path: ByteString,
-        archive: OwnedFd,
-        done: Reply<()>,
-    },
-    Close,
-}
-
-/// What a guest does not have until it is ready.
-pub(super) struct Unready {
-    pub setting: Setting,
-    /// Closed when it is.
-    _pipe: OwnedFd,
-}
 
 /// A guest in conversation. When the last of its clones is dropped, the conversation is closed.
 #[derive(Clone, Debug)]
@@ -98,9 +26,6 @@ struct Line {
     end: End,
     ready: OwnedFd,
 }
-
-/// Why a conversation is over, once it is.
-pub(super) type End = Arc<OnceLock<Failure>>;
 
 impl Guest {
     /// Lets the guest call, and talks with it in a thread of its own. `vm` becomes readable when the VM is gone (a pidfd of
@@ -118,7 +43,7 @@ impl Guest {
         let vm = vm.try_clone_to_owned()?;
         let end = End::default();
         let (ready, unready) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
-        let setting = Unready { setting, _pipe: unready };
+        let setting = Unready::new(setting, unready);
         let conversation = Conversation::new(asked, ears, vm, setting, Arc::clone(&end));
         thread::Builder::new().name("guest".into()).spawn(move || conversation.hold(reception))?;
         Ok(Self(Arc::new(Line { requests, wake, end, ready })))
@@ -198,22 +123,4 @@ impl Drop for Line {
     fn drop(&mut self) {
         self.send(Request::Close);
     }
-}
-
-/// How many random bytes the guest's generator starts with: twice the 256 bits that it holds.
-const SEED: usize = 64;
-
-/// The container, this moment's time and fresh randomness.
-pub(super) fn setup(setting: Setting) -> Result<Setup, AgentError> {
-    let mut seed = vec![0u8; SEED];
-    // getrandom(2): up to 256 bytes come whole.
-    getrandom(&mut seed[..], GetRandomFlags::empty()).map_err(io::Error::from)?;
-    Ok(Setup { setting, clock: clock()?, seed: seed.into() })
-}
-
-/// This moment.
-pub(super) fn clock() -> Result<Clock, AgentError> {
-    use std::time::{SystemTime, UNIX_EPOCH};
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(io::Error::other)?;
-    Ok(Clock { unix_seconds: now.as_secs(), nanoseconds: now.subsec_nanos() })
 }

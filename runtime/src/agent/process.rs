@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use protocol::Stream;
 use rustix::event::{PollFd, PollFlags};
 
-use super::guest::{Exit, Failure, Reply, Running};
 use super::pump::Pump;
+use super::request::{Exit, Failure, Reply, Running};
 use super::{AgentError, Stdio};
 
 /// A process that was asked for.

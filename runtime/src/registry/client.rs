@@ -11,15 +11,30 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 use oci_client::client::{BlobResponse, ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::manifest::{
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
+    OCI_IMAGE_MEDIA_TYPE,
+};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Reference, RegistryOperation};
 use tokio::time::interval;
 
 use super::credentials;
 use super::error::{RegistryError, told};
-use super::manifest::{MAX_MANIFEST, MEDIA_TYPES};
 use crate::digest::{Digest, Mismatch};
 use crate::store::{Name, Version};
+
+/// What we understand: OCI's, and docker's "image manifest version 2, schema 2".
+const MEDIA_TYPES: [&str; 4] = [
+    OCI_IMAGE_MEDIA_TYPE,
+    OCI_IMAGE_INDEX_MEDIA_TYPE,
+    IMAGE_MANIFEST_MEDIA_TYPE,
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE,
+];
+
+/// The longest manifest or index. Registries need not take longer ones (OCI distribution specification, "Pushing
+/// Manifests").
+const MAX_MANIFEST: u64 = 4 << 20;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use thiserror::Error;
 
+use super::error::CredentialsError;
 use super::helper;
 
 /// The longest config file, in bytes.
@@ -25,30 +25,10 @@ pub struct Credentials {
     pub password: String,
 }
 
-/// Why docker's credentials are of no use.
-#[derive(Debug, Error)]
-#[allow(missing_docs)]
-pub enum CredentialsError {
-    #[error("docker's {path}: cannot read it")]
-    Read { path: PathBuf, source: io::Error },
-    #[error("docker's {path}: cannot understand it")]
-    Json { path: PathBuf, source: serde_json::Error },
-    #[error(
-        "docker's {path}: auth of '{server}' is not base64 of USER:PASSWORD: docker login writes it"
-    )]
-    Auth { path: PathBuf, server: String },
-    #[error(
-        "{origin} has an identity token for {server}, which is not supported: docker login with a password or an access token"
-    )]
-    IdentityToken { origin: String, server: String },
-    #[error(
-        "docker's config file: '{0}' is no name of a credential helper: letters, digits, '.', '_' and '-'"
-    )]
-    HelperName(String),
-    #[error("cannot ask {program} for credentials, which docker's config file names")]
-    Helper { program: String, source: io::Error },
-    #[error("{program}, which docker's config file names, says '{answer}'")]
-    HelperSays { program: String, answer: String },
+impl From<helper::Answer> for Credentials {
+    fn from(answer: helper::Answer) -> Self {
+        Self { user: answer.username, password: answer.secret }
+    }
 }
 
 /// The parts of the file that count here.
@@ -90,13 +70,13 @@ fn find_in(path: &Path, names: &[&str]) -> Result<Option<Credentials>, Credentia
     };
     let entry = own(&mut config.auths.keys());
     if let Some(server) = own(&mut config.cred_helpers.keys()) {
-        return helper::ask(&config.cred_helpers[&server], &server);
+        return Ok(helper::ask(&config.cred_helpers[&server], &server)?.map(Into::into));
     }
     if !config.creds_store.is_empty() {
         // docker leaves an empty entry under the server's name for whatever the helper has.
         let server = entry.as_deref().unwrap_or(names[0]);
         if let Some(found) = helper::ask(&config.creds_store, server)? {
-            return Ok(Some(found));
+            return Ok(Some(found.into()));
         }
     }
     let Some(server) = entry else { return Ok(None) };

@@ -1,11 +1,11 @@
 //! What can go wrong between us and a registry.
 
 use std::io;
+use std::path::PathBuf;
 
 use oci_client::errors::OciDistributionError;
 use thiserror::Error;
 
-use super::credentials::CredentialsError;
 use crate::platform::Platform;
 use crate::store::{Name, StoreError};
 
@@ -51,6 +51,32 @@ pub enum RegistryError {
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Why docker's credentials are of no use.
+#[derive(Debug, Error)]
+#[allow(missing_docs)]
+pub enum CredentialsError {
+    #[error("docker's {path}: cannot read it")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("docker's {path}: cannot understand it")]
+    Json { path: PathBuf, source: serde_json::Error },
+    #[error(
+        "docker's {path}: auth of '{server}' is not base64 of USER:PASSWORD: docker login writes it"
+    )]
+    Auth { path: PathBuf, server: String },
+    #[error(
+        "{origin} has an identity token for {server}, which is not supported: docker login with a password or an access token"
+    )]
+    IdentityToken { origin: String, server: String },
+    #[error(
+        "docker's config file: '{0}' is no name of a credential helper: letters, digits, '.', '_' and '-'"
+    )]
+    HelperName(String),
+    #[error("cannot ask {program} for credentials, which docker's config file names")]
+    Helper { program: String, source: io::Error },
+    #[error("{program}, which docker's config file names, says '{answer}'")]
+    HelperSays { program: String, answer: String },
 }
 
 impl RegistryError {

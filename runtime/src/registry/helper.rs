@@ -6,8 +6,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 use serde::Deserialize;
 
-use super::credentials::{Credentials, CredentialsError};
-use super::error::told;
+use super::error::{CredentialsError, told};
 use crate::child::spawn_bound;
 
 /// The most that is read of an answer, in bytes.
@@ -16,15 +15,18 @@ const MAX_ANSWER: u64 = 64 << 10;
 /// How a helper says that it has none.
 const NOT_FOUND: &str = "credentials not found";
 
+/// What one answers.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
-    username: String,
-    secret: String,
+pub struct Answer {
+    /// A user.
+    pub username: String,
+    /// The user's password.
+    pub secret: String,
 }
 
 /// Ask the helper called `name` for the credentials for `server`.
-pub fn ask(name: &str, server: &str) -> Result<Option<Credentials>, CredentialsError> {
+pub fn ask(name: &str, server: &str) -> Result<Option<Answer>, CredentialsError> {
     let program = format!("docker-credential-{name}");
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if !name.bytes().all(is_plain) {
@@ -60,5 +62,5 @@ pub fn ask(name: &str, server: &str) -> Result<Option<Credentials>, CredentialsE
     if answer.username == "<token>" {
         return Err(CredentialsError::IdentityToken { origin: program, server: server.to_owned() });
     }
-    Ok(Some(Credentials { user: answer.username, password: answer.secret }))
+    Ok(Some(answer))
 }

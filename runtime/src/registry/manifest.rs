@@ -1,9 +1,6 @@
 //! Manifests and indexes: which image a name means for a platform.
 
-use oci_client::manifest::{
-    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
-    OCI_IMAGE_MEDIA_TYPE,
-};
+use oci_client::manifest::{IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE};
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest, MediaType};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -14,18 +11,6 @@ use crate::digest::Digest;
 use crate::image::oci::{list, platform_of};
 use crate::platform::Platform;
 use crate::store::{Session, Version};
-
-/// What we understand: OCI's, and docker's "image manifest version 2, schema 2".
-pub const MEDIA_TYPES: [&str; 4] = [
-    OCI_IMAGE_MEDIA_TYPE,
-    OCI_IMAGE_INDEX_MEDIA_TYPE,
-    IMAGE_MANIFEST_MEDIA_TYPE,
-    IMAGE_MANIFEST_LIST_MEDIA_TYPE,
-];
-
-/// The longest manifest or index. Registries need not take longer ones (OCI distribution specification, "Pushing
-/// Manifests").
-pub const MAX_MANIFEST: u64 = 4 << 20;
 
 /// The longest configuration.
 const MAX_CONFIG: u64 = 16 << 20;

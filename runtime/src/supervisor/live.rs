@@ -1,16 +1,17 @@
 //! What the threads of a supervisor share: where the container is in its life, and what may be done to it there.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use protocol::{Process, Statistics, TerminalSize};
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::process::Signal;
 
 use super::error::SupervisorError;
 use super::input::Input;
 use super::output::Output;
+use super::phase::{Held, Phase};
 use crate::agent::{Guest, Running, Stdio};
 use crate::container::{ContainerError, State, Status, Tenure};
 use crate::terminal;
@@ -46,33 +47,6 @@ struct Inner {
     /// How often it has ended, and how the last time.
     ends: u32,
     last_status: u8,
-}
-
-/// Where it is.
-#[derive(Clone)]
-enum Phase {
-    /// The VM does not run yet, or not again yet.
-    Waiting,
-    Running(Held),
-    Paused(Held),
-    /// Its process has ended, or the conversation about it, and its VM is about to.
-    Leaving,
-    /// For good.
-    Over,
-}
-
-/// What a running container is held by.
-#[derive(Clone)]
-pub(super) struct Held {
-    pub(super) guest: Guest,
-    pub(super) vmm: Arc<OwnedFd>,
-}
-
-impl Held {
-    fn signal_vmm(&self, signal: Signal) {
-        // It may have ended in this moment.
-        let _ = pidfd_send_signal(&self.vmm, signal);
-    }
 }
 
 impl Live {
@@ -180,7 +154,7 @@ impl Live {
 
     fn pass_on(&self, number: u8, ends: bool) {
         let mut inner = self.lock();
-        match inner.held() {
+        match inner.phase.held() {
             Some(held) => held.guest.signal(0, number),
             None if ends => inner.early = Some(number),
             None => {}
@@ -216,7 +190,7 @@ impl Live {
         if !self.has_left_after(READERS) {
             self.output.abandon();
             if !self.has_left_after(GUEST)
-                && let Some(held) = self.lock().held()
+                && let Some(held) = self.lock().phase.held()
             {
                 held.signal_vmm(Signal::KILL);
             }
@@ -242,7 +216,7 @@ impl Live {
         // Not under the lock: a guest may never answer.
         self.running()?.guest.freeze()?;
         let mut inner = self.lock();
-        let held = inner.running()?;
+        let held = inner.phase.running()?;
         held.signal_vmm(Signal::STOP);
         inner.phase = Phase::Paused(held);
         Ok(inner.record(|state| state.status = Status::Paused)?)
@@ -292,7 +266,7 @@ impl Live {
 
     /// Its guest, when it runs and is not paused.
     pub(super) fn running(&self) -> Result<Held, SupervisorError> {
-        self.lock().running()
+        self.lock().phase.running()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -302,21 +276,6 @@ impl Live {
 }
 
 impl Inner {
-    fn held(&self) -> Option<Held> {
-        match &self.phase {
-            Phase::Running(held) | Phase::Paused(held) => Some(held.clone()),
-            Phase::Waiting | Phase::Leaving | Phase::Over => None,
-        }
-    }
-
-    fn running(&self) -> Result<Held, SupervisorError> {
-        match &self.phase {
-            Phase::Running(held) => Ok(held.clone()),
-            Phase::Paused(_) => Err(SupervisorError::Paused),
-            Phase::Waiting | Phase::Leaving | Phase::Over => Err(SupervisorError::NotRunning),
-        }
-    }
-
     fn record(&mut self, change: impl FnOnce(&mut State)) -> Result<(), ContainerError> {
         change(&mut self.state);
         match &mut self.tenure {

@@ -1,0 +1,109 @@
+//! What is asked of a conversation's thread, and what comes back.
+
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, OnceLock};
+
+use protocol::{ByteString, ExitStatus, Process, Setting, Statistics, TerminalSize};
+
+use super::{AgentError, Stdio};
+
+/// The end of a conversation is told to all who still wait for something: they share one reason.
+pub type Failure = Arc<AgentError>;
+
+/// Where an answer goes. Who does not wait for it any more does not mind.
+pub(super) type Reply<T> = Sender<Result<T, Failure>>;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// Its status.
+    pub status: ExitStatus,
+    /// Whether the container ran out of memory, and a process was killed for it.
+    pub out_of_memory: bool,
+}
+
+/// A process that runs, or has run.
+#[derive(Debug)]
+pub struct Running {
+    /// Its number in the conversation: 0 is the container's first process.
+    pub number: u32,
+    /// Its number inside the guest.
+    pub pid: u32,
+    pub(super) exit: Receiver<Result<Exit, Failure>>,
+}
+
+impl Running {
+    /// Waits until it ended and its output was passed on.
+    pub fn wait(self) -> Result<Exit, Failure> {
+        // The thread tells each end, its own as well.
+        self.exit.recv().unwrap_or_else(|_| Err(AgentError::Over.into()))
+    }
+}
+
+/// What is asked of the conversation's thread.
+pub(super) enum Request {
+    Start {
+        process: Box<Process>,
+        terminal: Option<TerminalSize>,
+        stdio: Stdio,
+        started: Reply<Running>,
+    },
+    Signal {
+        process: u32,
+        number: u8,
+    },
+    Resize {
+        process: u32,
+        size: TerminalSize,
+    },
+    Freeze(Reply<()>),
+    Thaw(Reply<()>),
+    Statistics(Reply<Statistics>),
+    CopyOut {
+        path: ByteString,
+        archive: OwnedFd,
+        done: Reply<()>,
+    },
+    CopyIn {
+        path: ByteString,
+        archive: OwnedFd,
+        done: Reply<()>,
+    },
+    Close,
+}
+
+/// What a guest does not have until it is ready.
+pub(super) struct Unready {
+    pub setting: Setting,
+    /// Closed when it is.
+    _pipe: OwnedFd,
+}
+
+impl Unready {
+    /// `pipe` is closed with this.
+    pub(super) fn new(setting: Setting, pipe: OwnedFd) -> Self {
+        Self { setting, _pipe: pipe }
+    }
+}
+
+/// Why a conversation is over, once it is.
+pub(super) type End = Arc<OnceLock<Failure>>;
+
+impl Request {
+    /// Tells whoever asked that it will not be.
+    pub(super) fn fail(self, failure: Failure) {
+        match self {
+            Self::Start { started, .. } => tell(started, Err(failure)),
+            Self::Freeze(reply) | Self::Thaw(reply) => tell(reply, Err(failure)),
+            Self::Statistics(reply) => tell(reply, Err(failure)),
+            Self::CopyOut { done, .. } | Self::CopyIn { done, .. } => tell(done, Err(failure)),
+            Self::Signal { .. } | Self::Resize { .. } | Self::Close => {}
+        }
+    }
+}
+
+/// Who does not wait for the answer any more does not mind.
+pub(super) fn tell<T>(reply: Reply<T>, answer: Result<T, Failure>) {
+    let _ = reply.send(answer);
+}
