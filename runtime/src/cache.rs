@@ -10,14 +10,19 @@
 //! | `kernels/` | a guest kernel, decompressed | the compressed file |
 //! | `initramfs/` | guest-init and modules | the state of their files |
 //!
-//! A file is written aside under `NAME.partial`, made durable and renamed: under its own name it is whole. The
+//! A file is written aside under `NAME.BOOT.partial`, made durable and renamed: under its own name it is whole. The
 //! writer holds a lock on the partial file, so a second writer of the same file waits and then finds it done.
 //! A partial file without a lock is left over from a process that died; the next start removes it.
+//!
+//! Kernels that share the file system, as emulated hosts do, need not see each other's locks. So BOOT is the running kernel's
+//! (random(4), `boot_id`): two of them may write the same file aside, but never into one, and what another one left goes
+//! when it has not been written to for a day.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
@@ -26,6 +31,12 @@ use crate::home;
 
 /// The end of the name of a file that is being written.
 const PARTIAL: &str = ".partial";
+
+/// The running kernel's identity.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// How long a file that another kernel's process writes may stay as it is.
+const FORSAKEN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What goes wrong with the cache, and where.
 #[derive(Debug, Error)]
@@ -149,7 +160,7 @@ impl Cache {
     /// Open and lock the partial file; `None` when it changed hands meanwhile.
     fn begin(&self, path: &Path) -> Result<Option<Pending>, CacheError> {
         let mut partial = path.as_os_str().to_owned();
-        partial.push(PARTIAL);
+        partial.push(own_ending());
         let partial = PathBuf::from(partial);
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(&partial);
@@ -166,10 +177,12 @@ impl Cache {
 
     /// Remove what dead processes left half written. A failure here costs disk space, not correctness.
     fn sweep(&self) {
+        let own = own_ending();
         for folder in Folder::ALL {
             let Ok(entries) = fs::read_dir(self.root.join(folder.name())) else { continue };
             for path in entries.flatten().map(|entry| entry.path()) {
-                if path.to_string_lossy().ends_with(PARTIAL) {
+                let name = path.to_string_lossy();
+                if name.ends_with(&own) || (name.ends_with(PARTIAL) && is_forsaken(&path)) {
                     remove_if_abandoned(&path);
                 }
             }
@@ -203,6 +216,17 @@ impl Drop for Pending {
             let _ = fs::remove_file(&self.partial);
         }
     }
+}
+
+/// The end of the names of files that processes of this kernel are writing.
+fn own_ending() -> String {
+    let boot = fs::read_to_string(BOOT_ID).unwrap_or_default();
+    format!(".{}{PARTIAL}", boot.trim_end())
+}
+
+fn is_forsaken(path: &Path) -> bool {
+    let age = fs::metadata(path).and_then(|metadata| metadata.modified());
+    age.is_ok_and(|written| written.elapsed().is_ok_and(|age| age > FORSAKEN))
 }
 
 fn remove_if_abandoned(path: &Path) {

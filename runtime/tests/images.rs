@@ -2,9 +2,10 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use bulkhead_runtime::digest::Digest;
 use bulkhead_runtime::layer::Limits;
@@ -130,12 +131,19 @@ fn an_unpacked_layer_is_not_unpacked_again() {
     let (_, first) = unpack(&cache, &forms.path("docker.tar"), None).unwrap();
     let changed = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
     let before: Vec<_> = first.parts.iter().map(|part| changed(&part.path)).collect();
-    // A partial file of a dead process goes away at the next start.
-    fs::write(cache.join("blobs/left.partial"), "half").unwrap();
+    // A partial file of a dead process goes away at the next start; that of another kernel's only when it is old.
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let own = cache.join(format!("blobs/left.{}.partial", boot.trim_end()));
+    let [young, old] = ["young", "old"].map(|age| cache.join(format!("blobs/{age}.other.partial")));
+    for path in [&own, &young, &old] {
+        fs::write(path, "half").unwrap();
+    }
+    let days_ago = SystemTime::now() - Duration::from_secs(2 * 24 * 60 * 60);
+    File::options().write(true).open(&old).unwrap().set_modified(days_ago).unwrap();
     let (_, second) = unpack(&cache, &forms.path("oci.tar"), None).unwrap();
     assert_eq!(first, second);
     assert_eq!(before, second.parts.iter().map(|part| changed(&part.path)).collect::<Vec<_>>());
-    assert!(!cache.join("blobs/left.partial").exists());
+    assert_eq!([own, young, old].map(|path| path.exists()), [false, true, false]);
 }
 
 #[test]
