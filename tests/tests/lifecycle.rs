@@ -174,6 +174,14 @@ fn a_guest_that_stands_still_ends_with_its_machine() {
     let why = world.bulkhead(&["inspect", "--format", "{{.State.Error}}", "still"], "").stdout;
     assert_eq!(why, "bulkhead-vmm was killed by signal 9\n");
     world.bulkhead(&["rm", "still"], "").assert(0, "still\n", "");
+
+    // And one that was told to stand still.
+    in_background(&world, "paused", &[], &image, "sleep 1000");
+    world.bulkhead(&["pause", "paused"], "").assert(0, "paused\n", "");
+    world.bulkhead(&["kill", "-s", "HUP", "paused"], "").assert_refused(1, &["unpause"]);
+    world.bulkhead(&["kill", "paused"], "").assert(0, "paused\n", "");
+    world.bulkhead(&["wait", "paused"], "").assert(0, "137\n", "");
+    world.bulkhead(&["rm", "paused"], "").assert(0, "paused\n", "");
     world.assert_nothing_left();
 }
 

@@ -20,7 +20,7 @@ pub enum ControlCommand {
     /// End containers: their stop signal, and SIGKILL when that does not help
     #[command(after_help = "Example:\n  bulkhead stop -t 30 db")]
     Stop(StopArguments),
-    /// Send containers a signal
+    /// Send containers a signal; KILL, the default, ends them whatever they do
     #[command(after_help = "Examples:\n  bulkhead kill web\n  bulkhead kill -s HUP web")]
     Kill(KillArguments),
     /// Wait until containers end, and print their exit statuses

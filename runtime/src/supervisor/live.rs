@@ -142,28 +142,30 @@ impl Live {
         wait.unwrap_or_else(PoisonError::into_inner).last_status
     }
 
-    /// Sends a signal to the container's first process. After one that `ends` it, it is not started again. SIGKILL ends it
-    /// whatever its guest does, and returns when that is done.
+    /// Sends a signal to the container's first process. One that `ends` it is also for one that is paused, or not up yet, and
+    /// after it the container is not started again. SIGKILL ends it whatever its guest does, and returns when that is done.
     pub(super) fn signal(&self, number: u8, ends: bool) -> Result<(), SupervisorError> {
+        if !ends {
+            self.running()?.guest.signal(0, number);
+            return Ok(());
+        }
         if number == KILL {
             return self.kill();
         }
-        self.pass_on(number, ends);
+        self.thaw_for_the_end()?;
+        self.send(number);
         Ok(())
     }
 
-    fn pass_on(&self, number: u8, ends: bool) {
+    fn send(&self, number: u8) {
         let mut inner = self.lock();
         match inner.phase.held() {
             Some(held) => held.guest.signal(0, number),
-            None if ends => inner.early = Some(number),
-            None => {}
+            None => inner.early = Some(number),
         }
         inner.killed |= number == KILL;
-        if ends {
-            inner.stopping = true;
-            self.changed.notify_all();
-        }
+        inner.stopping = true;
+        self.changed.notify_all();
     }
 
     /// Gives the container's terminal the size of this process's.
@@ -175,7 +177,6 @@ impl Live {
 
     /// Ends the container, as docker does: the signal, then SIGKILL.
     pub(super) fn stop(&self, number: u8, timeout: Duration) -> Result<(), SupervisorError> {
-        self.thaw_for_the_end()?;
         self.signal(number, true)?;
         if !self.has_left_after(timeout) {
             return self.kill();
@@ -186,7 +187,7 @@ impl Live {
 
     fn kill(&self) -> Result<(), SupervisorError> {
         self.thaw_for_the_end()?;
-        self.pass_on(KILL, true);
+        self.send(KILL);
         if !self.has_left_after(READERS) {
             self.output.abandon();
             if !self.has_left_after(GUEST)

@@ -131,7 +131,6 @@ impl Client {
                 return Ok(Reply::Exited(running.wait()?.status.exit_code()));
             }
             Request::Signal(number) => {
-                self.live.running()?;
                 self.live.signal(number, ends(number, self.stop_signal))?;
             }
             Request::Stop { signal, timeout } => {
