@@ -177,12 +177,12 @@ impl Cache {
 
     /// Remove what dead processes left half written. A failure here costs disk space, not correctness.
     fn sweep(&self) {
-        let own = own_ending();
         for folder in Folder::ALL {
             let Ok(entries) = fs::read_dir(self.root.join(folder.name())) else { continue };
             for path in entries.flatten().map(|entry| entry.path()) {
                 let name = path.to_string_lossy();
-                if name.ends_with(&own) || (name.ends_with(PARTIAL) && is_forsaken(&path)) {
+                if name.ends_with(PARTIAL) && (name.ends_with(&own_ending()) || is_forsaken(&path))
+                {
                     remove_if_abandoned(&path);
                 }
             }

@@ -85,6 +85,14 @@ impl World {
         Running::start(self.command("bulkhead").args(arguments), input).wait()
     }
 
+    /// `bulkhead prepare` of a shell in this image, with the guest kernel. The bundle is the file `bundle`.
+    #[track_caller]
+    pub fn prepare(&self, image: &str) {
+        let kernel = self.kernel.to_str().unwrap();
+        let arguments = ["prepare", "--out", "bundle", "--kernel", kernel, image, "--", "sh"];
+        self.bulkhead(&arguments, "").assert(0, "", "");
+    }
+
     /// `bulkhead run` of a container that reads its input and leaves nothing, with the guest kernel, these flags, this image,
     /// and this command, if any.
     pub fn run(&self, flags: &[&str], image: &str, command: &[&str]) -> Command {

@@ -75,12 +75,7 @@ fn root_is_root_of_a_container_only() {
 
 /// Prepares the image; the cache then.
 fn prepared(world: &World, image: &str) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut prepare = world.command("bulkhead");
-    prepare
-        .args(["prepare", "--out", "bundle", "--kernel"])
-        .arg(world.kernel())
-        .args([image, "--", "sh"]);
-    Running::start(&mut prepare, "").wait().assert(0, "", "");
+    world.prepare(image);
     let folder =
         |name: &str| fs::read_dir(world.path("cache/bulkhead").join(name)).unwrap().flatten();
     let files = ["blobs", "indexes", "images"].into_iter().flat_map(folder);

@@ -21,14 +21,7 @@ fn the_images_can_be_prepared() {
     let Some(world) = World::new(test) else { return };
     let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
     for image in ["root", "root.tar", "layout#layered", "layout#both", "oci.tar", "docker.tar"] {
-        let mut prepare = world.command("bulkhead");
-        prepare
-            .args(["prepare", "--out"])
-            .arg(world.path("bundle"))
-            .arg("--kernel")
-            .arg(world.kernel());
-        prepare.args([&images.get(image), "--", "sh"]);
-        Running::start(&mut prepare, "").wait().assert(0, "", "");
+        world.prepare(&images.get(image));
     }
     world.assert_nothing_left();
 }

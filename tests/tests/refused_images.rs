@@ -70,9 +70,7 @@ fn a_layer_that_leaves_the_root() {
     fs::create_dir(&outside).unwrap();
     let sneaky = Layer::new().symlink("way", &outside).file("way/file", Meta::root(0o644), b"");
     fs::write(&image, sneaky.into_bytes()).unwrap();
-    let mut prepare = world.command("bulkhead");
-    prepare.args(["prepare", "--out", "bundle", "--kernel"]).arg(world.kernel());
-    Running::start(prepare.args([&image, "--", "sh"]), "").wait().assert(0, "", "");
+    world.prepare(&image);
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 
     let climbing = Layer::new().hard_link("passwd", "../../etc/passwd").into_bytes();

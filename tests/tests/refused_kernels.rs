@@ -17,23 +17,19 @@ fn world(test: &str) -> Option<World> {
 fn refused(world: &World, kernel: &[u8], words: &[&str]) {
     let path = world.text("kernel");
     fs::write(&path, kernel).unwrap();
-    let mut run = world.command("bulkhead");
-    run.args(["run", "--memory", "64M", "--kernel", &path, "image", "--", "sh"]);
     let words = [&[path.as_str()], words].concat();
-    Running::start(&mut run, "").wait().assert_refused(1, &words);
+    let run = ["run", "--memory", "64M", "--kernel", &path, "image", "--", "sh"];
+    world.bulkhead(&run, "").assert_refused(1, &words);
     world.assert_nothing_left();
 }
 
 #[test]
 fn kernels_that_are_not_there() {
     let Some(world) = world("kernels_that_are_not_there") else { return };
-    let mut missing = world.command("bulkhead");
-    missing.args(["run", "--kernel", "no-kernel", "image", "--", "sh"]);
-    Running::start(&mut missing, "").wait().assert_refused(1, &["no-kernel", "No such file"]);
-    let mut none = world.command("bulkhead");
-    none.args(["run", "image", "--", "sh"]);
+    let missing = ["run", "--kernel", "no-kernel", "image", "--", "sh"];
+    world.bulkhead(&missing, "").assert_refused(1, &["no-kernel", "No such file"]);
     let words = ["no guest kernel in the cache", HERE.kernel_name, "--kernel PATH"];
-    Running::start(&mut none, "").wait().assert_refused(1, &words);
+    world.bulkhead(&["run", "image", "--", "sh"], "").assert_refused(1, &words);
     world.assert_nothing_left();
 }
 

@@ -60,12 +60,7 @@ fn a_command_line_without_sense() {
 #[test]
 fn bundles_with_a_field_that_nobody_knows() {
     let Some(world) = world("bundles_with_a_field_that_nobody_knows") else { return };
-    let mut prepare = world.command("bulkhead");
-    prepare
-        .args(["prepare", "--out", "bundle", "--kernel"])
-        .arg(world.kernel())
-        .args(["image", "--", "sh"]);
-    Running::start(&mut prepare, "").wait().assert(0, "", "");
+    world.prepare("image");
     let text = fs::read_to_string(world.path("bundle")).unwrap();
     let mut bundle: serde_json::Value = serde_json::from_str(&text).unwrap();
     bundle["vm"]["machine-config"]["colour"] = "red".into();
