@@ -1,6 +1,7 @@
 //! Not a kernel but a program that means harm: calls the host over vsock, where guest-init does, and sends it garbage.
 //!
-//! Prints `refused` where it gets no socket, else `sent`, and ends with status 0.
+//! Prints `refused` where it gets no socket, and ends with status 0. Where it gets one it prints nothing: how far it comes
+//! before its machine is ended is a matter of time.
 #![cfg_attr(freestanding, no_std, no_main)]
 
 #[cfg(freestanding)]
@@ -123,7 +124,6 @@ mod program {
             }
             write(socket, garbage);
         }
-        write(1, b"sent\n");
         exit(0)
     }
 
