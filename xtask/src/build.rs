@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 
@@ -42,10 +43,18 @@ impl Binaries {
 
 /// This program for `arch`, to be run in the emulated host.
 pub fn xtask(arch: Arch) -> Result<PathBuf, Error> {
+    // Each start of a host asks for it, perhaps while cargo builds something else and lets nobody in.
+    static FOREIGN: Mutex<Option<PathBuf>> = Mutex::new(None);
     if arch == Arch::NATIVE {
         return Ok(tool::own_path().to_owned());
     }
-    executable(&static_executables(arch, &["xtask"])?, "xtask")
+    let mut foreign = FOREIGN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = &*foreign {
+        return Ok(path.clone());
+    }
+    let path = executable(&static_executables(arch, &["xtask"])?, "xtask")?;
+    *foreign = Some(path.clone());
+    Ok(path)
 }
 
 /// Builds the binaries of `packages` for `arch`, static and optimized.

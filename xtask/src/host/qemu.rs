@@ -111,6 +111,11 @@ fn acceleration(options: &Options) -> &'static [&'static str] {
     }
 }
 
+/// What the host's kernel need not do. As a guest's does not (see runtime/src/guest/command_line.rs): no self-tests of ciphers and no
+/// calibration of jitter, which take a third of the boot; randomness from the processor; and no ticks waited for in a grace
+/// period of RCU.
+const SHORT_CUTS: &str = "random.trust_cpu=on cryptomgr.notests initcall_blacklist=jent_mod_init rcupdate.rcu_expedited=1";
+
 /// The serial line is the slowest thing there is, so the kernel stays quiet unless asked.
 fn kernel_command_line(options: &Options) -> String {
     let console = match options.arch {
@@ -120,8 +125,9 @@ fn kernel_command_line(options: &Options) -> String {
     // At an address of its own in each process, code would be translated again for each.
     // `init_on_alloc`: the file server fills pages without QEMU's knowledge. Had a page code before, QEMU would go on with that,
     // if nobody had written to the page in between (see `zeroing` as well).
-    let mut line =
-        format!("console={console} panic=-1 nokaslr norandmaps init_on_alloc=1 mitigations=off");
+    let mut line = format!(
+        "console={console} panic=-1 nokaslr norandmaps init_on_alloc=1 mitigations=off {SHORT_CUTS}"
+    );
     if !options.verbose {
         line.push_str(" quiet");
     }

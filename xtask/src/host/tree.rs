@@ -53,6 +53,11 @@ done
 cp usr/share/base-passwd/passwd.master etc/passwd
 cp usr/share/base-passwd/group.master etc/group
 echo 127.0.0.1 localhost >etc/hosts
+# As ca-certificates does: all authorities that it knows, in one file.
+if [ -d usr/share/ca-certificates ]; then
+  mkdir -p etc/ssl/certs
+  find usr/share/ca-certificates -name '*.crt' -print0 | sort -z | xargs -0 cat >etc/ssl/certs/ca-certificates.crt
+fi
 for link in awk:mawk sh:dash which:which.debianutils; do
   [ -e usr/bin/${link%:*} ] || ln -s ${link#*:} usr/bin/${link%:*}
 done
@@ -78,7 +83,8 @@ fn entry(arch: Arch) -> String {
 
 /// The small system, and what is run in the host: by tests, and to count system calls.
 fn wanted() -> Vec<&'static [&'static str]> {
-    let programs = [&needs::BUSYBOX, &needs::STRACE].into_iter().chain(&needs::TESTS);
+    let programs = [&needs::BUSYBOX, &needs::DPKG_DEB, &needs::STRACE];
+    let programs = programs.into_iter().chain(&needs::TESTS);
     SYSTEM.into_iter().chain(programs.map(|program| program.packages)).collect()
 }
 

@@ -77,12 +77,14 @@ static CROSS_AARCH64: [Program; 2] = [
     },
 ];
 
-/// What only tests use: makers of images, and judges of what we make.
-pub static TESTS: [Program; 12] = [
+/// What only tests use: makers of images, and judges of what we make. Emulated hosts of another architecture have all of it too.
+pub static TESTS: [Program; 17] = [
     on_path("umoci", "tests", &["umoci"]),
     on_path("skopeo", "tests", &["skopeo"]),
+    on_path("podman", "tests", &["podman"]),
     on_path("docker-registry", "tests", &["docker-registry"]),
     on_path("openssl", "tests", &["openssl"]),
+    CERTIFICATES,
     on_path("fsck.erofs", "tests", &["erofs-utils"]),
     on_path("mke2fs", "scratch disks", &["e2fsprogs"]),
     on_path("cpio", "tests", &["cpio"]),
@@ -91,16 +93,22 @@ pub static TESTS: [Program; 12] = [
     on_path("xz", "tests", &["xz-utils"]),
     on_path("zstd", "tests", &["zstd"]),
     on_path("lz4", "tests", &["lz4"]),
+    on_path("zsh", "tests", &["zsh"]),
+    on_path("fish", "tests", &["fish"]),
+    on_path("groff", "tests", &["groff-base"]),
 ];
 
-/// What only tests on this machine use. Emulated hosts of another architecture, where a test without it is skipped, stay
-/// small: podman is large, and makes whole images.
-static JUDGES: [Program; 1] = [on_path("podman", "tests", &["podman"])];
+/// The certificate authorities that the distribution trusts, in one file. No program, but as good as one: without it there
+/// is no TLS.
+const CERTIFICATES: Program = Program {
+    elsewhere: &["/etc/ssl/certs/ca-certificates.crt"],
+    ..on_path("ca-certificates.crt", "tests", &["ca-certificates"])
+};
 
 /// All of them, as `cargo xtask check` lists them.
 pub fn all() -> impl Iterator<Item = &'static Program> {
     let tools = [&VIRTIOFSD, &BUSYBOX, &DPKG_DEB, &STRACE];
-    EMULATORS.into_iter().chain(tools).chain(&TESTS).chain(&JUDGES)
+    EMULATORS.into_iter().chain(tools).chain(&TESTS)
 }
 
 /// The emulator of an emulated host.

@@ -51,6 +51,14 @@ pub fn parse(output: &str) -> Option<Outcome> {
     complete.then_some(outcome)
 }
 
+/// The names in a list that was asked for with `--list --format=terse`, in the order of the alphabet.
+pub fn list(output: &str) -> Vec<String> {
+    let mut names: Vec<String> =
+        output.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
 /// The number before `what` in "ok. 3 passed; 0 failed; …".
 fn count(counts: &str, what: &str) -> Option<usize> {
     counts.split_once(what)?.0.rsplit(' ').next()?.parse().ok()
@@ -94,6 +102,11 @@ test result: FAILED. 2 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out; 
         assert_eq!((outcome.tally.passed, outcome.tally.failed), (1, 1));
         assert_eq!(outcome.tally.skipped, ["d: ignored without a reason", "e: no network"]);
         assert!(outcome.ignored_for_kvm && outcome.ignored_for_qemu && !outcome.skipped_for_kvm);
+    }
+
+    #[test]
+    fn a_list_has_names_only() {
+        assert_eq!(list("b::c: test\na: test\nx: benchmark\n"), ["a", "b::c"]);
     }
 
     #[test]

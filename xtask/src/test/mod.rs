@@ -2,25 +2,37 @@
 //!
 //! Test executables for this machine's architecture run on it. A test that needs a KVM which runs Linux is marked
 //! `#[ignore = "needs KVM: …"]`, so that a plain `cargo test` leaves it alone; where this machine has no such KVM, its
-//! executable runs in a fresh emulated host. A test that starts emulated hosts itself is marked
+//! executable runs in an emulated host. A test that starts emulated hosts itself is marked
 //! `#[ignore = "needs QEMU: …"]`; xtask runs it once QEMU is installed. All ignored tests of one executable have one
 //! reason. A test that cannot do its work prints `SKIPPED: NAME: REASON` and returns.
 //!
 //! The same tests are built for the other architecture and run in emulated hosts of it. (An emulator of single programs,
 //! qemu-user, would run most of them without booting a kernel. It was in use and is not: a program with several threads
 //! that forks can hang in it, and it does not run the programs that a program starts.)
+//!
+//! A test executable that takes long, as is known from the last run, has an emulated host for itself, or several for its tests
+//! in parts. Short ones follow each other in one host, as long as each leaves it as it was. Nothing is ever repeated, except
+//! once what ran in a host that stands still, which the emulator does now and then; the sum says so.
 
+mod capture;
+mod job;
 mod libtest;
+mod machine;
 mod packages;
+mod part;
 mod place;
+mod queue;
+mod ran;
 mod source;
 mod suite;
 mod tally;
+mod times;
+mod total;
 
+use std::cmp::Reverse;
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
 
 use clap::Args;
 
@@ -28,10 +40,13 @@ use crate::arch::Arch;
 use crate::error::Error;
 use crate::host::Cpu;
 use crate::needs;
-use crate::tool;
-use place::{Left, Place, Ran};
+use job::Job;
+use place::Place;
+use queue::{Feeder, Queue};
+use ran::Ran;
 use suite::Suite;
-use tally::Tally;
+use times::Times;
+use total::Total;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,19 +72,14 @@ pub struct TestArgs {
     cpu: Option<Cpu>,
 }
 
-/// What is to run in an emulated host, and its name.
-type Work = (String, Box<dyn Fn() -> Result<Ran, Error> + Send>);
-
 impl TestArgs {
     /// Runs the tests; the status is 1 when one failed or none passed.
     pub fn run(self) -> Result<u8, Error> {
         let architectures = self.architectures()?;
         let total = Total::default();
         if let Err(error) = self.run_all(&architectures, &total) {
-            println!("{error}");
-            total.add(Tally::one_failed());
+            total.fail(&error);
         }
-        let total = total.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         println!("{}", total.closing());
         Ok(u8::from(!total.is_success()))
     }
@@ -87,66 +97,73 @@ impl TestArgs {
         })
     }
 
+    /// Three things at a time, so that no processor waits: what cargo builds, tests that run here, and emulated hosts, each
+    /// of which has one processor.
     fn run_all(&self, architectures: &[Arch], total: &Total) -> Result<(), Error> {
         needs::provide(&needs::all().collect::<Vec<_>>())?;
-        if self.wants_all() {
-            total.run("cargo fmt --check", &|| source::format().map(Ran::from));
-            total.run("documentation tests", &|| suite::documentation().map(Ran::from));
-        }
-        let mut left = Vec::new();
-        for &arch in architectures {
-            let place = Arc::new(Place::provide(arch, self.cpu)?);
-            println!("{}", place.describe());
-            left.extend(self.run_here(&place, total)?);
-        }
-        // An emulated host has one processor, so several run side by side.
-        let queue = Mutex::new(left.into_iter());
-        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let times = Times::load()?;
+        let queue = Queue::default();
         thread::scope(|scope| {
+            let (queue, times) = (&queue, &times);
+            // There may be more to do as long as something is built.
+            let _building = queue.feeder();
             for _ in 0..thread::available_parallelism().map_or(1, NonZero::get).min(MAX_HOSTS) {
-                scope.spawn(|| {
-                    while let Some((name, work)) = next() {
-                        total.run(&name, &work);
-                    }
-                });
+                scope.spawn(|| job::work(queue, times, total));
             }
-        });
-        Ok(())
+            for &arch in architectures {
+                let (place, suites) = self.build(arch)?;
+                println!("{}", place.describe());
+                let feeder = queue.feeder();
+                scope.spawn(move || self.run_here(&place, suites, &feeder, times, total));
+            }
+            if self.wants_all() {
+                self.check_sources(architectures, total);
+            }
+            Ok::<_, Error>(())
+        })?;
+        if self.cpu.is_none() { times.save() } else { Ok(()) }
     }
 
-    /// Runs what can run without an emulated host, and returns what can't.
-    fn run_here(&self, place: &Arc<Place>, total: &Total) -> Result<Vec<Work>, Error> {
+    fn build(&self, arch: Arch) -> Result<(Arc<Place>, Vec<Suite>), Error> {
+        let place = Arc::new(Place::provide(arch, self.cpu)?);
+        let mut suites = suite::build(arch)?;
+        suites.retain(|suite| self.wants(suite));
+        Ok((place, suites))
+    }
+
+    fn check_sources(&self, architectures: &[Arch], total: &Total) {
+        total.run("cargo fmt --check", || source::format().map(Ran::from));
+        for &arch in architectures {
+            let name = format!("cargo clippy ({})", arch.name());
+            total.run(&name, || source::lint(arch).map(Ran::from));
+        }
+        total.run("documentation tests", || suite::documentation().map(Ran::from));
+    }
+
+    /// Runs what can run without an emulated host, and leaves the rest to those.
+    fn run_here(
+        &self,
+        place: &Arc<Place>,
+        mut suites: Vec<Suite>,
+        feeder: &Feeder<'_, Job>,
+        times: &Times,
+        total: &Total,
+    ) {
         let arch = place.arch.name();
-        if self.wants_all() {
-            total.run(&format!("cargo clippy ({arch})"), &|| {
-                source::lint(place.arch).map(Ran::from)
-            });
-        }
-        let mut left: Vec<Work> = Vec::new();
         if self.name.is_none() {
-            let ran = total.run(&format!("bare guest ({arch})"), &|| place.bare_guest_here());
-            if ran.is_some() {
-                let place = place.clone();
-                let name = format!("bare guest ({arch}, emulated host)");
-                left.push((name, Box::new(move || place.bare_guest_in_host())));
+            let name = format!("bare guest ({arch})");
+            if total.run(&name, || place.bare_guest_here()).left.is_some() {
+                Job::add_bare_guest(place, feeder);
             }
         }
-        for suite in suite::build(place.arch)? {
-            if !self.wants(&suite) {
-                continue;
-            }
+        // The sooner a host has what takes it longest the better.
+        suites.sort_by_cached_key(|suite| Reverse(Job::expected_of(place, suite, times)));
+        for suite in suites {
             let name = format!("{} ({arch})", suite.name);
-            if let Some(which) = total.run(&name, &|| place.run_here(&suite)) {
-                let place = place.clone();
-                let place_name = match which {
-                    Left::StartsHosts => "its own emulated hosts",
-                    Left::All | Left::Ignored => "emulated host",
-                };
-                let name = format!("{} ({arch}, {place_name})", suite.name);
-                left.push((name, Box::new(move || place.run_with_hosts(&suite, which))));
+            if let Some(left) = total.run(&name, || place.run_here(&suite)).left {
+                Job::add(place, suite, left, times, feeder);
             }
         }
-        Ok(left)
     }
 
     fn wants_all(&self) -> bool {
@@ -155,35 +172,5 @@ impl TestArgs {
 
     fn wants(&self, suite: &Suite) -> bool {
         self.name.as_ref().is_none_or(|name| suite.name.contains(name.as_str()))
-    }
-}
-
-/// The sum of all steps.
-#[derive(Default)]
-struct Total(Mutex<Tally>);
-
-impl Total {
-    fn add(&self, tally: Tally) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(tally);
-    }
-
-    /// Runs one step and tells its result in a line, after what its failure printed. Returns what it left.
-    fn run(&self, name: &str, work: &dyn Fn() -> Result<Ran, Error>) -> Option<Left> {
-        let start = Instant::now();
-        let bar = tool::spinner(name);
-        let mut ran = work().unwrap_or_else(|error| Ran {
-            tally: Tally::one_failed(),
-            told: format!("{error}\n"),
-            left: None,
-        });
-        bar.finish_and_clear();
-        if ran.tally != Tally::default() {
-            println!("{}{name}: {} ({:.1} s)", ran.told, ran.tally, start.elapsed().as_secs_f32());
-        }
-        for skipped in &mut ran.tally.skipped {
-            *skipped = format!("{name}: {skipped}");
-        }
-        self.add(ran.tally);
-        ran.left
     }
 }
