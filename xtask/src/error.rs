@@ -6,6 +6,8 @@ use runtime::cache::CacheError;
 use runtime::command::{CommandError, in_one_line};
 use runtime::kvm::ProbeError;
 
+use crate::host::StandStill;
+
 /// Why a command of xtask could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -54,6 +56,9 @@ pub enum Error {
     /// The emulated host's time was up.
     #[error("emulated host: stopped after its time limit of {0} s (--timeout)")]
     TimeLimit(u64),
+    /// The emulated host stood still: that is the emulator's fault, not that of what ran there.
+    #[error("emulated host: stood still: {0}")]
+    StoodStill(StandStill),
 }
 
 impl Error {

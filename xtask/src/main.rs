@@ -11,6 +11,7 @@ mod host;
 mod kernel;
 mod needs;
 mod run;
+mod soak;
 mod test;
 mod tool;
 mod toolchain;
@@ -37,6 +38,7 @@ enum Command {
     Check,
     Test(test::TestArgs),
     Bench(bench::BenchArgs),
+    Soak(Box<soak::SoakArgs>),
     Host(host::cli::HostArgs),
     Build(build::BuildArgs),
     Demo(run::DemoArgs),
@@ -46,6 +48,8 @@ enum Command {
     BareGuest(run::bare::InnerArgs),
     #[command(name = bench::INNER_COMMAND, hide = true)]
     BenchInside(bench::InnerArgs),
+    #[command(name = soak::inside::INNER_COMMAND, hide = true)]
+    SoakInside(soak::inside::InnerArgs),
 }
 
 fn main() -> ExitCode {
@@ -60,12 +64,14 @@ fn main() -> ExitCode {
         Command::Check => check::run(),
         Command::Test(arguments) => arguments.run(),
         Command::Bench(arguments) => arguments.run(),
+        Command::Soak(arguments) => arguments.run(),
         Command::Host(arguments) => arguments.run(),
         Command::Build(arguments) => arguments.run(),
         Command::Demo(arguments) => arguments.run(),
         Command::HostAgent => host::agent::run(),
         Command::BareGuest(arguments) => arguments.run(),
         Command::BenchInside(arguments) => arguments.run(),
+        Command::SoakInside(arguments) => arguments.run(),
     };
     match result {
         Ok(status) => ExitCode::from(status),

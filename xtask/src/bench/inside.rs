@@ -26,7 +26,7 @@ const ONE_PAGE_STARTS: u32 = 5;
 const SETTLING: Duration = Duration::from_millis(300);
 
 /// The console is each machine's own. `reboot=k`: for peers without ACPI.
-const BOOT_ARGUMENTS: &str = if cfg!(target_arch = "aarch64") {
+pub const BOOT_ARGUMENTS: &str = if cfg!(target_arch = "aarch64") {
     "console=ttyAMA0 quiet panic=-1"
 } else {
     "console=ttyS0 quiet panic=-1 reboot=k"

@@ -8,10 +8,10 @@
 mod container;
 mod inside;
 mod memory;
-mod start;
+pub mod start;
 mod system_calls;
 mod table;
-mod vmm;
+pub mod vmm;
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -31,7 +31,7 @@ use crate::run::demo;
 use crate::tool;
 use vmm::{Kind, Vmm};
 
-pub use inside::{INNER_COMMAND, InnerArgs, Part};
+pub use inside::{BOOT_ARGUMENTS, INNER_COMMAND, InnerArgs, Part};
 
 /// Ten seconds a Linux guest, on a busy machine three times as much.
 const TIME_LIMIT: Duration = Duration::from_secs(3600);
@@ -110,7 +110,7 @@ fn strace(arch: Arch) -> Result<PathBuf, Error> {
 }
 
 /// An initramfs with nothing but `/init` and the console that it writes to.
-fn write_initramfs(path: &Path, init: &Path) -> Result<(), Error> {
+pub fn write_initramfs(path: &Path, init: &Path) -> Result<(), Error> {
     let failed = |error: cpio::CpioError| Error::Content(format!("{}: {error}", path.display()));
     let init = std::fs::read(init).doing(|| format!("read {}", init.display()))?;
     let file = File::create(path).doing(|| format!("create {}", path.display()))?;

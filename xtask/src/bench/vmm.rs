@@ -55,7 +55,7 @@ pub fn parse_peer(argument: &str) -> Result<Vmm, String> {
 pub struct Guest {
     kernel: PathBuf,
     initramfs: Option<PathBuf>,
-    arguments: &'static str,
+    arguments: String,
     /// The same in a file, as Firecracker and bulkhead-vmm read it.
     config_file: PathBuf,
 }
@@ -65,7 +65,7 @@ impl Guest {
     pub fn new(
         kernel: &Path,
         initramfs: Option<&Path>,
-        arguments: &'static str,
+        arguments: &str,
         config_file: PathBuf,
     ) -> Result<Guest, Error> {
         let mut source = json!({ "kernel_image_path": kernel, "boot_args": arguments });
@@ -80,7 +80,8 @@ impl Guest {
         std::fs::write(&config_file, config.to_string())
             .doing(|| format!("write {}", config_file.display()))?;
         let initramfs = initramfs.map(Path::to_owned);
-        Ok(Guest { kernel: kernel.into(), initramfs, arguments, config_file })
+        let (kernel, arguments) = (kernel.into(), arguments.into());
+        Ok(Guest { kernel, initramfs, arguments, config_file })
     }
 }
 
@@ -101,7 +102,7 @@ impl Vmm {
                 command.arg("--kernel").arg(&guest.kernel);
                 command.args(["--cpus", "boot=1", "--serial", "tty", "--console", "off"]);
                 command.args(["--memory", &format!("size={MEMORY_MIB}M")]);
-                command.args(["--cmdline", guest.arguments]);
+                command.args(["--cmdline", &guest.arguments]);
                 if let Some(path) = &guest.initramfs {
                     command.arg("--initramfs").arg(path);
                 }

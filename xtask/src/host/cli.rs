@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Cpu, Host, Options, Process, Stdio, terminal};
+use super::{Cpu, Host, Options, Process, Stdio, Trial, terminal};
 use crate::arch::Arch;
 use crate::error::{Doing, Error};
 use crate::toolchain;
@@ -71,6 +71,7 @@ impl HostArgs {
             icount: self.icount,
             memory_mib: self.memory,
             verbose: self.verbose,
+            trial: Trial::default(),
         };
         let command = if shell { vec!["/bin/sh".into()] } else { self.command };
         run_in_foreground(&options, process(self.arch, command)?)

@@ -9,9 +9,11 @@ pub mod agent;
 pub mod cli;
 mod console;
 mod initramfs;
+mod monitor;
 mod qemu;
 mod root;
 mod share;
+mod standstill;
 mod streams;
 mod terminal;
 pub mod tree;
@@ -19,6 +21,7 @@ mod wire;
 mod zeroing;
 
 use std::fs::File;
+use std::io::BufReader;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -30,11 +33,13 @@ use std::time::Duration;
 use runtime::child::spawn_bound;
 use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
-use rustix::process::Signal;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 pub use cli::{process, run_in_foreground};
-pub use qemu::Cpu;
+pub use monitor::{Monitor, Processor};
+pub use qemu::{Cpu, Trial};
 pub use root::Root;
+pub use standstill::{Activity, StandStill};
 pub use streams::Stdio;
 pub use wire::{AGENT_COMMAND, Process};
 
@@ -46,6 +51,7 @@ use crate::kernel::Kernel;
 use crate::needs;
 use crate::watchdog::Watchdog;
 use console::Console;
+use standstill::Pulse;
 use wire::{PORTS, Reply, Request};
 
 /// What kind of host to start.
@@ -63,6 +69,8 @@ pub struct Options {
     pub memory_mib: u32,
     /// Show its kernel's console on stderr.
     pub verbose: bool,
+    /// What is different in it.
+    pub trial: Trial,
 }
 
 impl Default for Options {
@@ -74,6 +82,7 @@ impl Default for Options {
             icount: false,
             memory_mib: 2048,
             verbose: false,
+            trial: Trial::default(),
         }
     }
 }
@@ -87,6 +96,11 @@ pub struct Host {
     replies: UnixStream,
     streams: [UnixStream; 3],
     watchdog: Watchdog,
+    /// Open while the host runs: the end of a port would be an event in there.
+    heartbeat: UnixStream,
+    monitor: UnixStream,
+    /// A counting host has none: questions from outside would make no two runs alike.
+    pulse: Option<Pulse>,
 }
 
 /// Sends requests to the agent, from any thread.
@@ -125,6 +139,7 @@ impl Host {
         initramfs::write(&initramfs, &root, &kernel.host_modules()?)?;
         let image = zeroing::kernel(options.arch, &kernel.image())?;
 
+        let (monitor, their_monitor) = UnixStream::pair().doing(doing)?;
         let (file_server, root) = share::serve(&needs::VIRTIOFSD.require()?)?;
         let mut ours = Vec::new();
         let mut theirs = Vec::new();
@@ -138,15 +153,19 @@ impl Host {
             ports: std::array::from_fn(|port| theirs[port].as_fd()),
             initramfs: initramfs.as_fd(),
             kernel: image.as_fd(),
+            monitor: their_monitor.as_fd(),
         };
-        let qemu = emulator.require()?;
+        let qemu = match &options.trial.emulator {
+            Some(path) => path.clone(),
+            None => emulator.require()?,
+        };
         let mut command = qemu::command(&qemu, options, &wiring);
         command.stdin(ProcessStdio::null());
         command.stdout(ProcessStdio::piped()).stderr(ProcessStdio::piped());
         let mut emulator = spawn_bound(&mut command, &wiring.descriptors(), Signal::KILL)
             .doing(|| format!("start {}", qemu.display()))?;
         // With these ends open here the end of the emulator would go unnoticed.
-        drop((theirs, root));
+        drop((theirs, their_monitor, root));
         let console = match (emulator.stdout.take(), emulator.stderr.take()) {
             (Some(stdout), Some(stderr)) => Console::follow(stdout, stderr, options.verbose),
             _ => Console::default(),
@@ -158,11 +177,26 @@ impl Host {
         let replies = control.try_clone().doing(doing)?;
         let control = Control(Arc::new(Mutex::new(control)));
         let streams = [next()?, next()?, next()?];
-        let mut host = Host { emulator, file_server, console, control, replies, streams, watchdog };
+        let mut host = Host {
+            emulator,
+            file_server,
+            console,
+            control,
+            replies,
+            streams,
+            heartbeat: next()?,
+            monitor,
+            watchdog,
+            pulse: None,
+        };
         let bar = crate::tool::spinner("starting the emulated host");
         match host.reply()? {
             Reply::Ready => bar.finish_and_clear(),
             other => return Err(Error::Host(format!("its agent began with {other:?}"))),
+        }
+        if !options.icount {
+            let port = host.heartbeat.try_clone().doing(doing)?;
+            host.pulse = Some(Pulse::feel(&host.emulator, port)?);
         }
         Ok(host)
     }
@@ -170,6 +204,22 @@ impl Host {
     /// For signals and window sizes while [`run`](Host::run) runs.
     pub fn control(&self) -> Control {
         self.control.clone()
+    }
+
+    /// The emulator, to look at and to end while [`run`](Host::run) runs. It takes one who looks.
+    pub fn monitor(&self) -> Result<Monitor, Error> {
+        let doing = || "watch the emulator".to_owned();
+        let pid = Pid::from_child(&self.emulator);
+        let process = pidfd_open(pid, PidfdFlags::empty()).doing(doing)?;
+        let stream = BufReader::new(self.monitor.try_clone().doing(doing)?);
+        let mut monitor = Monitor { pid, process, stream };
+        monitor.greet()?;
+        Ok(monitor)
+    }
+
+    /// How many interrupts the emulator lost so far that were made good.
+    pub fn lost_interrupts(&self) -> u32 {
+        self.pulse.as_ref().map_or(0, Pulse::lost_interrupts)
     }
 
     /// Runs a command to its end and returns its exit status, 128 + n for signal n.
@@ -208,11 +258,14 @@ impl Host {
     }
 
     fn reply(&mut self) -> Result<Reply, Error> {
-        wire::receive(&mut self.replies).map_err(|error| match self.watchdog.expired() {
-            Some(limit) => Error::TimeLimit(limit.as_secs()),
-            None => {
-                Error::Host(format!("ended early ({error}); its console: {}", self.console.tail()))
+        wire::receive(&mut self.replies).map_err(|error| {
+            if let Some(how) = self.pulse.as_ref().and_then(Pulse::stands_still) {
+                return Error::StoodStill(how);
             }
+            if let Some(limit) = self.watchdog.expired() {
+                return Error::TimeLimit(limit.as_secs());
+            }
+            Error::Host(format!("ended early ({error}); its console: {}", self.console.tail()))
         })
     }
 }

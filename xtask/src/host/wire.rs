@@ -1,17 +1,18 @@
 //! What xtask and its agent inside the emulated host say to each other.
 //!
-//! There are four virtio-serial ports, each an ordered byte stream: `control` both ways, `stdin` to the
-//! agent, `stdout` and `stderr` from it. A port can't be closed and opened again, but commands come
-//! and go, so each stream is cut into chunks: a little-endian u32 length, then that many bytes. A
-//! chunk of length 0 is an end of file. On `control` each chunk is one JSON message.
+//! There are five virtio-serial ports, each an ordered byte stream: `control` both ways, `stdin` to the
+//! agent, `stdout` and `stderr` from it, `heartbeat` both ways. A port can't be closed and opened again, but commands
+//! come and go, so each stream is cut into chunks: a little-endian u32 length, then that many bytes. A
+//! chunk of length 0 is an end of file. On `control` and `heartbeat` each chunk is one JSON message.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 /// The names of the ports, as QEMU is given them and as the guest's sysfs shows them.
-pub const PORTS: [&str; 4] = ["control", "stdin", "stdout", "stderr"];
+pub const PORTS: [&str; 5] = ["control", "stdin", "stdout", "stderr", "heartbeat"];
 
 /// The hidden command that makes xtask the agent.
 pub const AGENT_COMMAND: &str = "host-agent";
@@ -41,6 +42,22 @@ pub enum Reply {
     /// The command has ended: its exit status, or 128 + n for signal n.
     Exited(u8),
 }
+
+/// Asks the agent, on `heartbeat`, for a [`Beat`].
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ping;
+
+/// A sign of life: what comes is proof that the host's kernel runs programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// How often the agent was woken by the host's own timer, every [`OWN_BEAT`]. It stays where it is while the
+    /// host's timer interrupts are lost.
+    pub own: u64,
+}
+
+/// The time between two beats of the agent's own, once it was asked for the first: in a host whose clock counts
+/// instructions nobody asks, and nothing beats.
+pub const OWN_BEAT: Duration = Duration::from_millis(200);
 
 /// A command to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! The first program of the emulated host: starts one command after another, as xtask outside asks.
 
 mod command;
+mod heartbeat;
 mod ports;
 mod pumps;
 
@@ -40,6 +41,8 @@ fn serve() -> io::Result<()> {
         return Err(io::Error::other("this is the first program of the emulated host only"));
     }
     let mut ports = Ports::open()?;
+    let heartbeat = ports.heartbeat.try_clone()?;
+    thread::spawn(move || heartbeat::answer(heartbeat));
     wire::send(&mut ports.control, &Reply::Ready)?;
     let (sender, events) = channel();
     let control = ports.control.try_clone()?;

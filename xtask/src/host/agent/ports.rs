@@ -22,12 +22,14 @@ pub struct Ports {
     pub stdout: File,
     /// The command's standard error.
     pub stderr: File,
+    /// Questions whether this machine goes on, and the answers.
+    pub heartbeat: File,
 }
 
 impl Ports {
     /// Opens all ports once they are there and connected.
     pub fn open() -> io::Result<Ports> {
-        let [control, stdin, stdout, stderr] = PORTS;
+        let [control, stdin, stdout, stderr, heartbeat] = PORTS;
         let deadline = Instant::now() + PATIENCE;
         let open = |name| open(name, deadline);
         Ok(Ports {
@@ -35,6 +37,7 @@ impl Ports {
             stdin: open(stdin)?,
             stdout: open(stdout)?,
             stderr: open(stderr)?,
+            heartbeat: open(heartbeat)?,
         })
     }
 }

@@ -1,0 +1,118 @@
+//! The emulator as seen from outside: what it does, what its processor stands at, and its end. For any thread, also while
+//! another one waits for a command in the host.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, pidfd_send_signal};
+use serde_json::{Value, json};
+
+use super::standstill::Activity;
+use crate::error::{Doing, Error};
+
+/// An answer takes the time of a few instructions, on a machine that has a processor for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The bit of the flags that lets interrupts in (Intel SDM volume 1, 3.4.3).
+const INTERRUPT_FLAG: u64 = 1 << 9;
+
+/// A running emulator and its monitor, which speaks QMP (QEMU's docs/interop/qmp-spec.rst): a JSON object a line.
+pub struct Monitor {
+    pub(super) pid: Pid,
+    pub(super) process: OwnedFd,
+    pub(super) stream: BufReader<UnixStream>,
+}
+
+/// Where the processor stands, be that in the host or in a guest of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Processor {
+    /// The address of its instruction, or of one that it was at a moment ago.
+    pub instruction: u64,
+    /// It takes interrupts.
+    pub interrupts: bool,
+    /// It waits for one.
+    pub halted: bool,
+}
+
+impl Monitor {
+    /// Says the words that have to come first.
+    pub(super) fn greet(&mut self) -> Result<(), Error> {
+        let stream = self.stream.get_ref();
+        stream.set_read_timeout(Some(PATIENCE)).doing(|| "set up the emulator's monitor".into())?;
+        self.ask(&json!({ "execute": "qmp_capabilities" })).map(drop)
+    }
+
+    /// What the emulator has done so far.
+    pub fn activity(&self) -> Result<Activity, Error> {
+        Activity::of(self.pid).doing(|| "watch the emulator".into())
+    }
+
+    /// Ends the emulator, and the host with it.
+    pub fn kill(&self) {
+        // It may have ended.
+        let _ = pidfd_send_signal(&self.process, Signal::KILL);
+    }
+
+    /// Where the processor of an x86_64 host stands.
+    pub fn processor(&mut self) -> Result<Processor, Error> {
+        let command = json!({ "command-line": "info registers" });
+        let answer =
+            self.ask(&json!({ "execute": "human-monitor-command", "arguments": command }))?;
+        let text = answer.as_str().unwrap_or_default();
+        processor(text).ok_or_else(|| Error::Content(format!("the emulator's registers: {text}")))
+    }
+
+    fn ask(&mut self, question: &Value) -> Result<Value, Error> {
+        let doing = || "ask the emulator's monitor".to_owned();
+        self.stream.get_mut().write_all(format!("{question}\n").as_bytes()).doing(doing)?;
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).doing(doing)?;
+            let said: Value = serde_json::from_str(&line)
+                .map_err(|error| Error::Content(format!("the emulator's monitor: {error}")))?;
+            // What else comes is a greeting or an event.
+            if let Some(answer) = said.get("return") {
+                return Ok(answer.clone());
+            }
+            if let Some(error) = said.get("error") {
+                return Err(Error::Content(format!("the emulator's monitor: {error}")));
+            }
+        }
+    }
+}
+
+/// Reads what `info registers` prints: `NAME=HEX` among other things.
+fn processor(text: &str) -> Option<Processor> {
+    let value = |name: &str| {
+        let (_, rest) = text.split_once(&format!("{name}="))?;
+        let digits = rest.split(|character: char| !character.is_ascii_hexdigit()).next()?;
+        u64::from_str_radix(digits, 16).ok()
+    };
+    Some(Processor {
+        instruction: value("RIP")?,
+        interrupts: value("RFL")? & INTERRUPT_FLAG != 0,
+        halted: value("HLT")? != 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processor_is_read_from_the_monitors_text() {
+        let text = "\r\nCPU#0\r\nRAX=000000000000001e RBX=0\r\nRIP=ffffffff8111a923 RFL=00000202 [-------] \
+                    CPL=0 II=0 A20=1 SMM=0 HLT=1\r\nES =0000 0000000000000000 ffffffff 00c00000\r\n";
+        let expected =
+            Processor { instruction: 0xffff_ffff_8111_a923, interrupts: true, halted: true };
+        assert_eq!(processor(text), Some(expected));
+        let off = text.replace("RFL=00000202", "RFL=00000006").replace("HLT=1", "HLT=0");
+        assert_eq!(
+            processor(&off),
+            Some(Processor { interrupts: false, halted: false, ..expected })
+        );
+        assert_eq!(processor("RIP=1"), None);
+    }
+}

@@ -1,0 +1,186 @@
+//! Tells an emulated host that stands still from one that is slow.
+//!
+//! Each second the agent inside is asked for a sign of life, on a port of its own. That is a question and a remedy: QEMU's
+//! emulation of SVM can lose an interrupt (see [`Pulse`]), and then an idle host sleeps on; the question is another
+//! interrupt, which brings the lost one along. What is left is judged by what QEMU's threads did meanwhile, not by time: a
+//! loaded or slow machine leaves them waiting for a processor, and that is no standstill.
+
+mod activity;
+
+use std::fmt;
+use std::os::unix::net::UnixStream;
+use std::process::Child;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::wire::{self, Beat, OWN_BEAT, Ping};
+use crate::error::{Doing, Error};
+pub use activity::Activity;
+
+/// The time from one question to the next: several of the agent's own beats.
+const PERIOD: Duration = OWN_BEAT.saturating_mul(5);
+
+/// The work of a period in which QEMU only took the question, and slept otherwise.
+const IDLE_WORK: Duration = Duration::from_millis(20);
+
+/// So many questions one after another that QEMU slept through. An answer takes some hundred thousand instructions.
+const MAX_IDLE_PERIODS: u32 = 15;
+
+/// The most work, in processor time, for one answer: some hundred times what it takes beside the other programs of the
+/// busiest host of the tests.
+const MAX_WORK: Duration = Duration::from_secs(60);
+
+/// How a host stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandStill {
+    /// QEMU sleeps, and no question wakes the host.
+    Idle(Duration),
+    /// QEMU works, this long by now, and the host does not answer.
+    Busy(Duration),
+}
+
+impl fmt::Display for StandStill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StandStill::Idle(time) => {
+                write!(f, "QEMU idle: {} s asleep, and its host gives no answer", time.as_secs())
+            }
+            StandStill::Busy(work) => write!(
+                f,
+                "QEMU busy: {} s of processor time, and its host gives no answer",
+                work.as_secs()
+            ),
+        }
+    }
+}
+
+/// What was seen so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    lost_interrupts: u32,
+    stands_still: Option<StandStill>,
+}
+
+/// Feels a host's pulse until it ends, and ends it when it stands still.
+pub struct Pulse(Arc<Mutex<Seen>>);
+
+impl Pulse {
+    /// Begins to ask the agent through `port`.
+    pub fn feel(emulator: &Child, port: UnixStream) -> Result<Pulse, Error> {
+        let doing = || "watch the emulator".to_owned();
+        let pid = Pid::from_child(emulator);
+        let process = pidfd_open(pid, PidfdFlags::empty()).doing(doing)?;
+        let mut answers = port.try_clone().doing(doing)?;
+        let (sender, beats) = channel();
+        // Ends with the emulator, and the other thread with it.
+        thread::spawn(move || {
+            while let Ok(beat) = wire::receive::<Beat>(&mut answers) {
+                if sender.send(beat).is_err() {
+                    return;
+                }
+            }
+        });
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let pulse = Pulse(seen.clone());
+        thread::spawn(move || {
+            // An error is the emulator's end, which is told elsewhere.
+            if let Ok(Some(how)) = watch(pid, port, &beats, &seen) {
+                seen.lock().unwrap_or_else(PoisonError::into_inner).stands_still = Some(how);
+                let _ = pidfd_send_signal(&process, Signal::KILL);
+            }
+        });
+        Ok(pulse)
+    }
+
+    /// Whether the host was ended because it stood still.
+    pub fn stands_still(&self) -> Option<StandStill> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).stands_still
+    }
+
+    /// How many lost interrupts were made good by asking.
+    pub fn lost_interrupts(&self) -> u32 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).lost_interrupts
+    }
+}
+
+/// Asks until the host stands still, or is gone.
+fn watch(
+    emulator: Pid,
+    mut port: UnixStream,
+    beats: &Receiver<Beat>,
+    seen: &Mutex<Seen>,
+) -> std::io::Result<Option<StandStill>> {
+    let mut judge = Judge::default();
+    loop {
+        let asked = Activity::of(emulator)?;
+        wire::send(&mut port, &Ping)?;
+        let end = Instant::now() + PERIOD;
+        loop {
+            match beats.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(beat) if judge.answered(asked, beat, Activity::of(emulator)?) => {
+                    seen.lock().unwrap_or_else(PoisonError::into_inner).lost_interrupts += 1;
+                }
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            }
+        }
+        if let Some(how) = judge.period_ended(asked, Activity::of(emulator)?) {
+            return Ok(Some(how));
+        }
+    }
+}
+
+/// Comes to a verdict. Time goes on in periods here, so that it can be tried without waiting.
+#[derive(Debug, Default)]
+struct Judge {
+    /// The last beat, and what QEMU had done when it came.
+    last: Option<(Beat, Activity)>,
+    /// The last period had an answer.
+    answered: bool,
+    /// What QEMU had done when the first question without an answer was asked.
+    unanswered_since: Option<Activity>,
+    /// Questions that QEMU slept through.
+    idle_periods: u32,
+}
+
+impl Judge {
+    /// A beat came. Whether it had to be asked for: QEMU slept from the last one to the question, and the host should have
+    /// been woken by its own timer meanwhile.
+    fn answered(&mut self, asked: Activity, beat: Beat, now: Activity) -> bool {
+        let was_lost = !self.answered
+            && self.unanswered_since.is_none()
+            && self.last.is_some_and(|(last, then)| {
+                last.own == beat.own && asked.slept_since(then, IDLE_WORK)
+            });
+        self.last = Some((beat, now));
+        self.answered = true;
+        was_lost
+    }
+
+    fn period_ended(&mut self, asked: Activity, now: Activity) -> Option<StandStill> {
+        if std::mem::take(&mut self.answered) {
+            self.unanswered_since = None;
+            self.idle_periods = 0;
+            return None;
+        }
+        let since = *self.unanswered_since.get_or_insert(asked);
+        self.idle_periods =
+            if now.slept_since(asked, IDLE_WORK) { self.idle_periods + 1 } else { 0 };
+        let work = now.work.saturating_sub(since.work);
+        if self.idle_periods >= MAX_IDLE_PERIODS {
+            Some(StandStill::Idle(PERIOD * self.idle_periods))
+        } else if work >= MAX_WORK {
+            Some(StandStill::Busy(work))
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

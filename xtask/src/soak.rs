@@ -1,0 +1,210 @@
+//! `cargo xtask soak`: starts guests by the hundred in emulated hosts, and tells a host that stands still from a VMM that
+//! fails.
+//!
+//! Each host starts one guest after another, the VMMs in turns, and tells of each. Nothing in a host is relied on to notice
+//! that nothing comes any more: a program outside does, by what the emulator has worked since, and then looks at where the
+//! emulated processor stands.
+
+pub mod inside;
+mod table;
+mod verdict;
+mod watcher;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
+
+use clap::Args;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::arch::Arch;
+use crate::bench::vmm::{self, Kind, Vmm};
+use crate::bench::write_initramfs;
+use crate::build::{self, Binaries};
+use crate::error::{Doing, Error};
+use crate::host::{self, Host, Options, Stdio, Trial};
+use crate::kernel::Kernel;
+use inside::{INNER_COMMAND, Plan};
+use table::Table;
+use watcher::{Ending, Watcher};
+
+/// A host that was used for so many starts is as good as a new one; what went wrong in it is lost with it.
+const STARTS_OF_A_HOST: usize = 50;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask soak                                          a hundred starts by bulkhead-vmm
+  cargo xtask soak --peer firecracker=/usr/bin/firecracker  a hundred by each of the two, in turns
+  cargo xtask soak --hosts 4 --starts 400                   in four hosts beside each other: a loaded machine
+  cargo xtask soak --qemu /opt/qemu/bin/qemu-system-x86_64  with another emulator
+  cargo xtask soak --qemu-words '-cpu max,-la57,-vgif'      with another emulated processor
+  cargo xtask soak --icount --guest-words nohz=off          with the counted clock, and a guest that always ticks
+
+The exit status is 1 when a VMM failed; a host that stood still is the emulator's fault, and counted by its kind.";
+
+/// Start guests by the hundred, and tell a host that stands still from a VMM that fails
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct SoakArgs {
+    /// Starts by each VMM
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    starts: u32,
+    /// The hosts' architecture [default: this machine's]
+    #[arg(long, value_enum, value_name = "ARCH", default_value_t = Arch::NATIVE, hide_default_value = true)]
+    arch: Arch,
+    /// Another VMM that takes turns with ours; NAME is firecracker or cloud-hypervisor
+    #[arg(long, value_name = "NAME=PATH", value_parser = vmm::parse_peer)]
+    peer: Vec<Vmm>,
+    /// Hosts that run beside each other
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    hosts: u32,
+    /// The guests' kernel [default: the one that `cargo xtask test` takes]
+    #[arg(long, value_name = "PATH")]
+    kernel: Option<PathBuf>,
+    /// Words to add to the guests' command line
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    guest_words: Option<String>,
+    /// Words to add to the host kernel's command line
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    host_words: Option<String>,
+    /// Another emulator
+    #[arg(long, value_name = "PATH")]
+    qemu: Option<PathBuf>,
+    /// Words to add to the emulator's command line
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    qemu_words: Option<String>,
+    /// Make the hosts' clock count instructions instead of time
+    #[arg(long)]
+    icount: bool,
+    /// Look at the last lines of each host's console too
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+impl SoakArgs {
+    /// Starts, and prints the table.
+    pub fn run(self) -> Result<u8, Error> {
+        let ours = Vmm { kind: Kind::Bulkhead, path: Binaries::build(self.arch)?.vmm };
+        let find = |path: &Path| path.canonicalize().doing(|| format!("find {}", path.display()));
+        let mut vmms = vec![ours];
+        for peer in &self.peer {
+            vmms.push(Vmm { path: find(&peer.path)?, kind: peer.kind });
+        }
+        let folder = tempfile::tempdir().doing(|| "make a temporary folder".into())?;
+        let initramfs = folder.path().join("initramfs");
+        let programs = build::bare_guest(self.arch)?;
+        write_initramfs(&initramfs, &programs.with_file_name("first-line"))?;
+        let kernel = match &self.kernel {
+            Some(path) => find(path)?,
+            None => Kernel::provide(self.arch)?.image(),
+        };
+        let soak = Soak {
+            plan: Plan {
+                vmms,
+                kernel,
+                initramfs,
+                words: self.guest_words.clone().unwrap_or_default(),
+                turns: 0..0,
+            },
+            options: self.options(self.qemu.as_deref().map(find).transpose()?),
+            xtask: build::xtask(self.arch)?,
+        };
+        let table = Table::new(&soak.plan.vmms, self.starts);
+        let table = soak.run(table, self.hosts)?;
+        print!("{table}");
+        Ok(u8::from(table.has_failed()))
+    }
+
+    fn options(&self, emulator: Option<PathBuf>) -> Options {
+        let words = |text: &Option<String>| -> Vec<String> {
+            text.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
+        };
+        let trial = Trial {
+            emulator,
+            words: words(&self.qemu_words).into_iter().map(OsString::from).collect(),
+            kernel_words: words(&self.host_words),
+        };
+        let (arch, icount, verbose) = (self.arch, self.icount, self.verbose);
+        // Whatever takes long is judged by its work instead.
+        Options { arch, icount, verbose, trial, timeout: None, ..Options::default() }
+    }
+}
+
+/// What all hosts have in common.
+struct Soak {
+    /// But for the turns.
+    plan: Plan,
+    options: Options,
+    xtask: PathBuf,
+}
+
+impl Soak {
+    /// In so many hosts at a time, until the table has all starts.
+    fn run(&self, table: Table, hosts: u32) -> Result<Table, Error> {
+        let table = Mutex::new(table);
+        let locked = || table.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        thread::scope(|scope| {
+            let workers: Vec<_> = (0..hosts)
+                .map(|_| {
+                    scope.spawn(|| {
+                        while let Some(turns) = locked().take_turns(STARTS_OF_A_HOST) {
+                            let ending =
+                                self.one_host(turns, &|turn, end| locked().add(turn, end))?;
+                            locked().host_ended(ending);
+                        }
+                        Ok(())
+                    })
+                })
+                .collect();
+            let results = workers.into_iter().map(|worker| {
+                worker.join().unwrap_or_else(|_| Err(Error::Host("a thread panicked".into())))
+            });
+            results.collect::<Result<(), Error>>()
+        })?;
+        Ok(table.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Takes `turns` in a new host, and tells of each that ends.
+    fn one_host(
+        &self,
+        turns: std::ops::Range<usize>,
+        tell: &(dyn Fn(usize, inside::End) + Sync),
+    ) -> Result<Ending, Error> {
+        let plan = Plan { turns: turns.clone(), ..self.plan.clone() };
+        let plan = serde_json::to_string(&plan)
+            .map_err(|error| Error::Content(format!("the plan: {error}")))?;
+        let command = vec![self.xtask.clone().into(), INNER_COMMAND.into(), plan.into()];
+        let process = host::process(self.options.arch, command)?;
+        let mut host = Host::start(&self.options)?;
+        let doing = || "pass a host's words on".to_owned();
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).doing(doing)?;
+        let stdio = Stdio {
+            stdin: std::fs::File::open("/dev/null").doing(doing)?.into(),
+            stdout: writer,
+            ..Stdio::inherit().doing(doing)?
+        };
+        let watcher = Watcher::new(host.monitor()?, reader, turns);
+        let (ran, watched) = thread::scope(|scope| {
+            let watching = scope.spawn(|| watcher.watch(tell));
+            let ran = host.run(process, stdio);
+            (ran, watching.join())
+        });
+        let lost_interrupts = host.lost_interrupts();
+        let mut ending =
+            watched.map_err(|_| Error::Host("the watching thread panicked".into()))??;
+        ending.lost_interrupts = lost_interrupts;
+        match ran {
+            // The host was ended here.
+            _ if ending.stuck.is_some() => {}
+            Err(Error::StoodStill(how)) => ending.stuck = Some(how.into()),
+            Err(error) => return Err(error),
+            Ok(0) => {}
+            Ok(status) => {
+                let message = format!("{INNER_COMMAND} ended with status {status}");
+                return Err(Error::Content(message));
+            }
+        }
+        Ok(ending)
+    }
+}
