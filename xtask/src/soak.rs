@@ -16,6 +16,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use clap::Args;
+use runtime::guest::command_line;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::arch::Arch;
@@ -104,7 +105,7 @@ impl SoakArgs {
                 vmms,
                 kernel,
                 initramfs,
-                words: self.guest_words.clone().unwrap_or_default(),
+                boot_arguments: self.boot_arguments(),
                 turns: 0..0,
             },
             options: self.options(self.qemu.as_deref().map(find).transpose()?),
@@ -114,6 +115,13 @@ impl SoakArgs {
         let table = soak.run(table, self.hosts)?;
         print!("{table}");
         Ok(u8::from(table.has_failed()))
+    }
+
+    /// As `bulkhead run` has it, and what is to be tried.
+    fn boot_arguments(&self) -> String {
+        let words = self.guest_words.iter().map(String::as_str);
+        let ours = command_line(self.arch.platform(), false);
+        std::iter::once(ours.as_str()).chain(words).collect::<Vec<_>>().join(" ")
     }
 
     fn options(&self, emulator: Option<PathBuf>) -> Options {

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
-use serde::{Deserialize, Serialize};
+use clap::Args;
 
-use super::container::{Container, Parts, Times};
+use super::home::Home;
+use super::plan::{ByKernel, Figures, Measured, Part, Plan};
+use super::run::Contest;
 use super::start::Running;
-use super::vmm::{Guest, Vmm};
-use super::{memory, nanoseconds, system_calls};
+use super::vmm::{Guest, Kind, Vmm};
+use super::{idle, memory, nanoseconds, system_calls};
 use crate::error::{Doing, Error};
 
 /// The hidden command that is run in the emulated host.
@@ -25,74 +26,6 @@ const ONE_PAGE_STARTS: u32 = 5;
 /// A Linux guest is idle after this time. An idle host's clock leaps, so it costs nothing.
 const SETTLING: Duration = Duration::from_millis(300);
 
-/// The console is each machine's own. `reboot=k`: for peers without ACPI.
-pub const BOOT_ARGUMENTS: &str = if cfg!(target_arch = "aarch64") {
-    "console=ttyAMA0 quiet panic=-1"
-} else {
-    "console=ttyS0 quiet panic=-1 reboot=k"
-};
-
-/// What to measure.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Plan {
-    /// Ours first, then the peers.
-    pub vmms: Vec<Vmm>,
-    /// The program that counts system calls.
-    pub strace: PathBuf,
-    /// The kernel that takes one page.
-    pub one_page: PathBuf,
-    /// Linux.
-    pub kernel: PathBuf,
-    /// Its initramfs.
-    pub initramfs: PathBuf,
-    /// What a container takes.
-    pub container: Parts,
-    /// How often Linux is started by each VMM, and in each way.
-    pub runs: u32,
-    /// Not all of it.
-    pub only: Option<Part>,
-}
-
-/// A part of the measurement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-pub enum Part {
-    /// A VMM's starts and memory, beside its peers'
-    Vmm,
-    /// A whole `bulkhead run`, beside the bare boot of its guest
-    Run,
-}
-
-impl Plan {
-    /// Whether it has this part.
-    pub fn has(&self, part: Part) -> bool {
-        self.only.is_none_or(|only| only == part)
-    }
-}
-
-/// What was measured.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Measured {
-    /// Of the plan's VMMs, in their order.
-    pub vmms: Vec<Figures>,
-    /// Of containers.
-    pub container: Times,
-}
-
-/// What was measured of one VMM.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Figures {
-    /// Start to first byte of the one-page guest, in nanoseconds, of each run.
-    pub one_page: Vec<u64>,
-    /// Start to the line of a Linux guest's init, likewise.
-    pub linux: Vec<u64>,
-    /// Resident memory outside guest RAM, in KiB, of each run.
-    pub resident: Vec<u64>,
-    /// System calls until the guest runs.
-    pub system_calls: u64,
-    /// What the VMM said at the end of the last Linux guest.
-    pub messages: String,
-}
-
 /// Measure on the KVM that is here
 #[derive(Args)]
 pub struct InnerArgs {
@@ -104,33 +37,59 @@ impl InnerArgs {
     pub fn run(self) -> Result<u8, Error> {
         let json = |error: serde_json::Error| Error::Content(format!("the plan: {error}"));
         let plan: Plan = serde_json::from_str(&self.plan).map_err(json)?;
+        let folder = Path::new(TMPFS);
+        std::fs::create_dir_all(folder).doing(|| format!("create {TMPFS}"))?;
+        let kernels = plan.kernels.map(|kernel| copy_kernel(kernel, folder))?;
         let mut measured = Measured::default();
         if plan.has(Part::Vmm) {
-            measured.vmms = Bench::prepare(&plan)?.measure(plan.runs)?;
+            measured.vmms = Bench::prepare(&plan, &kernels)?.measure(plan.runs)?;
         }
-        if plan.has(Part::Run) {
-            let container = Container::prepare(&plan.container, Path::new(TMPFS).join("run"))?;
-            measured.container = container.measure(plan.runs, &plan.strace)?;
+        if plan.has(Part::Run) || plan.has(Part::Idle) {
+            let home = Home::prepare(&plan.container, folder.join("home"))?;
+            if plan.has(Part::Run) {
+                let contest = Contest::prepare(&plan, &home, &kernels)?;
+                measured.run = contest.measure(plan.runs, &plan.strace)?;
+            }
+            if plan.has(Part::Idle) {
+                measured.idle = idle::measure(&home, &kernels.own)?;
+            }
         }
         println!("{}", serde_json::to_string(&measured).map_err(json)?);
         Ok(0)
     }
 }
 
-/// All that is needed, in the tmpfs.
+/// Copies a kernel, and its modules where it has any, into a folder of its own in `folder`; the path of the copy.
+fn copy_kernel(kernel: &Path, folder: &Path) -> Result<PathBuf, Error> {
+    let reading = || format!("read {}", kernel.display());
+    let folder = tempfile::tempdir_in(folder).doing(reading)?.keep();
+    let to = folder.join(kernel.file_name().unwrap_or_default());
+    std::fs::copy(kernel, &to).doing(reading)?;
+    let modules = kernel.with_file_name("modules");
+    if modules.is_dir() {
+        let copies = folder.join("modules");
+        std::fs::create_dir(&copies).doing(|| format!("create {}", copies.display()))?;
+        for entry in modules.read_dir().doing(reading)? {
+            let entry = entry.doing(reading)?;
+            std::fs::copy(entry.path(), copies.join(entry.file_name())).doing(reading)?;
+        }
+    }
+    Ok(to)
+}
+
+/// All that is needed to start VMMs, in the tmpfs.
 struct Bench {
     vmms: Vec<Vmm>,
     one_page: Guest,
-    linux: Guest,
+    linux: ByKernel<Guest>,
     /// The files that a VMM may map as guest RAM.
-    guest_files: [PathBuf; 2],
+    guest_files: Vec<PathBuf>,
     strace: PathBuf,
 }
 
 impl Bench {
-    fn prepare(plan: &Plan) -> Result<Bench, Error> {
+    fn prepare(plan: &Plan, kernels: &ByKernel<PathBuf>) -> Result<Bench, Error> {
         let dir = Path::new(TMPFS);
-        std::fs::create_dir_all(dir).doing(|| format!("create {TMPFS}"))?;
         let copy = |from: &Path, name: &str| {
             let to = dir.join(name);
             std::fs::copy(from, &to).doing(|| format!("copy {}", from.display()))?;
@@ -142,13 +101,16 @@ impl Bench {
             .map(|vmm| Ok(Vmm { path: copy(&vmm.path, vmm.kind.name())?, kind: vmm.kind }));
         let vmms = vmms.collect::<Result<_, Error>>()?;
         let one_page = copy(&plan.one_page, "one-page")?;
-        let kernel = copy(&plan.kernel, "vmlinux")?;
         let initramfs = copy(&plan.initramfs, "initramfs")?;
+        let linux = |kernel: &PathBuf| {
+            let config = kernel.with_file_name("linux.json");
+            Guest::new(kernel, Some(&initramfs), &plan.boot_arguments, config)
+        };
         Ok(Bench {
             vmms,
             one_page: Guest::new(&one_page, None, "", dir.join("one-page.json"))?,
-            linux: Guest::new(&kernel, Some(&initramfs), BOOT_ARGUMENTS, dir.join("linux.json"))?,
-            guest_files: [kernel, initramfs],
+            linux: kernels.map(linux)?,
+            guest_files: vec![kernels.debian.clone(), kernels.own.clone(), initramfs],
             strace: plan.strace.clone(),
         })
     }
@@ -163,12 +125,20 @@ impl Bench {
             each(&mut figures, &|vmm, figures| self.start_one_page(vmm, figures))?;
         }
         for _ in 0..=runs {
-            each(&mut figures, &|vmm, figures| self.start_linux(vmm, figures))?;
+            each(&mut figures, &|vmm, figures| self.start_debian(vmm, figures))?;
+            each(&mut figures, &|vmm, figures| self.start_own(vmm, figures))?;
         }
         for (vmm, figures) in self.vmms.iter().zip(&mut figures) {
-            for values in [&mut figures.one_page, &mut figures.linux, &mut figures.resident] {
+            let values = [
+                &mut figures.one_page,
+                &mut figures.linux.debian,
+                &mut figures.linux.own,
+                &mut figures.resident,
+                &mut figures.resident_with_guest,
+            ];
+            values.into_iter().filter(|values| !values.is_empty()).for_each(|values| {
                 values.remove(0);
-            }
+            });
             let record = Path::new(TMPFS).join("strace");
             let arguments = vmm.arguments(&self.one_page);
             figures.system_calls =
@@ -183,12 +153,25 @@ impl Bench {
         running.stop().map(drop)
     }
 
-    fn start_linux(&self, vmm: &Vmm, figures: &mut Figures) -> Result<(), Error> {
-        let mut running = Running::start(&vmm.arguments(&self.linux))?;
-        figures.linux.push(nanoseconds(running.wait_for_line()?.last));
+    fn start_debian(&self, vmm: &Vmm, figures: &mut Figures) -> Result<(), Error> {
+        if vmm.kind == Kind::FirecrackerWithoutFilters {
+            return Ok(());
+        }
+        let mut running = Running::start(&vmm.arguments(&self.linux.debian))?;
+        figures.linux.debian.push(nanoseconds(running.wait_for_line()?.last));
+        running.stop().map(drop)
+    }
+
+    fn start_own(&self, vmm: &Vmm, figures: &mut Figures) -> Result<(), Error> {
+        if vmm.kind == Kind::FirecrackerWithoutFilters {
+            return Ok(());
+        }
+        let mut running = Running::start(&vmm.arguments(&self.linux.own))?;
+        figures.linux.own.push(nanoseconds(running.wait_for_line()?.last));
         thread::sleep(SETTLING);
-        let guest_files = self.guest_files.each_ref().map(PathBuf::as_path);
+        let guest_files: Vec<&Path> = self.guest_files.iter().map(PathBuf::as_path).collect();
         figures.resident.push(memory::outside_guest_ram(&running.proc(), &guest_files)?);
+        figures.resident_with_guest.push(memory::Rollup::of(&running.proc())?.rss_kib);
         figures.messages = running.stop()?;
         Ok(())
     }

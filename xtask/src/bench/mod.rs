@@ -3,11 +3,22 @@
 //! All runs take place in one emulated host whose clock counts instructions, a nanosecond each: two runs of the same
 //! set-up then agree whatever else the machine does. It models neither caches nor the price of a real exit from
 //! a guest, and figures shift by some percent with the set-up, so only figures of one run may be compared: bulkhead-vmm's and
-//! its peers' starts take turns, so do a whole `bulkhead run` and the bare boot of its guest, and medians are shown.
+//! its peers' starts take turns, so do a whole `bulkhead run`, the bare boot of its guest and `runc run`, and medians are shown.
+//!
+//! Every VMM boots the same kernels with the same command line: the one that `bulkhead run` gives, which is much quicker than a plain
+//! one for the peers too.
 
-mod container;
+mod home;
+mod idle;
 mod inside;
 mod memory;
+mod panels;
+mod picture;
+mod plan;
+mod row;
+mod rows;
+mod run;
+mod runc;
 pub mod start;
 mod system_calls;
 mod table;
@@ -20,6 +31,7 @@ use std::time::Duration;
 
 use boot::cpio;
 use clap::Args;
+use runtime::guest::command_line;
 
 use crate::arch::Arch;
 use crate::build::{self, Binaries};
@@ -29,34 +41,44 @@ use crate::kernel::Kernel;
 use crate::needs;
 use crate::run::demo;
 use crate::tool;
-use vmm::{Kind, Vmm};
+use plan::{ByKernel, Measured, Part, Parts, Plan};
+use vmm::{Kind, Peer, Vmm};
 
-pub use inside::{BOOT_ARGUMENTS, INNER_COMMAND, InnerArgs, Part};
+pub use inside::{INNER_COMMAND, InnerArgs};
 
 /// Ten seconds a Linux guest, on a busy machine three times as much.
 const TIME_LIMIT: Duration = Duration::from_secs(3600);
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask bench                                           bulkhead-vmm alone
-  cargo xtask bench --peer firecracker=/usr/bin/firecracker   beside another VMM, with ratios
+  cargo xtask bench                                           bulkhead alone
+  cargo xtask bench --peer firecracker=/usr/bin/firecracker --peer runc=/usr/sbin/runc
+                                                              beside others, with ratios
   cargo xtask bench --runs 2                                  quicker, and less sure
   cargo xtask bench --only run                                a whole `bulkhead run` beside its guest's boot
+  cargo xtask bench --svg figures.svg                         draws start times and memory too
   cargo xtask bench --arch aarch64                            on the Arm machine";
 
-/// Measure bulkhead-vmm, beside other VMMs if wanted, and `bulkhead run`
+/// Measure starts and memory, beside other VMMs and runc if wanted
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct BenchArgs {
-    /// Another VMM to measure beside ours; NAME is firecracker or cloud-hypervisor
+    /// What to measure beside ours; NAME is firecracker (a static one; measured without its seccomp filters too),
+    /// cloud-hypervisor, or runc
     #[arg(long, value_name = "NAME=PATH", value_parser = vmm::parse_peer)]
-    peer: Vec<Vmm>,
+    peer: Vec<Peer>,
     /// Starts of a Linux guest by each VMM
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// Measure this part only
     #[arg(long, value_enum, value_name = "PART")]
     only: Option<Part>,
+    /// Draw the start times and the memory as bars, into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Measure with this kernel in the place of our own [default: that of `cargo xtask kernel`]
+    #[arg(long, value_name = "PATH")]
+    kernel: Option<PathBuf>,
     /// Measure on this architecture [default: this machine's]
     #[arg(long, value_enum, value_name = "ARCH", default_value_t = Arch::NATIVE, hide_default_value = true)]
     arch: Arch,
@@ -66,37 +88,77 @@ impl BenchArgs {
     /// Measures and prints the table; a figure that misses its goal is no failure.
     pub fn run(self) -> Result<u8, Error> {
         let binaries = Binaries::build(self.arch)?;
-        let mut vmms = vec![Vmm { kind: Kind::Bulkhead, path: binaries.vmm.clone() }];
-        for peer in self.peer {
-            let path =
-                peer.path.canonicalize().doing(|| format!("find {}", peer.path.display()))?;
-            vmms.push(Vmm { path, ..peer });
-        }
+        let (vmms, runc) = contestants(&binaries, &self.peer)?;
         let programs = build::bare_guest(self.arch)?;
         let doing = || "make a temporary folder".to_owned();
         let dir = tempfile::tempdir().doing(doing)?;
         let initramfs = dir.path().join("initramfs");
         write_initramfs(&initramfs, &programs.with_file_name("first-line"))?;
-        let kernel = Kernel::provide(self.arch)?.image();
-        let container = container::Parts {
-            programs: vec![binaries.bulkhead, binaries.vmm, binaries.guest_init],
-            kernel: kernel.parent().unwrap_or(Path::new("/")).to_owned(),
-            image: demo::archive(self.arch)?,
-        };
-        let plan = inside::Plan {
+        let root = dir.path().join("root.tar");
+        std::fs::write(&root, demo::root(self.arch)?).doing(doing)?;
+        let plan = Plan {
             vmms,
+            runc,
             strace: strace(self.arch)?,
             one_page: programs.with_file_name("one-page"),
-            kernel,
+            kernels: kernels(self.arch, self.kernel.as_deref())?,
             initramfs,
-            container,
+            boot_arguments: command_line(self.arch.platform(), false),
+            container: Parts {
+                programs: vec![binaries.bulkhead, binaries.vmm, binaries.guest_init],
+                image: demo::archive(self.arch)?,
+                root,
+            },
             runs: self.runs,
             only: self.only,
         };
         let measured = measure(self.arch, &plan)?;
         print!("{}", table::Table::new(&plan, &measured)?);
+        if let Some(path) = &self.svg {
+            let foot = format!(
+                "cargo xtask bench, medians of {} starts on a clock that counts instructions",
+                self.runs
+            );
+            picture::draw(path, &panels::panels(&plan, &measured), &foot)?;
+        }
         Ok(0)
     }
+}
+
+/// Ours and the peers, as the emulated host finds them: the VMMs, and `runc`.
+fn contestants(binaries: &Binaries, peers: &[Peer]) -> Result<(Vec<Vmm>, Option<PathBuf>), Error> {
+    let mut vmms = vec![Vmm { kind: Kind::Bulkhead, path: binaries.vmm.clone() }];
+    let mut runc = None;
+    for peer in peers {
+        match peer {
+            Peer::Runc(path) => runc = Some(find(path)?),
+            Peer::Vmm(Vmm { kind, path }) => {
+                let path = find(path)?;
+                if *kind == Kind::Firecracker {
+                    let kind = Kind::FirecrackerWithoutFilters;
+                    vmms.push(Vmm { kind, path: path.clone() });
+                }
+                vmms.push(Vmm { kind: *kind, path });
+            }
+        }
+    }
+    Ok((vmms, runc))
+}
+
+/// Debian's kernel, and ours or the one to measure in its place.
+fn kernels(arch: Arch, instead: Option<&Path>) -> Result<ByKernel<PathBuf>, Error> {
+    let debian = Kernel::provide(arch)?.image();
+    let own = match instead {
+        Some(path) => find(path)?,
+        None => {
+            return Err(Error::Usage("there is no kernel of ours yet: give --kernel PATH".into()));
+        }
+    };
+    Ok(ByKernel { debian, own })
+}
+
+fn find(path: &Path) -> Result<PathBuf, Error> {
+    path.canonicalize().doing(|| format!("find {}", path.display()))
 }
 
 /// Where the emulated host of an architecture has the program that counts system calls.
@@ -123,7 +185,7 @@ pub fn write_initramfs(path: &Path, init: &Path) -> Result<(), Error> {
 }
 
 /// Has this program measure inside an emulated host.
-fn measure(arch: Arch, plan: &inside::Plan) -> Result<inside::Measured, Error> {
+fn measure(arch: Arch, plan: &Plan) -> Result<Measured, Error> {
     let json = |error: serde_json::Error| Error::Content(format!("the figures: {error}"));
     let xtask = build::xtask(arch)?;
     let plan = serde_json::to_string(plan).map_err(json)?;

@@ -27,28 +27,42 @@ pub enum Kind {
     Bulkhead,
     /// Takes our configuration file.
     Firecracker,
+    /// The same without its seccomp filters, whose making is most of its own start.
+    FirecrackerWithoutFilters,
     /// Takes all on its command line.
     CloudHypervisor,
 }
 
 impl Kind {
-    /// The name to show, which is also the one that `--peer` takes.
+    /// The name to show, which for a peer is also the one that `--peer` takes.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Bulkhead => "bulkhead-vmm",
             Kind::Firecracker => "firecracker",
+            Kind::FirecrackerWithoutFilters => "firecracker --no-seccomp",
             Kind::CloudHypervisor => "cloud-hypervisor",
         }
     }
 }
 
+/// What is measured beside ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Another VMM, beside `bulkhead-vmm`.
+    Vmm(Vmm),
+    /// What starts processes without a VM, beside `bulkhead run`.
+    Runc(PathBuf),
+}
+
 /// Reads `NAME=PATH`.
-pub fn parse_peer(argument: &str) -> Result<Vmm, String> {
-    let (name, path) = argument.split_once('=').ok_or("expected NAME=PATH")?;
-    let kinds = [Kind::Firecracker, Kind::CloudHypervisor];
-    let kind = kinds.into_iter().find(|kind| kind.name() == name);
-    let kind = kind.ok_or("expected firecracker=PATH or cloud-hypervisor=PATH")?;
-    Ok(Vmm { kind, path: path.into() })
+pub fn parse_peer(argument: &str) -> Result<Peer, String> {
+    const EXPECTED: &str = "expected firecracker=PATH, cloud-hypervisor=PATH or runc=PATH";
+    let (name, path) = argument.split_once('=').ok_or(EXPECTED)?;
+    let path = PathBuf::from(path);
+    let vmm =
+        |kind: Kind| (kind.name() == name).then(|| Peer::Vmm(Vmm { kind, path: path.clone() }));
+    let peer = [Kind::Firecracker, Kind::CloudHypervisor].into_iter().find_map(vmm);
+    peer.or_else(|| (name == "runc").then_some(Peer::Runc(path.clone()))).ok_or(EXPECTED.to_owned())
 }
 
 /// What to boot, with one processor and no device but the serial port.
@@ -80,8 +94,8 @@ impl Guest {
         std::fs::write(&config_file, config.to_string())
             .doing(|| format!("write {}", config_file.display()))?;
         let initramfs = initramfs.map(Path::to_owned);
-        let (kernel, arguments) = (kernel.into(), arguments.into());
-        Ok(Guest { kernel, initramfs, arguments, config_file })
+        let arguments = arguments.to_owned();
+        Ok(Guest { kernel: kernel.into(), initramfs, arguments, config_file })
     }
 }
 
@@ -93,10 +107,13 @@ impl Vmm {
             Kind::Bulkhead => {
                 command.arg("--config-file").arg(&guest.config_file).arg("--stats");
             }
-            Kind::Firecracker => {
+            Kind::Firecracker | Kind::FirecrackerWithoutFilters => {
                 command.arg("--no-api").arg("--config-file").arg(&guest.config_file);
                 // Its log goes to stdout, into the middle of the guest's line.
                 command.args(["--level", "Off"]);
+                if self.kind == Kind::FirecrackerWithoutFilters {
+                    command.arg("--no-seccomp");
+                }
             }
             Kind::CloudHypervisor => {
                 command.arg("--kernel").arg(&guest.kernel);
@@ -120,7 +137,8 @@ mod tests {
     #[test]
     fn a_peer_has_a_known_name_and_a_path() {
         let peer = parse_peer("firecracker=/a=b").unwrap();
-        assert_eq!(peer, Vmm { kind: Kind::Firecracker, path: "/a=b".into() });
+        assert_eq!(peer, Peer::Vmm(Vmm { kind: Kind::Firecracker, path: "/a=b".into() }));
+        assert_eq!(parse_peer("runc=/sbin/runc").unwrap(), Peer::Runc("/sbin/runc".into()));
         for wrong in ["firecracker", "qemu=/usr/bin/qemu", "bulkhead-vmm=/b"] {
             assert!(parse_peer(wrong).unwrap_err().contains("expected"), "{wrong}");
         }

@@ -73,11 +73,16 @@ pub fn archive(arch: Arch) -> Result<PathBuf, Error> {
     Ok(folder.join(ARCHIVE))
 }
 
-/// The path of the layout for `arch`; it is made when the cache has none.
-pub fn image(arch: Arch) -> Result<PathBuf, Error> {
+/// The root file system of the image for `arch`, as a tar archive.
+pub fn root(arch: Arch) -> Result<Vec<u8>, Error> {
     let path = Root::provide(arch)?.busybox;
     let busybox = fs::read(&path).doing(|| format!("read {}", path.display()))?;
-    let layer = layer(&busybox).doing(|| "put the demo image together".into())?;
+    layer(&busybox).doing(|| "put the demo image together".into())
+}
+
+/// The path of the layout for `arch`; it is made when the cache has none.
+pub fn image(arch: Arch) -> Result<PathBuf, Error> {
+    let layer = root(arch)?;
     Cache::open("demo")?
         .directory(&hex(&[&layer, CONFIG.as_bytes(), NAME.as_bytes()].concat()), |dir| {
             layout(arch, dir, &layer)

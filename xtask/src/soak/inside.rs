@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::bench::BOOT_ARGUMENTS;
 use crate::bench::start::Running;
 use crate::bench::vmm::{Guest, Vmm};
 use crate::error::{Doing, Error};
@@ -27,8 +26,8 @@ pub struct Plan {
     pub kernel: PathBuf,
     /// Its initramfs, whose init says a line and waits.
     pub initramfs: PathBuf,
-    /// Words at the end of its command line.
-    pub words: String,
+    /// Its command line.
+    pub boot_arguments: String,
     /// The turns of this host: turn n is that of VMM n modulo their number.
     pub turns: Range<usize>,
 }
@@ -63,9 +62,8 @@ impl InnerArgs {
         };
         let kernel = copy(&plan.kernel, "vmlinux")?;
         let initramfs = copy(&plan.initramfs, "initramfs")?;
-        let arguments = format!("{BOOT_ARGUMENTS} {}", plan.words);
         let config = folder.join("config.json");
-        let guest = Guest::new(&kernel, Some(&initramfs), arguments.trim_end(), config)?;
+        let guest = Guest::new(&kernel, Some(&initramfs), &plan.boot_arguments, config)?;
         let vmms: Vec<Vmm> = plan
             .vmms
             .iter()

@@ -1,0 +1,118 @@
+//! What idle containers cost of the host's memory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::home::{Home, end_well};
+use super::memory::Rollup;
+use crate::error::{Doing, Error};
+use crate::run::demo;
+
+/// Containers of one image, so that what they can share is shared.
+const CONTAINERS: usize = 4;
+
+/// After this time nothing of the starts goes on. An idle host's clock leaps, so it costs little.
+const SETTLING: Duration = Duration::from_secs(10);
+
+/// The memory of one container's processes on the host, in KiB: the supervisor and its VMM, guest RAM included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idle {
+    /// What no other process has.
+    pub unshared_kib: u64,
+    /// The same, and its part of what others have too.
+    pub proportional_kib: u64,
+}
+
+/// Starts containers of 128 MiB in the background, and looks at them once they are idle.
+pub fn measure(home: &Home, kernel: &Path) -> Result<Vec<Idle>, Error> {
+    let names: [String; CONTAINERS] = std::array::from_fn(|number| format!("idle-{number}"));
+    for name in &names {
+        let mut run = home.bulkhead(["run", "-d", "--name", name, "-m", "128M", "--kernel"]);
+        end_well(run.arg(kernel).args([demo::NAME, "sleep", "1000000"]))?;
+    }
+    thread::sleep(SETTLING);
+    let idle = look(home)?;
+    end_well(home.bulkhead(["rm", "-f"]).args(&names))?;
+    Ok(idle)
+}
+
+fn look(home: &Home) -> Result<Vec<Idle>, Error> {
+    let processes = Process::all()?;
+    let bulkhead = home.program("bulkhead");
+    let mut all = Vec::new();
+    for supervisor in processes.iter().filter(|process| process.program == bulkhead) {
+        let mut idle = Idle { unshared_kib: 0, proportional_kib: 0 };
+        let children = processes.iter().filter(|process| process.parent == supervisor.pid);
+        let mut parts = 0;
+        for process in [supervisor].into_iter().chain(children) {
+            let rollup = Rollup::of(&Path::new("/proc").join(process.pid.to_string()))?;
+            idle.unshared_kib += rollup.private_kib;
+            idle.proportional_kib += rollup.pss_kib;
+            parts += 1;
+        }
+        if parts < 2 {
+            return Err(Error::Content("a supervisor of an idle container has no VMM".into()));
+        }
+        all.push(idle);
+    }
+    if all.len() == CONTAINERS {
+        return Ok(all);
+    }
+    Err(Error::Content(format!("{} supervisors of {CONTAINERS} idle containers", all.len())))
+}
+
+/// A process of a program that can be seen.
+struct Process {
+    pid: u32,
+    parent: u32,
+    program: PathBuf,
+}
+
+impl Process {
+    fn all() -> Result<Vec<Process>, Error> {
+        let doing = || "read /proc".to_owned();
+        let mut all = Vec::new();
+        for entry in fs::read_dir("/proc").doing(doing)? {
+            let entry = entry.doing(doing)?;
+            // What is no process has no such name; a kernel thread has no program.
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            let (Some(pid), Ok(program)) = (pid, fs::read_link(entry.path().join("exe"))) else {
+                continue;
+            };
+            let stat = fs::read_to_string(entry.path().join("stat")).doing(doing)?;
+            let parent = parent(&stat).ok_or_else(|| Error::Content(format!("stat: {stat}")))?;
+            all.push(Process { pid, parent, program });
+        }
+        Ok(all)
+    }
+}
+
+/// The second word after the command's name, which is in parentheses and may hold anything (proc_pid_stat(5)).
+fn parent(stat: &str) -> Option<u32> {
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_is_found_behind_a_strange_name() {
+        assert_eq!(parent("42 (a ) S 7 (x) R 9 42 42 0 -1"), Some(9));
+        assert_eq!(parent("42 nothing"), None);
+    }
+
+    #[test]
+    fn this_process_is_among_all() {
+        let own = std::process::id();
+        let program = std::env::current_exe().unwrap();
+        let all = Process::all().unwrap();
+        let found = all.iter().find(|process| process.pid == own).unwrap();
+        assert_eq!(found.program, program);
+        assert_eq!(found.parent, std::os::unix::process::parent_id());
+    }
+}
