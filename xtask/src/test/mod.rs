@@ -10,6 +10,7 @@
 //! qemu-user, would run most of them without booting a kernel. It was in use and is not: a program with several threads
 //! that forks can hang in it, and it does not run the programs that a program starts.)
 
+mod distribution;
 mod libtest;
 mod packages;
 mod place;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use runtime::kvm::Kvm;
 
+use super::distribution;
 use super::libtest::{self, Outcome};
 use super::packages;
 use super::suite::Suite;
@@ -46,6 +47,8 @@ pub struct Place {
     kernel: PathBuf,
     /// What images are made of, on this machine: the emulated host of another architecture would take too long.
     packages: Option<PathBuf>,
+    /// A root file system of programs that guests run.
+    distribution: PathBuf,
 }
 
 /// What came of running a test executable.
@@ -95,7 +98,8 @@ impl Place {
         };
         let native = arch == Arch::NATIVE && cpu.is_none();
         let packages = native.then(packages::provide).transpose()?;
-        Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages })
+        let distribution = distribution::provide(arch)?;
+        Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages, distribution })
     }
 
     /// A line that says where guests run.
@@ -164,9 +168,12 @@ impl Place {
     /// What tests find in their environment.
     fn environment(&self) -> impl Iterator<Item = (&'static str, &Path)> {
         let packages = self.packages.as_deref().map(|packages| ("BULKHEAD_PACKAGES", packages));
-        [("BULKHEAD_KERNEL", &*self.kernel), ("BULKHEAD_BARE_GUEST", &self.bare_guest)]
-            .into_iter()
-            .chain(packages)
+        let always = [
+            ("BULKHEAD_KERNEL", &*self.kernel),
+            ("BULKHEAD_BARE_GUEST", &self.bare_guest),
+            ("BULKHEAD_DISTRIBUTION", &self.distribution),
+        ];
+        always.into_iter().chain(packages)
     }
 
     fn here(&self, suite: &Suite, arguments: &[&str]) -> Result<Ended, Error> {
