@@ -9,6 +9,7 @@
 
 mod arm64_image;
 mod elf;
+pub mod elf32;
 mod images;
 mod layers;
 mod leftovers;

@@ -15,6 +15,7 @@
 //! once what ran in a host that stands still, which the emulator does now and then; the sum says so.
 
 mod capture;
+mod distribution;
 mod job;
 mod libtest;
 mod machine;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use runtime::kvm::Kvm;
 
 use super::capture::{Capture, Ended};
+use super::distribution;
 use super::libtest;
 use super::machine::{Files, Machine};
 use super::packages;
@@ -43,6 +44,8 @@ pub struct Place {
     kernel: PathBuf,
     /// What images are made of.
     packages: PathBuf,
+    /// A root file system of programs that guests run.
+    distribution: PathBuf,
 }
 
 impl Place {
@@ -59,7 +62,8 @@ impl Place {
             None => Kvm::None(format!("this machine is an {} one", Arch::NATIVE.name())),
         };
         let packages = packages::provide()?;
-        Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages })
+        let distribution = distribution::provide(arch)?;
+        Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages, distribution })
     }
 
     /// A line that says where guests run.
@@ -189,11 +193,12 @@ impl Place {
     }
 
     /// What tests find in their environment.
-    fn environment(&self) -> [(&'static str, &Path); 3] {
+    fn environment(&self) -> [(&'static str, &Path); 4] {
         [
             ("BULKHEAD_KERNEL", &self.kernel),
             ("BULKHEAD_BARE_GUEST", &self.bare_guest),
             ("BULKHEAD_PACKAGES", &self.packages),
+            ("BULKHEAD_DISTRIBUTION", &self.distribution),
         ]
     }
 }

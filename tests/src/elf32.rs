@@ -1,0 +1,39 @@
+//! A program of 32 bits for this machine: i386's on x86_64, 32-bit Arm's on aarch64.
+
+/// Where its one segment, the whole file, goes.
+const ADDRESS: u32 = 0x1_0000;
+
+/// Where its instructions begin: after the file's header and one program header (System V ABI, "ELF Header" and "Program
+/// Header", 32-bit forms).
+const CODE: u32 = 52 + 32;
+
+/// A static executable that does nothing but end with this status: the system call `exit` is number 1 on both machines.
+pub fn exits_with(status: u8) -> Vec<u8> {
+    let (machine, flags, code) = if cfg!(target_arch = "aarch64") {
+        // mov r7, #1; mov r0, #status; svc #0. EABI version 5.
+        let code = [0xe3a0_7001, 0xe3a0_0000 | u32::from(status), 0xef00_0000u32];
+        (40u16, 0x0500_0000u32, code.map(u32::to_le_bytes).concat())
+    } else {
+        // mov eax, 1; mov ebx, status; int 0x80.
+        (3, 0, [&[0xb8, 1, 0, 0, 0, 0xbb, status, 0, 0, 0, 0xcd, 0x80][..]].concat())
+    };
+    let length = CODE + code.len() as u32;
+    let mut file = b"\x7fELF\x01\x01\x01".to_vec(); // 32-bit, little-endian, version 1
+    file.resize(16, 0);
+    let half = |number: u16, file: &mut Vec<u8>| file.extend(number.to_le_bytes());
+    let word = |number: u32, file: &mut Vec<u8>| file.extend(number.to_le_bytes());
+    half(2, &mut file); // executable
+    half(machine, &mut file);
+    for number in [1, ADDRESS + CODE, 52, 0, flags] {
+        word(number, &mut file); // version, entry, program headers, no section headers, flags
+    }
+    for number in [52, 32, 1, 0, 0, 0] {
+        half(number, &mut file); // sizes and counts of headers
+    }
+    // Loadable, from the start of the file, readable and executable.
+    for number in [1, 0, ADDRESS, ADDRESS, length, length, 5, 0x1000] {
+        word(number, &mut file);
+    }
+    file.extend(code);
+    file
+}
