@@ -50,9 +50,6 @@ pub enum Error {
     /// The emulated host did not do its work.
     #[error("emulated host: {0}")]
     Host(String),
-    /// The emulated host stands still, which is its own fault, and not that of what runs in it.
-    #[error("emulated host: stands still: {0}")]
-    StoodStill(String),
     /// The emulated host's time was up.
     #[error("emulated host: stopped after its time limit of {0} s (--timeout)")]
     TimeLimit(u64),
