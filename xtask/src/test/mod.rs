@@ -27,6 +27,7 @@ use clap::Args;
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::host::Cpu;
+use crate::kernel::Choice;
 use crate::needs;
 use crate::tool;
 use place::{Left, Place, Ran};
@@ -52,10 +53,16 @@ pub struct TestArgs {
     /// Run only tests for this architecture [default: both on an x86_64 machine, otherwise this machine's]
     #[arg(long, value_enum, value_name = "ARCH")]
     arch: Option<Arch>,
+    /// The kernel that guests boot; with our own, one suite runs with Debian's too
+    #[arg(long, value_enum, value_name = "KERNEL", default_value_t)]
+    kernel: Choice,
     /// Run only the tests that need KVM, in emulated aarch64 hosts with this processor
     #[arg(long, value_enum, value_name = "CPU")]
     cpu: Option<Cpu>,
 }
+
+/// The tests that run with Debian's kernel too: what a container is, from its root file system to its exit status.
+const ALSO_WITH_DEBIANS: &str = "tests: containers";
 
 /// What is to run in an emulated host, and its name.
 type Work = (String, Box<dyn Fn() -> Result<Ran, Error> + Send>);
@@ -95,7 +102,7 @@ impl TestArgs {
         }
         let mut left = Vec::new();
         for &arch in architectures {
-            let place = Arc::new(Place::provide(arch, self.cpu)?);
+            let place = Arc::new(Place::provide(arch, self.cpu, self.kernel)?);
             println!("{}", place.describe());
             left.extend(self.run_here(&place, total)?);
         }
@@ -135,16 +142,13 @@ impl TestArgs {
             if !self.wants(&suite) {
                 continue;
             }
-            let name = format!("{} ({arch})", suite.name);
-            if let Some(which) = total.run(&name, &|| place.run_here(&suite)) {
-                let place = place.clone();
-                let place_name = match which {
-                    Left::StartsHosts => "its own emulated hosts",
-                    Left::All | Left::Ignored => "emulated host",
-                };
-                let name = format!("{} ({arch}, {place_name})", suite.name);
-                left.push((name, Box::new(move || place.run_with_hosts(&suite, which))));
+            let suite = Arc::new(suite);
+            if self.kernel == Choice::Own && suite.name == ALSO_WITH_DEBIANS {
+                let place = Arc::new(place.with_kernel(Choice::Debian)?);
+                let name = format!("{}, Debian's kernel", suite.name);
+                left.extend(run_suite(name, &suite, &place, total));
             }
+            left.extend(run_suite(suite.name.clone(), &suite, place, total));
         }
         Ok(left)
     }
@@ -156,6 +160,19 @@ impl TestArgs {
     fn wants(&self, suite: &Suite) -> bool {
         self.name.as_ref().is_none_or(|name| suite.name.contains(name.as_str()))
     }
+}
+
+/// Runs of `suite` what can run without an emulated host, and returns what can't.
+fn run_suite(name: String, suite: &Arc<Suite>, place: &Arc<Place>, total: &Total) -> Option<Work> {
+    let arch = place.arch.name();
+    let which = total.run(&format!("{name} ({arch})"), &|| place.run_here(suite))?;
+    let (place, suite) = (place.clone(), suite.clone());
+    let place_name = match which {
+        Left::StartsHosts => "its own emulated hosts",
+        Left::All | Left::Ignored => "emulated host",
+    };
+    let name = format!("{name} ({arch}, {place_name})");
+    Some((name, Box::new(move || place.run_with_hosts(&suite, which))))
 }
 
 /// The sum of all steps.

@@ -18,7 +18,7 @@ use crate::arch::Arch;
 use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::{self, Cpu, Host, Options, Stdio};
-use crate::kernel::Kernel;
+use crate::kernel::Choice;
 use crate::run::bare;
 use crate::watchdog::Watchdog;
 
@@ -34,6 +34,7 @@ const FILE_TESTS: &str = "runtime: ";
 const HOST_TMPFS: &str = "/run";
 
 /// Where the tests of one architecture run.
+#[derive(Clone)]
 pub struct Place {
     /// Their architecture.
     pub arch: Arch,
@@ -84,10 +85,10 @@ struct Ended {
 
 impl Place {
     /// Builds and downloads what tests of `arch` use. `cpu` asks for emulated hosts with that processor.
-    pub fn provide(arch: Arch, cpu: Option<Cpu>) -> Result<Place, Error> {
+    pub fn provide(arch: Arch, cpu: Option<Cpu>, kernel: Choice) -> Result<Place, Error> {
         let binaries = Binaries::build(arch)?;
         let bare_guest = build::bare_guest(arch)?;
-        let kernel = Kernel::provide(arch)?.image();
+        let kernel = kernel.provide(arch)?;
         let kvm = match cpu {
             Some(_) => Kvm::None("--cpu asks for them".into()),
             None if arch == Arch::NATIVE => Kvm::probe(&binaries.vmm)?,
@@ -96,6 +97,11 @@ impl Place {
         let native = arch == Arch::NATIVE && cpu.is_none();
         let packages = native.then(packages::provide).transpose()?;
         Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages })
+    }
+
+    /// The same place, whose guests boot another kernel.
+    pub fn with_kernel(&self, kernel: Choice) -> Result<Place, Error> {
+        Ok(Place { kernel: kernel.provide(self.arch)?, ..self.clone() })
     }
 
     /// A line that says where guests run.
