@@ -37,7 +37,7 @@ use crate::arch::Arch;
 use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::{self, Host, Options, Stdio};
-use crate::kernel::Kernel;
+use crate::kernel::Choice;
 use crate::needs;
 use crate::run::demo;
 use crate::tool;
@@ -147,13 +147,8 @@ fn contestants(binaries: &Binaries, peers: &[Peer]) -> Result<(Vec<Vmm>, Option<
 
 /// Debian's kernel, and ours or the one to measure in its place.
 fn kernels(arch: Arch, instead: Option<&Path>) -> Result<ByKernel<PathBuf>, Error> {
-    let debian = Kernel::provide(arch)?.image();
-    let own = match instead {
-        Some(path) => find(path)?,
-        None => {
-            return Err(Error::Usage("there is no kernel of ours yet: give --kernel PATH".into()));
-        }
-    };
+    let debian = Choice::Debian.provide(arch)?;
+    let own = instead.map_or_else(|| Choice::Own.provide(arch), find)?;
     Ok(ByKernel { debian, own })
 }
 

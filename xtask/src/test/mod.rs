@@ -40,6 +40,7 @@ use clap::Args;
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::host::Cpu;
+use crate::kernel::Choice;
 use crate::needs;
 use job::Job;
 use place::Place;
@@ -68,10 +69,16 @@ pub struct TestArgs {
     /// Run only tests for this architecture [default: both on an x86_64 machine, otherwise this machine's]
     #[arg(long, value_enum, value_name = "ARCH")]
     arch: Option<Arch>,
+    /// The kernel that guests boot; with our own, one suite runs with Debian's too
+    #[arg(long, value_enum, value_name = "KERNEL", default_value_t)]
+    kernel: Choice,
     /// Run only the tests that need KVM, in emulated aarch64 hosts with this processor
     #[arg(long, value_enum, value_name = "CPU")]
     cpu: Option<Cpu>,
 }
+
+/// The tests that run with Debian's kernel too: what a container is, from its root file system to its exit status.
+const ALSO_WITH_DEBIANS: &str = "tests: containers";
 
 impl TestArgs {
     /// Runs the tests; the status is 1 when one failed or none passed.
@@ -126,7 +133,7 @@ impl TestArgs {
     }
 
     fn build(&self, arch: Arch) -> Result<(Arc<Place>, Vec<Suite>), Error> {
-        let place = Arc::new(Place::provide(arch, self.cpu)?);
+        let place = Arc::new(Place::provide(arch, self.cpu, self.kernel)?);
         let mut suites = suite::build(arch)?;
         suites.retain(|suite| self.wants(suite));
         Ok((place, suites))
@@ -160,10 +167,15 @@ impl TestArgs {
         // The sooner a host has what takes it longest the better.
         suites.sort_by_cached_key(|suite| Reverse(Job::expected_of(place, suite, times)));
         for suite in suites {
-            let name = format!("{} ({arch})", suite.name);
-            if let Some(left) = total.run(&name, || place.run_here(&suite)).left {
-                Job::add(place, suite, left, times, feeder);
+            if self.kernel == Choice::Own && suite.name == ALSO_WITH_DEBIANS {
+                let name = format!("{}, Debian's kernel", suite.name);
+                let suite = Suite { name, ..suite.clone() };
+                match place.with_kernel(Choice::Debian) {
+                    Ok(place) => run_suite(&Arc::new(place), suite, feeder, times, total),
+                    Err(error) => total.fail(&error),
+                }
             }
+            run_suite(place, suite, feeder, times, total);
         }
     }
 
@@ -173,5 +185,19 @@ impl TestArgs {
 
     fn wants(&self, suite: &Suite) -> bool {
         self.name.as_ref().is_none_or(|name| suite.name.contains(name.as_str()))
+    }
+}
+
+/// Runs of a suite what can run without an emulated host, and leaves the rest to those.
+fn run_suite(
+    place: &Arc<Place>,
+    suite: Suite,
+    feeder: &Feeder<'_, Job>,
+    times: &Times,
+    total: &Total,
+) {
+    let name = format!("{} ({})", suite.name, place.arch.name());
+    if let Some(left) = total.run(&name, || place.run_here(&suite)).left {
+        Job::add(place, suite, left, times, feeder);
     }
 }
