@@ -54,11 +54,14 @@ pub enum Error {
     #[error("emulated host: stopped after its time limit of {0} s (--timeout)")]
     TimeLimit(u64),
     /// The emulated host stood still: that is the emulator's fault, not that of what ran there.
-    #[error("emulated host: stood still: {0}")]
+    #[error("{}: {0}", Error::STOOD_STILL)]
     StoodStill(StandStill),
 }
 
 impl Error {
+    /// How the line begins that says so, in this program's output and in that of one that it has started.
+    pub const STOOD_STILL: &str = "emulated host: stood still";
+
     /// The status xtask exits with: 2 for usage, 124 for a time limit (as timeout(1) has it), otherwise 1.
     pub fn exit_status(&self) -> u8 {
         match self {

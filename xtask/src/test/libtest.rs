@@ -51,6 +51,11 @@ pub fn parse(output: &str) -> Option<Outcome> {
     complete.then_some(outcome)
 }
 
+/// Whether a test has failed, in output that may break off.
+pub fn has_failure(output: &str) -> bool {
+    output.lines().any(|line| line.starts_with("test ") && line.ends_with(" ... FAILED"))
+}
+
 /// The names in a list that was asked for with `--list --format=terse`, in the order of the alphabet.
 pub fn list(output: &str) -> Vec<String> {
     let mut names: Vec<String> =
@@ -101,6 +106,7 @@ test result: FAILED. 2 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out; 
         let outcome = parse(OUTPUT).unwrap();
         assert_eq!((outcome.tally.passed, outcome.tally.failed), (1, 1));
         assert_eq!(outcome.tally.skipped, ["d: ignored without a reason", "e: no network"]);
+        assert!(has_failure(OUTPUT) && !has_failure("test a ... ok\ntest b ... "));
         assert!(outcome.ignored_for_kvm && outcome.ignored_for_qemu && !outcome.skipped_for_kvm);
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::capture::{Capture, Ended};
+use super::libtest;
 use super::place::TIME_LIMIT;
 use crate::arch::Arch;
 use crate::error::{Doing, Error};
@@ -116,7 +117,8 @@ impl Machine {
         let output = capture.read()?;
         match result {
             Ok(status) => Ok(Ended { status: status.into(), output }),
-            Err(Error::StoodStill(why)) => {
+            // What has failed before that has failed.
+            Err(Error::StoodStill(why)) if !libtest::has_failure(&output) => {
                 // The program runs again: what it had printed by then is told here or never.
                 println!("{}", output.trim_end());
                 Err(Error::StoodStill(why))
