@@ -12,6 +12,7 @@
 //! The guest is not trusted: every frame is bounded, so is the number of connections, the conversation never waits for
 //! the guest without also listening to those who ask, and the guest's words are escaped before a person sees them.
 
+mod asked;
 mod calls;
 mod control;
 mod conversation;
@@ -19,6 +20,7 @@ mod copies;
 mod error;
 mod guest;
 mod process;
+mod processes;
 mod pump;
 mod request;
 mod setup;
@@ -33,7 +35,7 @@ use protocol::PORT;
 use rustix::event::{PollFd, poll};
 
 pub use error::AgentError;
-pub use guest::Guest;
+pub use guest::{Guest, Onlooker};
 pub use request::{Exit, Failure, Running};
 pub use signals::Signals;
 

@@ -13,8 +13,10 @@
 mod error;
 mod folder;
 mod output;
+mod progress;
 mod scratch;
 mod vmm;
+mod watch;
 
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
@@ -26,7 +28,8 @@ pub use folder::RunFolder;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 pub use scratch::{Scratch, keep, mke2fs};
-use vmm::{Vmm, doubt};
+use vmm::Vmm;
+use watch::watch;
 
 use crate::agent::{AgentError, Exit, Failure, Guest, Reception, Running, Signals, Stdio};
 use crate::bundle::{Bundle, Drive, Vsock};
@@ -63,7 +66,7 @@ impl Machine {
         let reception = Reception::open(&socket)?;
         let vmm = Vmm::start(&vm, folder.path(), bundle.console)?;
         let guest = Guest::expect(reception, bundle.setting.clone(), vmm.pidfd())?;
-        guest.ready().and_then(|ready| doubt(ready, vmm.pidfd())).map_err(AgentError::from)?;
+        watch(&guest, &vmm).map_err(AgentError::from)?;
         Ok(Self { guest, vmm, _folder: folder })
     }
 
@@ -85,6 +88,7 @@ impl Machine {
         // moment, and that says more than we could.
         let patience = match outcome.as_ref().map_err(|failure| &**failure) {
             Err(AgentError::VmEnded | AgentError::GuestLeft) => LAST_MOMENT,
+            Err(AgentError::NotReady(_)) => Duration::ZERO,
             _ => farewell,
         };
         let ended = self.vmm.stop(patience);

@@ -4,6 +4,7 @@
 //! - [`World`]: a test's own cache and folders, and the check that nothing is left in them;
 //! - [`Running`], [`Outcome`]: a command under way, and what came of it; [`Terminal`]: one on a terminal;
 //! - [`Images`]: small images in every form, made once for all tests;
+//! - [`busybox_initramfs`]: guests with another first program;
 //! - [`Elf`], [`Arm64Image`]: kernels that no machine can boot;
 //! - [`HERE`], [`ELSEWHERE`]: what differs between the two kinds of machine.
 
@@ -11,6 +12,7 @@ mod arm64_image;
 mod elf;
 pub mod elf32;
 mod images;
+mod initramfs;
 mod layers;
 mod leftovers;
 mod machine;
@@ -22,6 +24,7 @@ mod world;
 pub use arm64_image::Arm64Image;
 pub use elf::{Elf, Segment};
 pub use images::{Images, busybox_folder};
+pub use initramfs::busybox_initramfs;
 pub use layers::{Layer, Meta};
 pub use leftovers::eventually;
 pub use machine::{ELSEWHERE, HERE, Machine};

@@ -3,9 +3,8 @@
 
 use std::fs;
 use std::io::Write;
-use std::process::{Command, Stdio};
 
-use bulkhead_tests::{HERE, Running, World, busybox_folder, have};
+use bulkhead_tests::{HERE, Running, World, busybox_initramfs, have};
 use serde_json::json;
 
 /// The guest's first program: says what the configuration file gave it, on the serial port, and resets as Firecracker's
@@ -32,7 +31,7 @@ fn firecrackers_configuration_file_starts_our_vmm() {
         return;
     }
     let Some(world) = World::new(test) else { return };
-    initramfs(&world);
+    busybox_initramfs(&world, INIT);
     let disk = fs::File::create(world.path("disk")).unwrap();
     (&disk).write_all(b"the disk's first\n\n").unwrap();
     disk.set_len(1 << 20).unwrap();
@@ -66,36 +65,4 @@ fn firecrackers_configuration_file_starts_our_vmm() {
     assert!(!world.path("run/v.sock").exists(), "the socket is left");
     assert!(fs::read_to_string(world.path("log")).unwrap().contains("reset"));
     world.assert_nothing_left();
-}
-
-/// busybox, the init above, and the kernel's block driver, packed by busybox's cpio.
-fn initramfs(world: &World) {
-    let root = world.path("initramfs-root");
-    busybox_folder(&root);
-    fs::create_dir(root.join("dev")).unwrap();
-    fs::create_dir(root.join("proc")).unwrap();
-    fs::write(root.join("init"), INIT).unwrap();
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(root.join("init"), executable).unwrap();
-    let mut names = String::from("init\nbin\nbin/busybox\ndev\nproc\n");
-    // A kernel with these built in has no such files.
-    let modules =
-        fs::read_dir(world.kernel().with_file_name("modules")).into_iter().flatten().flatten();
-    for module in modules {
-        let name = module.file_name().into_string().unwrap();
-        let name = name.split_once('-').map_or(name.as_str(), |(_, name)| name);
-        if ["virtio_mmio.ko", "virtio_blk.ko"].contains(&name) {
-            fs::copy(module.path(), root.join(name)).unwrap();
-            names += &format!("{name}\n");
-        }
-    }
-    let archive = fs::File::create(world.path("initramfs")).unwrap();
-    let mut cpio = Command::new("busybox");
-    cpio.args(["cpio", "-o", "-H", "newc"])
-        .current_dir(&root)
-        .stdin(Stdio::piped())
-        .stdout(archive);
-    let mut child = cpio.stderr(Stdio::null()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(names.as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success());
 }

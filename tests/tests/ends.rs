@@ -1,6 +1,6 @@
 //! How containers end: by themselves, by signals, by the death of a program around them. Whatever it is, nothing is left.
 
-use bulkhead_tests::{Images, Running, World, eventually};
+use bulkhead_tests::{Images, Running, World, busybox_initramfs, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A world and an image, where a test can be run.
@@ -93,5 +93,40 @@ fn the_vmm_killed_in_the_middle() {
     let vmm = Pid::from_raw(world.process("bulkhead-vmm") as i32).unwrap();
     kill_process(vmm, Signal::KILL).unwrap();
     running.wait().assert_refused(137, &["bulkhead-vmm was killed by signal 9"]);
+    world.assert_nothing_left();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn a_guest_that_never_gets_ready() {
+    let Some((world, image)) = setting("a_guest_that_never_gets_ready") else { return };
+    // Linux is up, and what it runs waits for something that does not come.
+    let init = "#!/bin/busybox sh\necho waiting in vain\nexec /bin/busybox sleep 1000000\n";
+    let initramfs = busybox_initramfs(&world, init);
+    let flags = ["--read-only", "--initramfs", &initramfs];
+    let words = [
+        "the guest did not get ready: it stood still for 60 s",
+        "its console ends with: waiting in vain",
+        "--console",
+        "bulkhead check",
+    ];
+    let mut create = world.command("bulkhead");
+    create.args(["create", "--name", "files", "--kernel"]).arg(world.kernel());
+    let created = Running::start(create.args(flags).args([&image, "sh"]), "").wait();
+    assert_eq!((created.status, created.stderr.as_str()), (0, ""));
+
+    // Beside each other: each takes a minute.
+    let in_foreground = Running::start(&mut world.run(&flags, &image, &["sh"]), "");
+    let flags = [&["-d", "--name", "still"], &flags[..]].concat();
+    let in_background = Running::start(&mut world.run_as_docker(&flags, &image, &["sh"]), "");
+    let mut copy = world.command("bulkhead");
+    let copied = Running::start(copy.args(["cp", "files:/etc/passwd", "-"]), "").wait();
+    copied.assert_refused(1, &words);
+    in_foreground.wait().assert_refused(1, &words);
+    in_background.wait().assert_refused(1, &words);
+    let format = "{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}";
+    let state = world.bulkhead(&["inspect", "--format", format, "still"], "").stdout;
+    assert!(state.starts_with("exited 1 the guest did not get ready"), "{state}");
+    world.bulkhead(&["rm", "still", "files"], "").assert(0, "still\nfiles\n", "");
     world.assert_nothing_left();
 }

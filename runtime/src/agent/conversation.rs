@@ -1,25 +1,24 @@
 //! The conversation itself: one thread that polls, and never waits for anything else.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
-use protocol::{Start, Statistics, Stream, ToGuest, ToHost};
+use protocol::{Start, Stream, ToGuest, ToHost};
 use rustix::event::{PollFd, PollFlags};
 
+use super::asked::{Asked, Question};
 use super::calls::Calls;
 use super::control::Control;
 use super::copies::{Copies, Direction};
 use super::error::{escaped, out_of_order};
 use super::process::Process;
-use super::request::{End, Exit, Failure, Reply, Request, Unready, tell};
+use super::processes::Processes;
+use super::request::{End, Exit, Failure, Request, Unready};
 use super::setup::{clock, setup};
 use super::{AgentError, Reception, wait};
-
-/// How many processes may be under way at once.
-const MOST: usize = 1000;
 
 /// Everything that the thread knows.
 pub(super) struct Conversation {
@@ -29,21 +28,15 @@ pub(super) struct Conversation {
     end: End,
     /// Until the guest is ready.
     unready: Option<Unready>,
+    /// From then until its first process runs, or something else was asked for first. Its closing says so.
+    unstarted: Option<OwnedFd>,
     calls: Calls,
     control: Option<Control>,
     /// What was asked before the guest was ready.
     early: VecDeque<Request>,
-    processes: BTreeMap<u32, Process>,
-    next_process: u32,
+    processes: Processes,
     copies: Copies,
-    /// Answered by the guest in this order.
-    asked: VecDeque<Asked>,
-}
-
-enum Asked {
-    Freeze(Reply<()>),
-    Thaw(Reply<()>),
-    Statistics(Reply<Statistics>),
+    asked: Asked,
 }
 
 impl Conversation {
@@ -59,14 +52,14 @@ impl Conversation {
             wake,
             vm,
             unready: Some(unready),
+            unstarted: None,
             end,
             calls: Calls::default(),
             control: None,
             early: VecDeque::new(),
-            processes: BTreeMap::new(),
-            next_process: 0,
+            processes: Processes::default(),
             copies: Copies::default(),
-            asked: VecDeque::new(),
+            asked: Asked::default(),
         }
     }
 
@@ -76,13 +69,9 @@ impl Conversation {
         let failure: Failure = Arc::new(end);
         // Before the last look at the requests: who asks later finds it.
         let _ = self.end.set(Arc::clone(&failure));
-        for process in std::mem::take(&mut self.processes).into_values() {
-            process.tell(Err(failure.clone()));
-        }
+        self.processes.fail(&failure);
         self.copies.fail(&failure);
-        for asked in self.asked.drain(..) {
-            asked.fail(failure.clone());
-        }
+        self.asked.fail(&failure);
         for request in self.early.drain(..).chain(self.requests.try_iter()) {
             request.fail(failure.clone());
         }
@@ -139,7 +128,7 @@ impl Conversation {
             None => fds.push(PollFd::new(&self.vm, PollFlags::IN)),
         }
         fds.extend(self.calls.interests());
-        fds.extend(self.processes.values().flat_map(Process::interests));
+        fds.extend(self.processes.interests());
         fds.extend(self.copies.interests());
         wait(&mut fds)?;
         Ok(self.control.is_none() && !fds[2].revents().is_empty())
@@ -147,33 +136,42 @@ impl Conversation {
 
     /// Whether the container's first process has ended, though perhaps its output has not been taken.
     fn is_first_over(&self) -> bool {
-        self.processes.get(&0).is_some_and(Process::has_ended)
+        self.processes.first().is_some_and(Process::has_ended)
     }
 
     /// Somebody asks for something.
     fn take(&mut self, request: Request) -> Result<(), AgentError> {
         if let Request::Signal { process: 0, number } = request
-            && self.processes.get(&0).is_none_or(|first| !first.runs() || first.has_ended())
+            && self.processes.first().is_none_or(|first| !first.runs() || first.has_ended())
         {
             // Nobody is there to take it, or its output's reader does not: stop waiting for that.
             return Err(AgentError::Interrupted(number));
         }
-        if self.unready.is_some() {
-            self.early.push_back(request);
-            return Ok(());
+        match request {
+            // It may have got ready in this moment.
+            Request::GiveUp(_) if self.unready.is_none() && self.unstarted.is_none() => Ok(()),
+            Request::GiveUp(why) => Err(AgentError::NotReady(why)),
+            request if self.unready.is_some() => {
+                self.early.push_back(request);
+                Ok(())
+            }
+            request => self.pass_on(request),
         }
-        self.pass_on(request)
     }
 
     fn pass_on(&mut self, request: Request) -> Result<(), AgentError> {
         let Some(control) = &mut self.control else { return Ok(()) };
+        let starts = matches!(request, Request::Start { .. });
+        self.unstarted.take_if(|_| !starts && self.processes.first().is_none());
         match request {
             Request::Start { process, terminal, stdio, started } => {
-                if self.processes.len() >= MOST {
-                    let _ = started.send(Err(AgentError::TooMany(MOST).into()));
-                    return Ok(());
-                }
-                let number = self.next_process;
+                let number = match self.processes.next() {
+                    Ok(number) => number,
+                    Err(error) => {
+                        let _ = started.send(Err(error.into()));
+                        return Ok(());
+                    }
+                };
                 let stdin = stdio.stdin.is_some();
                 let start = Start { number, process: *process, terminal, stdin };
                 match control.send(&ToGuest::Start(Box::new(start))) {
@@ -184,9 +182,7 @@ impl Conversation {
                     }
                     result => result?,
                 }
-                self.next_process += 1;
-                let process = Process::new(number, stdio, terminal.is_some(), started);
-                self.processes.insert(number, process);
+                self.processes.add(Process::new(number, stdio, terminal.is_some(), started));
             }
             Request::Signal { process, number } => {
                 control.send(&ToGuest::Signal { process, number })?;
@@ -196,15 +192,15 @@ impl Conversation {
             }
             Request::Freeze(reply) => {
                 control.send(&ToGuest::Freeze)?;
-                self.asked.push_back(Asked::Freeze(reply));
+                self.asked.push(Question::Freeze(reply));
             }
             Request::Thaw(reply) => {
                 control.send(&ToGuest::Thaw { clock: clock()? })?;
-                self.asked.push_back(Asked::Thaw(reply));
+                self.asked.push(Question::Thaw(reply));
             }
             Request::Statistics(reply) => {
                 control.send(&ToGuest::Statistics)?;
-                self.asked.push_back(Asked::Statistics(reply));
+                self.asked.push(Question::Statistics(reply));
             }
             Request::CopyOut { path, archive, done } => {
                 let transfer = self.copies.add(Direction::Out, archive, done);
@@ -214,8 +210,8 @@ impl Conversation {
                 let transfer = self.copies.add(Direction::In, archive, done);
                 control.send(&ToGuest::CopyIn { transfer, path })?;
             }
-            // `talk` has seen to it.
-            Request::Close => {}
+            // `take` and `talk` have seen to them.
+            Request::GiveUp(_) | Request::Close => {}
         }
         Ok(())
     }
@@ -230,7 +226,7 @@ impl Conversation {
                 Ok(())
             }
             Stream::Stdin { process } | Stream::Stdout { process } | Stream::Stderr { process } => {
-                self.processes.get_mut(&process).ok_or_else(unasked)?.place(kind, stream)
+                self.processes.get_mut(process).ok_or_else(unasked)?.place(kind, stream)
             }
             Stream::Transfer { transfer } => {
                 self.copies.place(transfer, stream)?.ok_or_else(unasked)
@@ -257,28 +253,30 @@ impl Conversation {
         let unexpected = out_of_order(&message);
         match message {
             ToHost::Ready => {
-                let Unready { setting, .. } = self.unready.take().ok_or(unexpected)?;
+                let Unready { setting, unready } = self.unready.take().ok_or(unexpected)?;
                 let message = ToGuest::Setup(Box::new(setup(setting)?));
                 self.control.as_mut().map(|control| control.send(&message)).transpose()?;
+                self.unstarted = Some(unready);
                 for request in std::mem::take(&mut self.early) {
                     self.pass_on(request)?;
                 }
                 Ok(())
             }
             ToHost::Started { process, pid } => {
-                self.processes.get_mut(&process).ok_or(unexpected)?.started(pid)
+                self.unstarted.take_if(|_| process == 0);
+                self.processes.get_mut(process).ok_or(unexpected)?.started(pid)
             }
             ToHost::StartFailed { process: 0, kind, message } => {
                 Err(AgentError::StartFailed { kind, message: escaped(&message) })
             }
             ToHost::StartFailed { process, kind, message } => {
-                let failed = self.processes.remove(&process).filter(|process| !process.runs());
+                let failed = self.processes.take_unstarted(process);
                 let error = AgentError::StartFailed { kind, message: escaped(&message) };
                 failed.ok_or(unexpected)?.tell(Err(error.into()));
                 Ok(())
             }
             ToHost::Exited { process, status, out_of_memory } => {
-                let process = self.processes.get_mut(&process).ok_or(unexpected)?;
+                let process = self.processes.get_mut(process).ok_or(unexpected)?;
                 process.ended(Exit { status, out_of_memory })
             }
             ToHost::Copied { transfer } => self.copies.copied(transfer).ok_or(unexpected),
@@ -287,50 +285,15 @@ impl Conversation {
                 self.copies.failed(transfer, failure).ok_or(unexpected)
             }
             ToHost::Frozen | ToHost::Thawed | ToHost::Statistics(_) | ToHost::Failed { .. } => {
-                self.answer(message, unexpected)
+                self.asked.answer(message)
             }
         }
-    }
-
-    fn answer(&mut self, message: ToHost, unexpected: AgentError) -> Result<(), AgentError> {
-        match (self.asked.pop_front(), message) {
-            (Some(Asked::Freeze(reply)), ToHost::Frozen)
-            | (Some(Asked::Thaw(reply)), ToHost::Thawed) => tell(reply, Ok(())),
-            (Some(Asked::Statistics(reply)), ToHost::Statistics(statistics)) => {
-                tell(reply, Ok(*statistics));
-            }
-            (Some(asked), ToHost::Failed { message }) => {
-                asked.fail(AgentError::Refused(escaped(&message)).into());
-            }
-            _ => return Err(unexpected),
-        }
-        Ok(())
     }
 
     /// Tells the ends of what has ended. True: the container's first process is among it.
     fn finish(&mut self) -> Result<bool, AgentError> {
-        let mut over = Vec::new();
-        for (&number, process) in &self.processes {
-            if let Some(exit) = process.is_over()? {
-                over.push((number, exit));
-            }
-        }
-        let first_is_over = over.iter().any(|&(number, _)| number == 0);
-        for (number, exit) in over {
-            if let Some(process) = self.processes.remove(&number) {
-                process.tell(Ok(exit));
-            }
-        }
+        let first_is_over = self.processes.finish()?;
         self.copies.finish()?;
         Ok(first_is_over)
-    }
-}
-
-impl Asked {
-    fn fail(self, failure: Failure) {
-        match self {
-            Self::Freeze(reply) | Self::Thaw(reply) => tell(reply, Err(failure)),
-            Self::Statistics(reply) => tell(reply, Err(failure)),
-        }
     }
 }

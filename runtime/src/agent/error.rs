@@ -47,6 +47,9 @@ pub enum AgentError {
         "the virtual machine ended before its guest reported (its console, --console, may say why)"
     )]
     VmEnded,
+    /// The VM was given up before its guest reported, for what it did meanwhile.
+    #[error("the guest did not get ready: it {0}")]
+    NotReady(String),
     /// The guest closed the conversation in the middle.
     #[error("the guest went away before the process ended (its console, --console, may say why)")]
     GuestLeft,

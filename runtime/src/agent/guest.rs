@@ -2,8 +2,8 @@
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Weak};
 use std::thread;
 
 use protocol::{ByteString, Process, Setting, Statistics, TerminalSize};
@@ -43,15 +43,21 @@ impl Guest {
         let vm = vm.try_clone_to_owned()?;
         let end = End::default();
         let (ready, unready) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
-        let setting = Unready::new(setting, unready);
-        let conversation = Conversation::new(asked, ears, vm, setting, Arc::clone(&end));
+        let unready = Unready { setting, unready };
+        let conversation = Conversation::new(asked, ears, vm, unready, Arc::clone(&end));
         thread::Builder::new().name("guest".into()).spawn(move || conversation.hold(reception))?;
         Ok(Self(Arc::new(Line { requests, wake, end, ready })))
     }
 
-    /// Readable when the guest is ready, or the conversation over.
+    /// Readable when the guest is ready and has started its first process, unless it was asked for something else first; or when
+    /// the conversation is over.
     pub fn ready(&self) -> io::Result<OwnedFd> {
         self.0.ready.try_clone()
+    }
+
+    /// For who may give it up, and does not keep the conversation open.
+    pub fn onlooker(&self) -> Onlooker {
+        Onlooker(Arc::downgrade(&self.0))
     }
 
     /// Runs a process, and waits until it runs. The first one is the container's.
@@ -107,6 +113,19 @@ impl Guest {
         // The thread drops what comes too late for it.
         let end = || self.0.end.get().cloned().unwrap_or_else(|| AgentError::Over.into());
         answer.recv().unwrap_or_else(|_| Err(end()))
+    }
+}
+
+/// Sees a guest from outside.
+#[derive(Debug)]
+pub struct Onlooker(Weak<Line>);
+
+impl Onlooker {
+    /// Ends the conversation with a guest that is not ready yet, for what it did meanwhile. All who wait for it are told.
+    pub fn give_up(&self, why: String) {
+        if let Some(line) = self.0.upgrade() {
+            line.send(Request::GiveUp(why));
+        }
     }
 }
 

@@ -70,21 +70,15 @@ pub(super) enum Request {
         archive: OwnedFd,
         done: Reply<()>,
     },
+    /// While the guest is not ready: it did this, and never will be.
+    GiveUp(String),
     Close,
 }
 
-/// What a guest does not have until it is ready.
+/// What a guest is given when it is ready, and whose closing says that it is.
 pub(super) struct Unready {
-    pub setting: Setting,
-    /// Closed when it is.
-    _pipe: OwnedFd,
-}
-
-impl Unready {
-    /// `pipe` is closed with this.
-    pub(super) fn new(setting: Setting, pipe: OwnedFd) -> Self {
-        Self { setting, _pipe: pipe }
-    }
+    pub(super) setting: Setting,
+    pub(super) unready: OwnedFd,
 }
 
 /// Why a conversation is over, once it is.
@@ -98,7 +92,7 @@ impl Request {
             Self::Freeze(reply) | Self::Thaw(reply) => tell(reply, Err(failure)),
             Self::Statistics(reply) => tell(reply, Err(failure)),
             Self::CopyOut { done, .. } | Self::CopyIn { done, .. } => tell(done, Err(failure)),
-            Self::Signal { .. } | Self::Resize { .. } | Self::Close => {}
+            Self::Signal { .. } | Self::Resize { .. } | Self::GiveUp(_) | Self::Close => {}
         }
     }
 }

@@ -16,6 +16,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::*;
 
+mod given_up;
+
 fn process(args: &[&str]) -> Process {
     Process {
         args: args.iter().map(|&arg| arg.into()).collect(),

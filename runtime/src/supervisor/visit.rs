@@ -6,7 +6,7 @@ use protocol::{ByteString, ExitStatus};
 
 use super::disk::{Disk, FAREWELL};
 use super::error::SupervisorError;
-use crate::agent::Exit;
+use crate::agent::{Exit, Failure};
 use crate::container::{Container, Tenure};
 use crate::vm::Machine;
 
@@ -39,10 +39,11 @@ impl Visit {
         Ok(self.machine.guest().copy_in(path, from.try_clone_to_owned()?)?)
     }
 
-    /// Lets the guest write everything to the disk, and ends the VM.
-    pub fn end(self) -> Result<(), SupervisorError> {
+    /// Lets the guest write everything to the disk, and ends the VM. After a `failure` of the guest, what is known of its reason is
+    /// told.
+    pub fn end(self, failure: Option<Failure>) -> Result<(), SupervisorError> {
         let nothing_ran = Exit { status: ExitStatus::Code(0), out_of_memory: false };
-        self.machine.end(Ok(nothing_ran), FAREWELL)?;
+        self.machine.end(failure.map_or(Ok(nothing_ran), Err), FAREWELL)?;
         Ok(())
     }
 }

@@ -46,6 +46,12 @@ pub enum VmError {
         "this machine's KVM can't run Linux: {why}: in a clone of Bulkhead, `cargo xtask host -- bulkhead run …` does it in an emulated machine"
     )]
     Kvm { why: String },
+    /// It was given up.
+    #[error(
+        "the guest did not get ready: it {why}, longer than any boot does; {tail}; --console shows more of it, --kernel \
+         PATH boots another kernel, `bulkhead check` looks at this machine"
+    )]
+    NotReady { why: String, tail: String },
     #[error("the guest stopped before the process started; its console ends with: {tail}")]
     Guest { tail: String },
     #[error(transparent)]

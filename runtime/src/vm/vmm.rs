@@ -1,13 +1,12 @@
 //! The VMM as a child process.
 
 use std::fs;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -25,9 +24,6 @@ const PROGRAM: &str = "bulkhead-vmm";
 
 /// How long an orderly stop may take, before it is not waited for any longer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long a guest may take to get ready before KVM is doubted: many times what a boot takes.
-const DOUBT: Duration = Duration::from_secs(5);
 
 /// A running VM. Dropped without [`Vmm::stop`], it is killed.
 pub struct Vmm {
@@ -83,6 +79,11 @@ impl Vmm {
         self.pidfd.as_fd()
     }
 
+    /// Its process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Stop the VM, unless it ends by itself within `patience`, and take what it left.
     pub fn stop(mut self, patience: Duration) -> Ended {
         let ended = self.wait_for(patience);
@@ -128,6 +129,13 @@ impl Drop for Vmm {
 impl Ended {
     /// The best reason for a failed run: what the VMM said, else what the guest said last, else what the agent saw.
     pub fn explain(self, seen: Failure) -> VmError {
+        if let AgentError::NotReady(why) = &*seen {
+            let tail = last_lines(&self.console).map_or_else(
+                || "its console is empty".to_owned(),
+                |tail| format!("its console ends with: {tail}"),
+            );
+            return VmError::NotReady { why: why.clone(), tail };
+        }
         let vm_is_gone = matches!(*seen, AgentError::VmEnded | AgentError::GuestLeft);
         if !vm_is_gone {
             return seen.into();
@@ -161,29 +169,10 @@ impl Ended {
 
 /// Why this machine's KVM can't run Linux, if that is so.
 fn lack() -> Option<String> {
-    let kvm = Kvm::probe(&program::find(PROGRAM).ok()?).ok()?;
-    kvm.lack().map(str::to_owned)
+    kvm()?.lack().map(str::to_owned)
 }
 
-/// Ends a VM whose guest does not get ready on a machine whose KVM can't run it: an interpreter of kernels may take hours to
-/// come to what it can't do. `ready` is closed when the guest is ready, or the VM gone.
-pub fn doubt(ready: OwnedFd, vmm: BorrowedFd<'_>) -> io::Result<()> {
-    let vmm = vmm.try_clone_to_owned()?;
-    let wait = move || {
-        let deadline = Instant::now() + DOUBT;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let left =
-                Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
-            match poll(&mut [PollFd::new(&ready, PollFlags::IN)], Some(&left)) {
-                Err(rustix::io::Errno::INTR) => {}
-                Ok(0) if lack().is_some() => {
-                    let _ = pidfd_send_signal(&vmm, Signal::TERM);
-                    return;
-                }
-                _ => return,
-            }
-        }
-    };
-    thread::Builder::new().name("doubt".into()).spawn(wait).map(drop)
+/// What this machine's KVM can run, as far as that can be found out.
+pub fn kvm() -> Option<Kvm> {
+    Kvm::probe(&program::find(PROGRAM).ok()?).ok()
 }

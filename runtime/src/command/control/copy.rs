@@ -14,7 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::command::error::CommandError;
 use crate::container::{Container, Containers};
-use crate::supervisor::{Client, Request, Visit};
+use crate::supervisor::{Client, Request, SupervisorError, Visit};
 
 #[derive(Debug, Args)]
 pub struct CopyArguments {
@@ -81,11 +81,17 @@ impl Files {
         work: impl FnOnce(&Self) -> Result<(), CommandError>,
     ) -> Result<(), CommandError> {
         let result = work(&self);
-        let ended = match self {
-            Self::Running(_) => Ok(()),
-            Self::Visited(visit) => visit.end(),
-        };
-        result.and(ended.map_err(CommandError::from))
+        match (self, result) {
+            (Self::Running(_), result) => result,
+            (
+                Self::Visited(visit),
+                Err(CommandError::Supervisor(SupervisorError::Guest(failure))),
+            ) => Ok(visit.end(Some(failure))?),
+            (Self::Visited(visit), result) => {
+                let ended = visit.end(None);
+                result.and(ended.map_err(CommandError::from))
+            }
+        }
     }
 
     fn take(&self, path: &Path, to: BorrowedFd<'_>) -> Result<(), CommandError> {

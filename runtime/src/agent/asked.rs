@@ -1,0 +1,57 @@
+//! Questions that the guest answers in the order in which they came.
+
+use std::collections::VecDeque;
+
+use protocol::{Statistics, ToHost};
+
+use super::AgentError;
+use super::error::{escaped, out_of_order};
+use super::request::{Failure, Reply, tell};
+
+/// One of them, and who waits for the answer.
+pub(super) enum Question {
+    Freeze(Reply<()>),
+    Thaw(Reply<()>),
+    Statistics(Reply<Statistics>),
+}
+
+/// Those that are not answered yet.
+#[derive(Default)]
+pub(super) struct Asked(VecDeque<Question>);
+
+impl Asked {
+    pub(super) fn push(&mut self, question: Question) {
+        self.0.push_back(question);
+    }
+
+    /// Tells an answer to who waits for it.
+    pub(super) fn answer(&mut self, message: ToHost) -> Result<(), AgentError> {
+        let unexpected = out_of_order(&message);
+        match (self.0.pop_front(), message) {
+            (Some(Question::Freeze(reply)), ToHost::Frozen)
+            | (Some(Question::Thaw(reply)), ToHost::Thawed) => tell(reply, Ok(())),
+            (Some(Question::Statistics(reply)), ToHost::Statistics(statistics)) => {
+                tell(reply, Ok(*statistics));
+            }
+            (Some(question), ToHost::Failed { message }) => {
+                question.fail(AgentError::Refused(escaped(&message)).into());
+            }
+            _ => return Err(unexpected),
+        }
+        Ok(())
+    }
+
+    /// None of them will be answered.
+    pub(super) fn fail(&mut self, failure: &Failure) {
+        self.0.drain(..).for_each(|question| question.fail(failure.clone()));
+    }
+}
+
+impl Question {
+    fn fail(self, failure: Failure) {
+        match self {
+            Self::Freeze(reply) | Self::Thaw(reply) => tell(reply, Err(failure)),
+            Self::Statistics(reply) => tell(reply, Err(failure)),
+        }
+    }
+}
