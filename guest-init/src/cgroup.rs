@@ -32,10 +32,8 @@ pub fn make() -> Result<(), StartError> {
     mount("sysfs", "/sys", "sysfs", MountFlags::empty(), None).during("mount sysfs on /sys")?;
     mount("cgroup2", HIERARCHY, "cgroup2", MountFlags::empty(), None)
         .during("mount the cgroup hierarchy")?;
-    for controller in ["+cpu", "+memory", "+pids", "+io"] {
-        if let Err(error) = fs::write(format!("{HIERARCHY}/cgroup.subtree_control"), controller) {
-            log(format_args!("cgroup controller {controller}: {error}"));
-        }
+    if let Err(error) = delegate() {
+        log(format_args!("cgroup controllers: {error}"));
     }
     fs::create_dir(GROUP).during("make the container's cgroup")?;
     if let Some(available) = available_memory() {
@@ -45,6 +43,13 @@ pub fn make() -> Result<(), StartError> {
         }
     }
     Ok(())
+}
+
+/// Gives the groups below the hierarchy's root all controllers that the kernel has, in one step: each takes a grace period.
+fn delegate() -> io::Result<()> {
+    let available = fs::read_to_string(format!("{HIERARCHY}/cgroup.controllers"))?;
+    let all: Vec<String> = available.split_whitespace().map(|name| format!("+{name}")).collect();
+    fs::write(format!("{HIERARCHY}/cgroup.subtree_control"), all.join(" "))
 }
 
 /// MemAvailable of /proc/meminfo, in bytes.

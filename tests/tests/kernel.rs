@@ -85,6 +85,7 @@ print(os.pread(memory, 4, 0).decode())
 /// What a container engine does for a container, as a user that is root in a namespace of its own.
 const NESTED: &str = "
     set -e
+    mkdir /mnt
     mount -t tmpfs tmpfs /mnt
     mkdir /mnt/lower /mnt/upper /mnt/work /mnt/all
     echo lower > /mnt/lower/file
