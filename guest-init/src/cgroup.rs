@@ -38,13 +38,21 @@ pub fn make() -> Result<(), StartError> {
         }
     }
     fs::create_dir(GROUP).during("make the container's cgroup")?;
-    if let Some(available) = available_memory() {
-        let limit = available.saturating_sub(RESERVE).max(RESERVE);
-        if let Err(error) = fs::write(format!("{GROUP}/memory.max"), limit.to_string()) {
-            log(format_args!("cgroup memory limit: {error}"));
-        }
-    }
     Ok(())
+}
+
+/// Limits the container's memory to so many bytes, or to what there is where that is less.
+pub fn limit_memory(wanted: u64) {
+    let most = available_memory().map(|available| available.saturating_sub(RESERVE).max(RESERVE));
+    let limit = most.map_or(wanted, |most| most.min(wanted));
+    if limit < wanted {
+        log(format_args!(
+            "the container has {limit} bytes of memory, not {wanted}: no more is free"
+        ));
+    }
+    if let Err(error) = fs::write(format!("{GROUP}/memory.max"), limit.to_string()) {
+        log(format_args!("cgroup memory limit: {error}"));
+    }
 }
 
 /// MemAvailable of /proc/meminfo, in bytes.
