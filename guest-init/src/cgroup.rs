@@ -36,12 +36,6 @@ pub fn make() -> Result<(), StartError> {
         log(format_args!("cgroup controllers: {error}"));
     }
     fs::create_dir(GROUP).during("make the container's cgroup")?;
-    if let Some(available) = available_memory() {
-        let limit = available.saturating_sub(RESERVE).max(RESERVE);
-        if let Err(error) = fs::write(format!("{GROUP}/memory.max"), limit.to_string()) {
-            log(format_args!("cgroup memory limit: {error}"));
-        }
-    }
     Ok(())
 }
 
@@ -50,6 +44,20 @@ fn delegate() -> io::Result<()> {
     let available = fs::read_to_string(format!("{HIERARCHY}/cgroup.controllers"))?;
     let all: Vec<String> = available.split_whitespace().map(|name| format!("+{name}")).collect();
     fs::write(format!("{HIERARCHY}/cgroup.subtree_control"), all.join(" "))
+}
+
+/// Limits the container's memory to so many bytes, or to what there is where that is less.
+pub fn limit_memory(wanted: u64) {
+    let most = available_memory().map(|available| available.saturating_sub(RESERVE).max(RESERVE));
+    let limit = most.map_or(wanted, |most| most.min(wanted));
+    if limit < wanted {
+        log(format_args!(
+            "the container has {limit} bytes of memory, not {wanted}: no more is free"
+        ));
+    }
+    if let Err(error) = fs::write(format!("{GROUP}/memory.max"), limit.to_string()) {
+        log(format_args!("cgroup memory limit: {error}"));
+    }
 }
 
 /// MemAvailable of /proc/meminfo, in bytes.

@@ -82,6 +82,7 @@ impl Guest for Machine {
     fn set_up(&self, setup: &Setup) -> Result<(), StartError> {
         host_facts::set_clock(setup.clock)?;
         host_facts::seed(&setup.seed)?;
+        cgroup::limit_memory(setup.setting.memory);
         // The conversation lets it come only once.
         let _ = self.setting.set(setup.setting.clone());
         Ok(())

@@ -26,6 +26,8 @@ pub struct Setting {
     pub read_only: bool,
     /// Memory file systems to mount, in this order.
     pub tmpfs: Vec<Tmpfs>,
+    /// The most memory that its processes may have together, in bytes (memory.max of their control group).
+    pub memory: u64,
 }
 
 /// A memory file system, never with device nodes or set-user-ID programs.
@@ -75,7 +77,12 @@ mod tests {
     #[test]
     fn each_field_is_looked_at() {
         let tmpfs = Tmpfs { path: "/run".into(), size: None, mode: 0o1777, executable: false };
-        let setting = Setting { hostname: "box".into(), read_only: false, tmpfs: vec![tmpfs] };
+        let setting = Setting {
+            hostname: "box".into(),
+            read_only: false,
+            tmpfs: vec![tmpfs],
+            memory: 1 << 27,
+        };
         assert_eq!(setting.check(), Ok(()));
         let refused = |change: fn(&mut Setting)| {
             let mut setting = setting.clone();

@@ -3,6 +3,7 @@
 mod command_line;
 mod initramfs;
 mod kernel;
+mod memory;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 pub use command_line::command_line;
 pub use initramfs::initramfs;
 pub use kernel::{Kernel, kernel};
+pub use memory::machine_memory;
 use thiserror::Error;
 
 use crate::cache::CacheError;

@@ -82,7 +82,8 @@ impl Streams {
 }
 
 fn setup() -> Setup {
-    let setting = Setting { hostname: "test".into(), read_only: false, tmpfs: Vec::new() };
+    let setting =
+        Setting { hostname: "test".into(), read_only: false, tmpfs: Vec::new(), memory: 1 << 27 };
     let clock = Clock { unix_seconds: 0, nanoseconds: 0 };
     Setup { setting, clock, seed: ByteString::from(vec![1; 32]) }
 }

@@ -82,6 +82,21 @@ pub struct Machine {
     pub vcpus: u32,
     /// Guest memory in bytes.
     pub memory: u64,
+    /// What pages of the host guest memory is made of.
+    pub huge_pages: HugePages,
+}
+
+/// What pages of the host guest memory is made of (Firecracker's `docs/hugepages.md`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HugePages {
+    /// What the host gives to a program that does not ask: small pages, or large ones where
+    /// `/sys/kernel/mm/transparent_hugepage/enabled` says `always`.
+    #[default]
+    None,
+    /// Large pages where the host has them at hand (`MADV_HUGEPAGE`), else small ones.
+    Transparent,
+    /// Pages of 2 MiB of the host's reserve (hugetlbfs), and no VM without them.
+    Reserved2M,
 }
 
 /// The socket device.

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::json::{FieldError, Object};
-use super::{BootSource, Config, Drive, DriveSource, Logger, Machine, Part, Vsock};
+use super::{BootSource, Config, Drive, DriveSource, HugePages, Logger, Machine, Part, Vsock};
 
 /// What Firecracker boots with where `boot_args` is absent
 /// (`DEFAULT_KERNEL_CMDLINE` in its `vmm_config/boot_source.rs`).
@@ -14,6 +14,8 @@ const DEFAULT_BOOT_ARGS: &str = "reboot=k panic=1 nomodule 8250.nr_uarts=0 i8042
 const VCPUS: std::ops::RangeInclusive<u64> = 1..=32;
 /// From the kernel's first megabyte plus the one below it, to what a memory slot can hold with room.
 const MEMORY_MIB: std::ops::RangeInclusive<u64> = 2..=1 << 20;
+/// The size of a huge page, of which guest memory is a whole number.
+const HUGE_PAGE_MIB: u64 = 2;
 /// The host's own and the reserved context identifiers (virtio 1.2 §5.10.4).
 const FIRST_GUEST_CID: u64 = 3;
 /// Parts of a disk begin and end at page boundaries, so that file data can be mapped.
@@ -34,7 +36,7 @@ pub(super) fn config(value: &Value) -> Result<Config, FieldError> {
     let machine = match top.object("machine-config")? {
         Some(object) => machine(object)?,
         // Firecracker's defaults.
-        None => Machine { vcpus: 1, memory: 128 << 20 },
+        None => Machine { vcpus: 1, memory: 128 << 20, huge_pages: HugePages::None },
     };
     let vsock = top.object("vsock")?.map(vsock).transpose()?;
     let entropy = match top.object("entropy")? {
@@ -144,11 +146,24 @@ fn machine(mut object: Object) -> Result<Machine, FieldError> {
         let problem = format!("{memory}: expected {least} to {most} (MiB)");
         return Err(object.error("mem_size_mib", problem));
     }
-    for name in ["smt", "cpu_template", "track_dirty_pages", "huge_pages"] {
+    let huge_pages = object.word(
+        "huge_pages",
+        &[
+            ("None", HugePages::None),
+            ("Transparent", HugePages::Transparent),
+            ("2M", HugePages::Reserved2M),
+        ],
+    )?;
+    let huge_pages = huge_pages.unwrap_or_default();
+    if huge_pages != HugePages::None && memory % HUGE_PAGE_MIB != 0 {
+        let problem = format!("{memory}: expected a multiple of {HUGE_PAGE_MIB} with `huge_pages`");
+        return Err(object.error("mem_size_mib", problem));
+    }
+    for name in ["smt", "cpu_template", "track_dirty_pages"] {
         object.unsupported(name)?;
     }
     object.finish()?;
-    Ok(Machine { vcpus: vcpus as u32, memory: memory << 20 })
+    Ok(Machine { vcpus: vcpus as u32, memory: memory << 20, huge_pages })
 }
 
 fn vsock(mut object: Object) -> Result<Vsock, FieldError> {

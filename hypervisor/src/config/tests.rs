@@ -49,6 +49,23 @@ fn with(more: &str) -> Result<Config, String> {
     parse(&format!(r#"{{"boot-source": {{"kernel_image_path": "k"}}, {more}}}"#))
 }
 
+#[test]
+fn huge_pages_have_firecrackers_words() {
+    for (word, huge_pages) in [
+        (r#""None""#, HugePages::None),
+        (r#""Transparent""#, HugePages::Transparent),
+        (r#""2M""#, HugePages::Reserved2M),
+        ("null", HugePages::None),
+    ] {
+        let machine = format!(r#"{{"vcpu_count": 1, "mem_size_mib": 64, "huge_pages": {word}}}"#);
+        let config = with(&format!(r#""machine-config": {machine}"#)).unwrap();
+        assert_eq!(config.machine, Machine { vcpus: 1, memory: 64 << 20, huge_pages });
+    }
+    // Small pages make up any number of MiB.
+    with(r#""machine-config": {"vcpu_count": 1, "mem_size_mib": 65, "huge_pages": "None"}"#)
+        .unwrap();
+}
+
 fn drives(list: &str) -> Result<Config, String> {
     with(&format!(r#""drives": [{list}]"#))
 }
@@ -57,7 +74,7 @@ fn drives(list: &str) -> Result<Config, String> {
 fn firecrackers_file_means_the_same_here() {
     let config = parse(FIRECRACKER).unwrap();
     assert_eq!(config.command_line(), "console=ttyS0 reboot=k panic=1 pci=off root=/dev/vda rw");
-    assert_eq!(config.machine, Machine { vcpus: 2, memory: 1 << 30 });
+    assert_eq!(config.machine, Machine { vcpus: 2, memory: 1 << 30, huge_pages: HugePages::None });
     assert_eq!(config.drives[0].source, DriveSource::File("bionic.rootfs.ext4".into()));
     assert!(!config.drives[0].flush && !config.drives[0].read_only);
     assert_eq!(config.vsock, Some(Vsock { guest_cid: 3, uds_path: "./v.sock".into() }));
@@ -138,8 +155,12 @@ fn mistakes_are_named_with_field_value_and_remedy() {
             "machine-config.mem_size_mib: 1: expected 2 to 1048576 (MiB)",
         ),
         (
-            with(r#""machine-config": {"vcpu_count": 1, "mem_size_mib": 64, "huge_pages": "2M"}"#),
-            "machine-config.huge_pages: not supported yet: leave it out",
+            with(r#""machine-config": {"vcpu_count": 1, "mem_size_mib": 64, "huge_pages": "1G"}"#),
+            "machine-config.huge_pages: \"1G\": expected \"None\" or \"Transparent\" or \"2M\"",
+        ),
+        (
+            with(r#""machine-config": {"vcpu_count": 1, "mem_size_mib": 65, "huge_pages": "2M"}"#),
+            "machine-config.mem_size_mib: 65: expected a multiple of 2 with `huge_pages`",
         ),
         (
             with(r#""vsock": {"guest_cid": 2, "uds_path": "v"}"#),
@@ -240,6 +261,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         "machine-config",
         "vcpu_count",
         "mem_size_mib",
+        "huge_pages",
         "vsock",
         "guest_cid",
         "uds_path",

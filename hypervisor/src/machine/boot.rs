@@ -38,6 +38,7 @@ fn kernel(loader: &mut Loader, path: &Path, ram: &[Range<u64>]) -> Result<Kernel
     let file = File::open(path).map_err(VmmError::file(path))?;
     let kernel = native::parse_kernel(&file, ram)
         .map_err(|error| VmmError::Kernel { file: path.to_owned(), error })?;
+    loader.expect_files_below(kernel.end)?;
     for segment in &kernel.segments {
         let piece =
             Piece { gpa: segment.gpa, offset: segment.file_offset, length: segment.file_len };

@@ -64,8 +64,8 @@ impl Machine {
 
         let ram = layout::ram_ranges(config.machine.memory);
         let slots = virtio::slots(config)?;
-        let memory = memory::create(&ram)?;
-        let mut loader = Loader::new(&memory);
+        let memory = memory::create(&ram, config.machine.huge_pages)?;
+        let mut loader = Loader::new(&memory, config.machine.huge_pages);
         let boot = boot::load(config, &mut loader, ram)?;
         let count = config.machine.vcpus;
         let (vm, vcpus) = Vm::new(memory.clone(), count, &native::start(&boot.kernel))?;

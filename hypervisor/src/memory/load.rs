@@ -5,9 +5,11 @@ use std::io::{Seek, SeekFrom};
 use std::path::Path;
 
 use devices::GuestMemory;
-use vm_memory::{Bytes, GuestAddress};
+use rustix::mm::Advice;
+use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryRegion};
 
-use super::{LoadProblem, MemoryError, PAGE, overlay};
+use super::{LARGE_PAGE, LoadProblem, MemoryError, PAGE, overlay, ram};
+use crate::config::HugePages;
 
 /// Fewer whole pages than these are copied: to map them costs a system call, a split of the
 /// guest's mapping and a page fault each, which is more than to copy them.
@@ -39,13 +41,27 @@ pub struct Loaded {
 /// is zero.
 pub struct Loader<'a> {
     memory: &'a GuestMemory,
+    /// What it is made of.
+    huge_pages: HugePages,
     loaded: Loaded,
 }
 
 impl<'a> Loader<'a> {
-    /// A loader into `memory`.
-    pub fn new(memory: &'a GuestMemory) -> Self {
-        Loader { memory, loaded: Loaded::default() }
+    /// A loader into `memory`, which consists of `huge_pages`.
+    pub fn new(memory: &'a GuestMemory, huge_pages: HugePages) -> Self {
+        Loader { memory, huge_pages, loaded: Loaded::default() }
+    }
+
+    /// Says that files' pages will fill much of RAM below this guest physical address. What is left of a large page
+    /// there is not worth one.
+    pub fn expect_files_below(&self, end: u64) -> Result<(), MemoryError> {
+        let first = self.memory.iter().next();
+        let Some(first) = first.filter(|_| self.huge_pages == HugePages::None) else {
+            return Ok(());
+        };
+        let start = first.start_addr().0;
+        let end = end.next_multiple_of(LARGE_PAGE as u64).min(start + first.len());
+        ram::advise(self.memory, start..end, Advice::LinuxNoHugepage)
     }
 
     /// What was loaded so far.
@@ -73,6 +89,10 @@ impl<'a> Loader<'a> {
     }
 
     fn place(&mut self, file: &File, name: &Path, piece: Piece) -> Result<(), LoadProblem> {
+        // Who wants large pages wants the files in them too; and a page of the reserve can't be replaced in part.
+        if self.huge_pages != HugePages::None {
+            return self.copy(file, piece);
+        }
         let whole = piece.whole_pages();
         if whole.length < LEAST_MAPPED {
             if piece.length >= 2 * LEAST_MAPPED {

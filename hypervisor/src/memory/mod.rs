@@ -1,37 +1,51 @@
-//! Guest memory: one `memfd`, mapped shared, that the guest sees as its RAM.
+//! Guest memory: anonymous and private, so that the host may give it large pages.
 //!
-//! A file rather than anonymous memory, because another process can then be given the guest's
-//! memory by its descriptor. Nothing is reserved or touched ahead: a page costs the host nothing
-//! until the guest, or the boot loader in [`load`], uses it.
+//! TABLE
 
 mod load;
 mod overlay;
+mod ram;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use devices::GuestMemory;
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::mm::Advice;
 use vm_memory::mmap::MmapRegionError;
-use vm_memory::{FileOffset, GuestAddress, GuestMemoryError, GuestRegionMmap, MmapRegion};
+use vm_memory::{GuestAddress, GuestMemoryError, GuestRegionMmap};
+
+use crate::config::HugePages;
 
 pub use load::{Loaded, Loader, Piece};
 
 /// The page size of the guest and, on x86_64, of the host.
 pub const PAGE: u64 = 4096;
+/// A large page of a host whose small ones are 4 KiB.
+const LARGE_PAGE: usize = 2 << 20;
 
 /// Why guest memory could not be set up or filled.
 #[derive(Debug, thiserror::Error)]
 pub enum MemoryError {
-    /// No file for the memory.
-    #[error("guest memory of {mib} MiB: cannot create its memfd: {error}")]
-    Create {
-        /// Size asked for.
-        mib: u64,
+    /// The host's reserve of large pages is too small, or it has none of this size.
+    #[error(
+        "machine-config.huge_pages: \"2M\": the host has not {pages} free pages of 2 MiB in its reserve: raise \
+         /proc/sys/vm/nr_hugepages, or use \"Transparent\": {error}"
+    )]
+    Reserve {
+        /// How many are needed.
+        pages: u64,
+        /// What the system said.
+        error: MmapRegionError,
+    },
+    /// The host does not take advice about the memory.
+    #[error("guest memory from {gpa:#x}, {length} bytes: madvise: {error}")]
+    Advise {
+        /// First guest physical address.
+        gpa: u64,
+        /// How much.
+        length: u64,
         /// What the system said.
         error: std::io::Error,
     },
@@ -76,27 +90,32 @@ pub enum LoadProblem {
     System(#[from] std::io::Error),
 }
 
-/// Makes the RAM that fills the guest physical `ranges`.
-pub fn create(ranges: &[Range<u64>]) -> Result<GuestMemory, MemoryError> {
+/// Makes the RAM that fills the guest physical `ranges`. Nothing is touched ahead: a page costs the host
+/// nothing until the guest, or the boot loader in [`load`], uses it.
+pub fn create(ranges: &[Range<u64>], huge_pages: HugePages) -> Result<GuestMemory, MemoryError> {
     let bytes: u64 = ranges.iter().map(|range| range.end - range.start).sum();
     let mib = bytes >> 20;
-    let create = |error: rustix::io::Errno| MemoryError::Create { mib, error: error.into() };
-    let fd = memfd_create(c"guest-ram", MemfdFlags::CLOEXEC).map_err(create)?;
-    ftruncate(&fd, bytes).map_err(create)?;
-    let file = Arc::new(File::from(fd));
     let mut regions = Vec::with_capacity(ranges.len());
-    let mut offset = 0;
     for range in ranges {
-        let length = range.end - range.start;
-        // `from_file` maps shared and without reserving swap.
-        let mapping =
-            MmapRegion::from_file(FileOffset::from_arc(Arc::clone(&file), offset), length as usize)
-                .map_err(|error| MemoryError::Map { mib, error })?;
+        let length = (range.end - range.start) as usize;
+        let mapping = match huge_pages {
+            HugePages::None | HugePages::Transparent => {
+                ram::anonymous(length).map_err(|error| MemoryError::Map { mib, error })?
+            }
+            HugePages::Reserved2M => ram::reserved(length).map_err(|error| {
+                MemoryError::Reserve { pages: bytes / LARGE_PAGE as u64, error }
+            })?,
+        };
         regions.extend(GuestRegionMmap::new(mapping, GuestAddress(range.start)));
-        offset += length;
     }
     // The ranges of a memory map are sorted, apart and not empty, so this cannot fail; and if they
     // were not, no VM would be better than one with less memory than it was told.
-    GuestMemory::from_regions(regions)
-        .map_err(|_| MemoryError::Map { mib, error: MmapRegionError::InvalidPointer })
+    let memory = GuestMemory::from_regions(regions)
+        .map_err(|_| MemoryError::Map { mib, error: MmapRegionError::InvalidPointer })?;
+    if huge_pages == HugePages::Transparent {
+        for range in ranges {
+            ram::advise(&memory, range.clone(), Advice::LinuxHugepage)?;
+        }
+    }
+    Ok(memory)
 }

@@ -9,6 +9,10 @@ use super::*;
 const RAM_END: u64 = 1 << 20;
 const RAM: Range<u64> = 0..RAM_END;
 
+fn ram() -> GuestMemory {
+    create(std::slice::from_ref(&RAM), HugePages::None).unwrap()
+}
+
 fn file_of(bytes: &[u8]) -> File {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
@@ -22,7 +26,7 @@ fn pattern(length: usize) -> Vec<u8> {
 
 #[test]
 fn ram_has_the_ranges_asked_for_and_takes_no_memory() {
-    let memory = create(&[0..2 << 30, 1 << 32..(1 << 32) + (1 << 30)]).unwrap();
+    let memory = create(&[0..2 << 30, 1 << 32..(1 << 32) + (1 << 30)], HugePages::None).unwrap();
     let regions: Vec<_> = memory.iter().map(|r| (r.start_addr().0, r.len())).collect();
     assert_eq!(regions, [(0, 2 << 30), (1 << 32, 1 << 30)]);
     memory.write_obj(7u8, GuestAddress((1 << 32) + 5)).unwrap();
@@ -30,11 +34,25 @@ fn ram_has_the_ranges_asked_for_and_takes_no_memory() {
     assert!(memory.read_obj::<u8>(GuestAddress(2 << 30)).is_err(), "the gap holds no memory");
 }
 
+/// A large page of the host can only be one of the guest's where both begin at the same offset.
+#[test]
+fn ram_begins_where_a_large_page_may() {
+    for length in [LARGE_PAGE as u64, 3 << 20, 64 << 20, (64 << 20) + PAGE] {
+        let memory = create(&[0..length, 1 << 32..(1 << 32) + length], HugePages::None).unwrap();
+        for region in memory.iter() {
+            assert!((region.as_ptr() as usize).is_multiple_of(LARGE_PAGE), "{length:#x}");
+        }
+        let last = GuestAddress((1 << 32) + length - 1);
+        memory.write_obj(7u8, last).unwrap();
+        assert_eq!(memory.read_obj::<u8>(last).unwrap(), 7);
+    }
+}
+
 #[test]
 fn whole_pages_are_mapped_and_their_edges_copied() {
     let bytes = pattern(40 * 4096);
-    let memory = create(std::slice::from_ref(&RAM)).unwrap();
-    let mut loader = Loader::new(&memory);
+    let memory = ram();
+    let mut loader = Loader::new(&memory, HugePages::None);
     let piece = Piece { gpa: 0x3010, offset: 0x1010, length: 30 * 4096 };
     loader.load(&file_of(&bytes), Path::new("kernel"), piece).unwrap();
     assert_eq!(loader.loaded(), Loaded { mapped: 29 * 4096, copied: 4096 });
@@ -45,9 +63,9 @@ fn what_the_guest_writes_does_not_reach_the_file() {
     let bytes = pattern(32 * 4096);
     let file = file_of(&bytes);
     for _ in 0..2 {
-        let memory = create(std::slice::from_ref(&RAM)).unwrap();
+        let memory = ram();
         let piece = Piece { gpa: 0x2000, offset: 0, length: bytes.len() as u64 };
-        Loader::new(&memory).load(&file, Path::new("kernel"), piece).unwrap();
+        Loader::new(&memory, HugePages::None).load(&file, Path::new("kernel"), piece).unwrap();
         assert_eq!(memory.read_obj::<u8>(GuestAddress(0x2000)).unwrap(), bytes[0]);
         memory.write_obj(0u8, GuestAddress(0x2000)).unwrap();
     }
@@ -55,7 +73,7 @@ fn what_the_guest_writes_does_not_reach_the_file() {
 
 #[test]
 fn a_piece_outside_ram_or_past_the_end_of_the_file_is_refused_in_one_line() {
-    let memory = create(std::slice::from_ref(&RAM)).unwrap();
+    let memory = ram();
     let file = file_of(&pattern(64 * 4096));
     for (gpa, offset, length) in [
         (RAM_END - 4096, 0, 32 * 4096),
@@ -64,7 +82,8 @@ fn a_piece_outside_ram_or_past_the_end_of_the_file_is_refused_in_one_line() {
         (u64::MAX - 10, 0, 4096),
     ] {
         let piece = Piece { gpa, offset, length };
-        let error = Loader::new(&memory).load(&file, Path::new("k"), piece).unwrap_err();
+        let error =
+            Loader::new(&memory, HugePages::None).load(&file, Path::new("k"), piece).unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with("k: cannot put") && !text.contains('\n'), "{text}");
     }
@@ -83,8 +102,8 @@ proptest! {
     ) {
         let offset = if aligned { offset / PAGE * PAGE + gpa % PAGE } else { offset };
         let bytes = pattern(64 * 4096);
-        let memory = create(std::slice::from_ref(&RAM)).unwrap();
-        let mut loader = Loader::new(&memory);
+        let memory = ram();
+        let mut loader = Loader::new(&memory, HugePages::None);
         let piece = Piece { gpa, offset, length };
         loader.load(&file_of(&bytes), Path::new("f"), piece).unwrap();
 

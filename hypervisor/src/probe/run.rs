@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::ProbeError;
 use crate::bus::Buses;
+use crate::config::HugePages;
 use crate::event::Wake;
 use crate::kvm::Vm;
 use crate::memory::{self, Loader};
@@ -35,8 +36,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Runs the guest, for half a second at most.
 pub fn run() -> Result<Verdict, ProbeError> {
-    let memory = memory::create(&layout::ram_ranges(MEMORY))?;
-    let start = probe::load(&mut Loader::new(&memory))?;
+    let memory = memory::create(&layout::ram_ranges(MEMORY), HugePages::None)?;
+    let start = probe::load(&mut Loader::new(&memory, HugePages::None))?;
     let (_vm, vcpus) = Vm::new(memory.clone(), 1, &start)?;
     let mut buses = Buses::default();
     let listener = Arc::new(Mutex::new(Listener::default()));

@@ -2,5 +2,6 @@
 
 mod ends;
 mod guest;
+mod memory;
 mod process;
 mod refused;

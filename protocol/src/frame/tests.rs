@@ -56,12 +56,13 @@ prop_compose! {
         hostname in byte_string(),
         read_only in any::<bool>(),
         tmpfs in prop::collection::vec((byte_string(), any::<(Option<u64>, u32, bool)>()), 0..3),
+        memory in any::<u64>(),
         clock in clock(),
         seed in byte_string(),
     ) -> Setup {
         let mount = |(path, (size, mode, executable))| Tmpfs { path, size, mode, executable };
         let tmpfs = tmpfs.into_iter().map(mount).collect();
-        Setup { setting: Setting { hostname, read_only, tmpfs }, clock, seed }
+        Setup { setting: Setting { hostname, read_only, tmpfs, memory }, clock, seed }
     }
 }
 

@@ -32,7 +32,7 @@ fn process(args: &[&str]) -> Process {
 }
 
 fn setting() -> Setting {
-    Setting { hostname: "test".into(), read_only: false, tmpfs: vec![] }
+    Setting { hostname: "test".into(), read_only: false, tmpfs: vec![], memory: 1 << 27 }
 }
 
 /// Not for the processes of this test, which would hold it open.

@@ -38,7 +38,7 @@ pub struct Container {
     /// Number of virtual CPUs, 1 to 32
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_cpus)]
     pub cpus: u32,
-    /// Guest memory, 64M or more
+    /// Memory of the container, 64M or more; its kernel takes what it needs besides
     #[arg(long, short, value_name = "SIZE", default_value = "256M", value_parser = parse_memory)]
     pub memory: u64,
     /// Size of a disk for what the container writes; without it, that is memory

@@ -53,6 +53,13 @@ pub fn prepare(
         Some(path) => absolute(path)?,
         None => guest::initramfs(&cache, &guest_init(platform)?, kernel.modules.as_deref())?,
     };
+    let memory = guest::machine_memory(
+        container.memory,
+        container.cpus,
+        platform,
+        &kernel.image,
+        &initrd_path,
+    )?;
     let disk = image::unpack(&cache, &image, limits)?;
     let vm = VmConfig {
         boot_source: BootSource {
@@ -67,10 +74,7 @@ pub fn prepare(
             is_root_device: false,
             is_read_only: true,
         }],
-        machine_config: MachineConfig {
-            vcpu_count: container.cpus,
-            mem_size_mib: container.memory >> 20,
-        },
+        machine_config: MachineConfig { vcpu_count: container.cpus, mem_size_mib: memory >> 20 },
         vsock: None,
         entropy: Entropy {},
     };

@@ -50,6 +50,7 @@ pub fn setting(container: &Container) -> Result<Setting, CommandError> {
         hostname: container.hostname.clone().into(),
         read_only: container.read_only,
         tmpfs: container.tmpfs.clone(),
+        memory: container.memory,
     };
     setting.check().map_err(CommandError::Process)?;
     Ok(setting)

@@ -27,9 +27,9 @@ pub fn parse_cpus(text: &str) -> Result<u32, String> {
     number.ok_or_else(|| "a virtual machine has 1 to 32 whole processors".to_owned())
 }
 
-/// Guest memory: from 64 MiB, in whole MiB.
+/// A container's memory: from 64 MiB, in whole MiB.
 pub fn parse_memory(text: &str) -> Result<u64, String> {
-    in_range(text, 64 << 20, 1 << 40, "guest memory")
+    in_range(text, 64 << 20, 1 << 40, "memory")
 }
 
 /// A scratch disk: large enough for a file system, in whole MiB.

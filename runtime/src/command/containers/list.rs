@@ -210,7 +210,7 @@ pub fn facts(container: &Container) -> Result<Value, CommandError> {
         "HostConfig": {
             "AutoRemove": config.auto_remove,
             "ReadonlyRootfs": config.bundle.setting.read_only,
-            "Memory": config.bundle.vm.machine_config.mem_size_mib << 20,
+            "Memory": config.bundle.setting.memory,
             "CpuCount": config.bundle.vm.machine_config.vcpu_count,
             "RestartPolicy": { "Name": restart, "MaximumRetryCount": retries },
             "LogConfig": { "MaxSize": config.log.max_size, "MaxFile": config.log.max_file },

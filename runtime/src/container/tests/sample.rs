@@ -21,7 +21,12 @@ pub fn draft(name: &str) -> Config {
             vsock: None,
             entropy: Entropy {},
         },
-        setting: protocol::Setting { hostname: "x".into(), read_only: false, tmpfs: vec![] },
+        setting: protocol::Setting {
+            hostname: "x".into(),
+            read_only: false,
+            tmpfs: vec![],
+            memory: 64 << 20,
+        },
         process: protocol::Process {
             args: vec!["true".into()],
             env: vec![],

@@ -1,0 +1,55 @@
+//! How much memory a machine gets, so that its container has what `--memory` says.
+//!
+//! As with docker, that is what the container's processes may use. The kernel that they run on takes its memory besides:
+//! it is not shared with other containers.
+
+use std::fs::{self, File};
+use std::ops::Range;
+use std::path::Path;
+
+use boot::{Segment, arm64_image, elf};
+
+use super::{GuestError, read_failed};
+use crate::platform::Platform;
+
+/// What every guest takes: the kernel's own data that is not in its file, guest-init, and the reserve that guest-init
+/// keeps from the container (`RESERVE` in guest-init's `cgroup.rs`).
+const BASE: u64 = 40 << 20;
+/// For each processor: stacks, queues and the kernel's threads.
+const PER_CPU: u64 = 512 << 10;
+/// The kernel describes each page of 4,096 bytes in 64 (`struct page`), and needs page tables.
+const PAGES_PER_DESCRIPTION: u64 = 50;
+/// The VMM makes no larger machine (`mem_size_mib` in the hypervisor's CONFIG.md).
+const MOST: u64 = 1 << 40;
+/// A machine's memory is a whole number of these, so that it can be made of large pages.
+const UNIT: u64 = 2 << 20;
+
+/// The memory of a machine, in bytes, whose container gets `container` bytes.
+pub fn machine_memory(
+    container: u64,
+    cpus: u32,
+    platform: Platform,
+    kernel: &Path,
+    initramfs: &Path,
+) -> Result<u64, GuestError> {
+    let kernel = kernel_size(platform, kernel)?;
+    let initramfs = fs::metadata(initramfs).map_err(read_failed(initramfs))?.len();
+    // The archive, and what is unpacked from it.
+    let files = initramfs.saturating_mul(2).saturating_add(kernel);
+    let besides = BASE + u64::from(cpus) * PER_CPU + container / PAGES_PER_DESCRIPTION;
+    let memory = container.saturating_add(besides).saturating_add(files);
+    Ok(memory.checked_next_multiple_of(UNIT).unwrap_or(MOST).min(MOST))
+}
+
+/// How many bytes of the file are loaded. Of a kernel that the VMM will refuse that is nothing.
+fn kernel_size(platform: Platform, path: &Path) -> Result<u64, GuestError> {
+    const ALL: [Range<u64>; 1] = [0..u64::MAX];
+    let file = File::open(path).map_err(read_failed(path))?;
+    let loaded = |segments: &[Segment]| segments.iter().map(|segment| segment.file_len).sum();
+    Ok(match platform {
+        Platform::Amd64 => elf::parse(&file, &ALL).map_or(0, |kernel| loaded(&kernel.segments)),
+        Platform::Arm64 => {
+            arm64_image::parse(&file, &ALL).map_or(0, |kernel| loaded(&kernel.segments))
+        }
+    })
+}
