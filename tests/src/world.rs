@@ -159,14 +159,18 @@ fn command_line(process: u32) -> String {
     String::from_utf8_lossy(&line).replace('\0', " ")
 }
 
-/// The one that `cargo xtask test` names, else the one that `cargo xtask` has fetched before.
+/// The one that `cargo xtask test` names, else the one that `cargo xtask` has built or fetched before.
 fn kernel() -> Option<PathBuf> {
     let named = std::env::var_os(KERNEL).map(PathBuf::from);
     let fetched = || {
         let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
         let cache =
             cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-        Some(cache.join("bulkhead/kernels").join(HERE.architecture).join(HERE.kernel_name))
+        let kernels = ["bulkhead/kernels/own", "bulkhead/kernels"].map(|folder| cache.join(folder));
+        let mut kernels = kernels
+            .map(|kernels| kernels.join(HERE.architecture).join(HERE.kernel_name))
+            .into_iter();
+        kernels.find(|path| path.is_file())
     };
     named.or_else(fetched).filter(|path| path.is_file())
 }

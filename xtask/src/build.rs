@@ -13,7 +13,7 @@ use crate::tool;
 use crate::toolchain::Toolchain;
 
 /// The binaries of a container's host, all in one folder.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Binaries {
     /// The command.
     pub bulkhead: PathBuf,

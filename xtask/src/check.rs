@@ -8,7 +8,7 @@ use crate::arch::Arch;
 use crate::build::Binaries;
 use crate::error::Error;
 use crate::host::tree;
-use crate::kernel::Kernel;
+use crate::kernel::{self, Debian};
 use crate::needs::{self, Program};
 
 /// A line of the table.
@@ -32,7 +32,7 @@ pub fn run() -> Result<u8, Error> {
     for arch in [Arch::X86_64, Arch::Aarch64] {
         rows.push(target(arch.musl(), "static binaries"));
         rows.push(target(arch.bare(), "bare guest"));
-        rows.push(kernel(arch)?);
+        rows.extend(kernels(arch)?);
         if arch != Arch::NATIVE {
             rows.push(root(arch)?);
         }
@@ -59,9 +59,16 @@ fn target(name: &'static str, purpose: &'static str) -> Row {
     }
 }
 
-fn kernel(arch: Arch) -> Result<Row, Error> {
-    let cached = Kernel::cached(arch)?.map(|kernel| kernel.image());
-    Ok(download(format!("{} kernel", arch.name()), "Linux guests, emulated host", cached))
+fn kernels(arch: Arch) -> Result<[Row; 2], Error> {
+    let name = arch.name();
+    let own = kernel::own_cached(arch)?;
+    let build = format!("cargo xtask kernel --arch {name}");
+    let own = Row {
+        remedy: if own.is_some() { String::new() } else { build },
+        ..download(format!("{name} guest kernel"), "Linux guests, fast", own)
+    };
+    let debian = Debian::cached(arch)?.map(|kernel| kernel.image());
+    Ok([own, download(format!("{name} Debian kernel"), "emulated host, Linux guests", debian)])
 }
 
 fn root(arch: Arch) -> Result<Row, Error> {

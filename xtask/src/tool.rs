@@ -1,10 +1,11 @@
 //! Sub-tools: their output is captured and shown only when they fail.
 
-use std::io::IsTerminal;
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 
@@ -13,6 +14,15 @@ use crate::watchdog::Watchdog;
 
 /// A download that never comes is no reason to wait for ever; a slow machine may compile for long.
 const TIME_LIMIT: Duration = Duration::from_secs(2400);
+
+/// Likewise for what takes minutes on an idle machine.
+const LONG_TIME_LIMIT: Duration = Duration::from_secs(3 * 3600);
+
+/// How often somebody who has no terminal is told that it goes on.
+const TELL_EVERY: Duration = Duration::from_secs(30);
+
+/// How much of a long output a failure shows: what was wrong is near its end.
+const KEPT_LINES: usize = 60;
 
 /// A spinner with a message on stderr; silent when stderr is not a terminal.
 pub fn spinner(message: &str) -> ProgressBar {
@@ -49,6 +59,53 @@ pub fn run(message: &str, command: &mut Command) -> Result<String, Error> {
     })
 }
 
+/// Runs `command`, which takes minutes, to its end, and tells how many lines of its output `counts` picks: on a terminal as they
+/// come, elsewhere in a line now and then.
+pub fn run_counting(
+    message: &str,
+    unit: &str,
+    mut command: Command,
+    counts: fn(&str) -> bool,
+) -> Result<(), Error> {
+    let bar = spinner(message);
+    let spelled = spell(&command);
+    let doing = || format!("run `{spelled}`");
+    let (output, both) = std::io::pipe().doing(doing)?;
+    let other = both.try_clone().doing(doing)?;
+    command.stdin(Stdio::null()).stdout(both).stderr(other);
+    let mut child = command.spawn().doing(doing)?;
+    // It holds the writing end too: the output would never end.
+    drop(command);
+    let watchdog = Watchdog::start(&child, Some(LONG_TIME_LIMIT))?;
+    let (start, mut told) = (Instant::now(), Instant::now());
+    let (mut counted, mut last) = (0, VecDeque::new());
+    for line in BufReader::new(output).split(b'\n') {
+        let line = String::from_utf8_lossy(&line.doing(doing)?).into_owned();
+        if counts(&line) {
+            counted += 1;
+            bar.set_message(format!("{message}: {counted} {unit}"));
+            if bar.is_hidden() && told.elapsed() > TELL_EVERY {
+                told = Instant::now();
+                eprintln!("xtask: {message}: {counted} {unit} in {} s", start.elapsed().as_secs());
+            }
+        } else {
+            last.push_back(line);
+            last.drain(..last.len().saturating_sub(KEPT_LINES));
+        }
+    }
+    let status = child.wait().doing(doing)?;
+    bar.finish_and_clear();
+    if status.success() {
+        return Ok(());
+    }
+    let expired = watchdog.expired().map(|limit| format!("no end in {} s", limit.as_secs()));
+    Err(Error::Tool {
+        command: spelled,
+        status: expired.unwrap_or_else(|| status.to_string()),
+        output: Vec::from(last).join("\n"),
+    })
+}
+
 /// The path of this program, as it was at the start: cargo may put a newer one in its place meanwhile, and the
 /// kernel would then call this one deleted.
 pub fn own_path() -> &'static Path {
@@ -75,5 +132,17 @@ mod tests {
         let text = failure.to_string();
         assert!(text.ends_with("failed (exit status: 3)\nout\nerr"), "{text}");
         assert!(run("testing", &mut Command::new("/no/such/program")).is_err());
+    }
+
+    #[test]
+    fn a_long_run_that_fails_shows_the_end_of_what_was_not_counted() {
+        let shell = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            run_counting("testing", "lines", command, |line| line.starts_with("CC"))
+        };
+        shell("echo CC a; echo b").unwrap();
+        let text = shell("seq 100; echo CC a; echo err >&2; exit 3").unwrap_err().to_string();
+        assert!(text.ends_with("99\n100\nerr") && !text.contains("\n40\n"), "{text}");
     }
 }

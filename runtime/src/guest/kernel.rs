@@ -62,23 +62,30 @@ impl Format {
     }
 }
 
-/// The kernel at `path`, or the one that `cargo xtask` keeps in the cache: in a folder for each architecture, with
-/// `vmlinux` or `Image`. Its modules are in `modules`, or in a folder of that name beside it.
+/// The kernel at `path`, or the one that `cargo xtask` keeps in the cache. Its modules are in `modules`, or in a folder of that
+/// name beside it.
 pub fn kernel(
     cache: &Cache,
     platform: Platform,
     path: Option<&Path>,
     modules: Option<&Path>,
 ) -> Result<Kernel, GuestError> {
-    let folder = cache.path(Folder::Kernels, platform.architecture());
-    let kept = || folder.join(file_name(platform));
-    let found = path.map_or_else(kept, Path::to_owned);
+    let found = path.map_or_else(|| kept(cache, platform), Path::to_owned);
     if path.is_none() && !found.is_file() {
         return Err(GuestError::NoKernel { path: found, architecture: platform.architecture() });
     }
     let beside = found.with_file_name("modules");
     let modules = modules.map(Path::to_owned).or_else(|| beside.is_dir().then_some(beside));
     Ok(Kernel { image: uncompressed(cache, platform, &found)?, modules })
+}
+
+/// Where the cache has a kernel, if it has one: our own (`cargo xtask kernel`), which is one file, goes before Debian's.
+fn kept(cache: &Cache, platform: Platform) -> PathBuf {
+    let architecture = platform.architecture();
+    let folders = [format!("own/{architecture}"), architecture.to_owned()];
+    let [own, debian] =
+        folders.map(|folder| cache.path(Folder::Kernels, &folder).join(file_name(platform)));
+    if own.is_file() { own } else { debian }
 }
 
 /// The kernel as the VMM takes it: the file itself, or its decompressed copy in the cache.
@@ -138,5 +145,36 @@ fn file_name(platform: Platform) -> &'static str {
     match platform {
         Platform::Amd64 => "vmlinux",
         Platform::Arm64 => "Image",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_kernel_goes_before_debians_and_takes_none_of_its_modules() {
+        let place = tempfile::tempdir().unwrap();
+        let cache = Cache::open(place.path().to_owned()).unwrap();
+        let platform = Platform::Amd64;
+        let found = || kernel(&cache, platform, None, None);
+        assert!(matches!(found(), Err(GuestError::NoKernel { .. })));
+        let keep = |folder: &str| {
+            let folder = cache.path(Folder::Kernels, folder);
+            fs::create_dir_all(&folder).unwrap();
+            // e_machine (System V ABI, amd64 supplement) is at 18.
+            fs::write(
+                folder.join("vmlinux"),
+                [&b"\x7fELF\x02\x01\x01"[..], &[0; 11], &[62, 0]].concat(),
+            )
+            .unwrap();
+            folder.canonicalize().unwrap()
+        };
+        let debian = keep("x86_64");
+        fs::create_dir(debian.join("modules")).unwrap();
+        let modules = Some(cache.path(Folder::Kernels, "x86_64/modules"));
+        assert_eq!(found().unwrap(), Kernel { image: debian.join("vmlinux"), modules });
+        let own = keep("own/x86_64");
+        assert_eq!(found().unwrap(), Kernel { image: own.join("vmlinux"), modules: None });
     }
 }

@@ -25,7 +25,7 @@ use crate::arch::Arch;
 use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::{self, Host, Options, Stdio};
-use crate::kernel::Kernel;
+use crate::kernel::Choice;
 use crate::needs;
 use crate::run::demo;
 use crate::tool;
@@ -57,6 +57,9 @@ pub struct BenchArgs {
     /// Measure this part only
     #[arg(long, value_enum, value_name = "PART")]
     only: Option<Part>,
+    /// The kernel of Linux guests
+    #[arg(long, value_enum, value_name = "KERNEL", default_value_t)]
+    kernel: Choice,
     /// Measure on this architecture [default: this machine's]
     #[arg(long, value_enum, value_name = "ARCH", default_value_t = Arch::NATIVE, hide_default_value = true)]
     arch: Arch,
@@ -77,7 +80,7 @@ impl BenchArgs {
         let dir = tempfile::tempdir().doing(doing)?;
         let initramfs = dir.path().join("initramfs");
         write_initramfs(&initramfs, &programs.with_file_name("first-line"))?;
-        let kernel = Kernel::provide(self.arch)?.image();
+        let kernel = self.kernel.provide(self.arch)?;
         let container = container::Parts {
             programs: vec![binaries.bulkhead, binaries.vmm, binaries.guest_init],
             kernel: kernel.parent().unwrap_or(Path::new("/")).to_owned(),

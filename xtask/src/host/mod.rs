@@ -47,7 +47,7 @@ use wire::Size;
 
 use crate::arch::Arch;
 use crate::error::{Doing, Error};
-use crate::kernel::Kernel;
+use crate::kernel::Debian;
 use crate::needs;
 use crate::watchdog::Watchdog;
 use console::Console;
@@ -130,7 +130,7 @@ impl Host {
     pub fn start(options: &Options) -> Result<Host, Error> {
         let emulator = needs::emulator(options.arch);
         needs::provide(&[emulator, &needs::VIRTIOFSD])?;
-        let kernel = Kernel::provide(options.arch)?;
+        let kernel = Debian::provide(options.arch)?;
         let root = Root::provide(options.arch)?;
         let doing = || "connect the emulated host".to_owned();
         let initramfs = rustix::fs::memfd_create("initramfs", MemfdFlags::CLOEXEC)

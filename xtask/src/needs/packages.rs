@@ -46,13 +46,14 @@ impl Packages {
 
     /// Whether they offer `name`.
     pub fn offer(&self, name: &str) -> bool {
-        let output =
-            self.run("looking for a package", self.tool("apt-cache").args(["policy", name]));
-        output.is_ok_and(|text| {
-            text.lines().any(|line| {
-                line.trim().strip_prefix("Candidate: ").is_some_and(|version| version != "(none)")
-            })
-        })
+        self.candidate(name).is_some()
+    }
+
+    /// The version of the package `name` that they offer.
+    pub fn candidate(&self, name: &str) -> Option<String> {
+        let policy = &mut self.tool("apt-cache");
+        let listing = self.run("looking for a package", policy.args(["policy", name])).ok()?;
+        candidate(&listing).map(str::to_owned)
     }
 
     /// The first of `names` that they offer; the last one when none is.
@@ -150,6 +151,12 @@ pub fn archives(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
+/// The version in what `apt-cache policy` prints.
+fn candidate(listing: &str) -> Option<&str> {
+    let mut versions = listing.lines().filter_map(|line| line.trim().strip_prefix("Candidate: "));
+    versions.find(|version| *version != "(none)")
+}
+
 /// The names in what `apt-cache depends` prints.
 fn dependencies(listing: &str) -> Vec<String> {
     let names = listing.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
@@ -165,6 +172,14 @@ fn option(name: &str, value: impl AsRef<std::ffi::OsStr>) -> [OsString; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_package_that_is_known_but_not_offered_has_no_candidate() {
+        let listing = |version: &str| format!("x:\n  Installed: 1\n  Candidate: {version}\n");
+        assert_eq!(candidate(&listing("6.12.117-1~deb12u1")), Some("6.12.117-1~deb12u1"));
+        assert_eq!(candidate(&listing("(none)")), None);
+        assert_eq!(candidate(""), None);
+    }
 
     #[test]
     fn dependencies_are_told_from_what_else_is_listed() {

@@ -54,7 +54,7 @@ pub static BUSYBOX: Program = Program {
 };
 
 /// Unpacks the kernel package.
-pub static DPKG_DEB: Program = on_path("dpkg-deb", "guest kernel package", &["dpkg"]);
+pub static DPKG_DEB: Program = on_path("dpkg-deb", "kernel packages", &["dpkg"]);
 
 /// Counts system calls.
 pub static STRACE: Program = on_path("strace", "benchmark", &["strace"]);
@@ -77,6 +77,23 @@ static CROSS_AARCH64: [Program; 2] = [
     },
 ];
 
+/// Build the guest kernel on any machine. (The header is what the kernel's own checker of object files is compiled with.)
+static KERNEL: [Program; 7] = [
+    on_path("make", "guest kernel", &["make"]),
+    on_path("gcc", "guest kernel", &["gcc"]),
+    on_path("flex", "guest kernel", &["flex"]),
+    on_path("bison", "guest kernel", &["bison"]),
+    on_path("bc", "guest kernel", &["bc"]),
+    Program {
+        elsewhere: &["/usr/include/libelf.h"],
+        ..on_path("libelf.h", "guest kernel", &["libelf-dev"])
+    },
+    Program {
+        elsewhere: &["/usr/include/stdio.h"],
+        ..on_path("stdio.h", "guest kernel", &["libc6-dev"])
+    },
+];
+
 /// What only tests use: makers of images, and judges of what we make. Emulated hosts of another architecture have all of it too.
 pub static TESTS: [Program; 17] = [
     on_path("umoci", "tests", &["umoci"]),
@@ -90,7 +107,7 @@ pub static TESTS: [Program; 17] = [
     on_path("cpio", "tests", &["cpio"]),
     on_path("iasl", "tests", &["acpica-tools"]),
     on_path("dtc", "tests", &["device-tree-compiler"]),
-    on_path("xz", "tests", &["xz-utils"]),
+    on_path("xz", "guest kernel, tests", &["xz-utils"]),
     on_path("zstd", "tests", &["zstd"]),
     on_path("lz4", "tests", &["lz4"]),
     on_path("zsh", "tests", &["zsh"]),
@@ -108,7 +125,14 @@ const CERTIFICATES: Program = Program {
 /// All of them, as `cargo xtask check` lists them.
 pub fn all() -> impl Iterator<Item = &'static Program> {
     let tools = [&VIRTIOFSD, &BUSYBOX, &DPKG_DEB, &STRACE];
-    EMULATORS.into_iter().chain(tools).chain(&TESTS)
+    EMULATORS.into_iter().chain(tools).chain(&KERNEL).chain(&TESTS)
+}
+
+/// What builds the guest kernel for an architecture.
+pub fn kernel(arch: Arch) -> Vec<&'static Program> {
+    let cross = (arch != Arch::NATIVE).then(|| &cross_linker(arch)[0]);
+    let unpack = TESTS.iter().filter(|program| program.name == "xz").chain([&DPKG_DEB]);
+    KERNEL.iter().chain(unpack).chain(cross).collect()
 }
 
 /// The emulator of an emulated host.

@@ -18,7 +18,7 @@ use crate::arch::Arch;
 use crate::build::Binaries;
 use crate::error::{Doing, Error};
 use crate::host::{self, Options};
-use crate::kernel::Kernel;
+use crate::kernel;
 use crate::tool;
 
 /// Where the emulated host finds what was prepared here.
@@ -32,7 +32,7 @@ pub fn run(arguments: RunArgs) -> Result<u8, Error> {
     let RunArgs { mut container, arch, accel, .. } = arguments;
     let binaries = Binaries::build(arch)?;
     // `prepare` finds it in the cache.
-    Kernel::provide(arch)?;
+    kernel::provide_quickly(arch)?;
     if container.image().is_none() {
         container.set_image(demo::image(arch)?.into());
     }

@@ -14,7 +14,7 @@ use crate::arch::Arch;
 use crate::cache::Cache;
 use crate::error::{Doing, Error};
 use crate::host::Root;
-use crate::kernel::Kernel;
+use crate::kernel;
 
 /// The image's configuration (image-spec 1.1 config.md, "config"), as a person would write it.
 const CONFIG: &str = include_str!("../../demo/config.json");
@@ -54,7 +54,7 @@ impl DemoArgs {
     /// Prepares both.
     pub fn run(self) -> Result<u8, Error> {
         // `bulkhead` finds it in the cache.
-        Kernel::provide(self.arch)?;
+        kernel::provide_quickly(self.arch)?;
         println!("{}", archive(self.arch)?.display());
         Ok(0)
     }

@@ -39,6 +39,7 @@ use clap::Args;
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::host::Cpu;
+use crate::kernel::Choice;
 use crate::needs;
 use job::Job;
 use place::Place;
@@ -67,10 +68,16 @@ pub struct TestArgs {
     /// Run only tests for this architecture [default: both on an x86_64 machine, otherwise this machine's]
     #[arg(long, value_enum, value_name = "ARCH")]
     arch: Option<Arch>,
+    /// The kernel that guests boot; with our own, one suite runs with Debian's too
+    #[arg(long, value_enum, value_name = "KERNEL", default_value_t)]
+    kernel: Choice,
     /// Run only the tests that need KVM, in emulated aarch64 hosts with this processor
     #[arg(long, value_enum, value_name = "CPU")]
     cpu: Option<Cpu>,
 }
+
+/// The tests that run with Debian's kernel too: what a container is, from its root file system to its exit status.
+const ALSO_WITH_DEBIANS: &str = "tests: containers";
 
 impl TestArgs {
     /// Runs the tests; the status is 1 when one failed or none passed.
@@ -111,8 +118,9 @@ impl TestArgs {
                 scope.spawn(|| job::work(queue, times, total));
             }
             for &arch in architectures {
-                let (place, suites) = self.build(arch)?;
+                let place = Arc::new(Place::provide(arch, self.cpu, self.kernel)?);
                 println!("{}", place.describe());
+                let suites = self.build(&place)?;
                 let feeder = queue.feeder();
                 scope.spawn(move || self.run_here(&place, suites, &feeder, times, total));
             }
@@ -124,11 +132,21 @@ impl TestArgs {
         if self.cpu.is_none() { times.save() } else { Ok(()) }
     }
 
-    fn build(&self, arch: Arch) -> Result<(Arc<Place>, Vec<Suite>), Error> {
-        let place = Arc::new(Place::provide(arch, self.cpu)?);
-        let mut suites = suite::build(arch)?;
-        suites.retain(|suite| self.wants(suite));
-        Ok((place, suites))
+    /// Builds the suites, each for the place where it runs.
+    fn build(&self, place: &Arc<Place>) -> Result<Vec<(Arc<Place>, Suite)>, Error> {
+        let mut suites = Vec::new();
+        for suite in suite::build(place.arch)? {
+            if !self.wants(&suite) {
+                continue;
+            }
+            if self.kernel == Choice::Own && suite.name == ALSO_WITH_DEBIANS {
+                let name = format!("{}, Debian's kernel", suite.name);
+                let place = Arc::new(place.with_kernel(Choice::Debian)?);
+                suites.push((place, Suite { name, ..suite.clone() }));
+            }
+            suites.push((place.clone(), suite));
+        }
+        Ok(suites)
     }
 
     fn check_sources(&self, architectures: &[Arch], total: &Total) {
@@ -144,7 +162,7 @@ impl TestArgs {
     fn run_here(
         &self,
         place: &Arc<Place>,
-        mut suites: Vec<Suite>,
+        mut suites: Vec<(Arc<Place>, Suite)>,
         feeder: &Feeder<'_, Job>,
         times: &Times,
         total: &Total,
@@ -157,11 +175,11 @@ impl TestArgs {
             }
         }
         // The sooner a host has what takes it longest the better.
-        suites.sort_by_cached_key(|suite| Reverse(Job::expected_of(place, suite, times)));
-        for suite in suites {
+        suites.sort_by_cached_key(|(place, suite)| Reverse(Job::expected_of(place, suite, times)));
+        for (place, suite) in suites {
             let name = format!("{} ({arch})", suite.name);
             if let Some(left) = total.run(&name, || place.run_here(&suite)).left {
-                Job::add(place, suite, left, times, feeder);
+                Job::add(&place, suite, left, times, feeder);
             }
         }
     }

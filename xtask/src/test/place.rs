@@ -19,7 +19,7 @@ use crate::arch::Arch;
 use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::Cpu;
-use crate::kernel::Kernel;
+use crate::kernel::Choice;
 use crate::run::bare;
 use crate::watchdog::Watchdog;
 
@@ -31,6 +31,7 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(1200);
 const FILE_TESTS: &str = "runtime: ";
 
 /// Where the tests of one architecture run.
+#[derive(Clone)]
 pub struct Place {
     /// Their architecture.
     pub arch: Arch,
@@ -47,12 +48,12 @@ pub struct Place {
 
 impl Place {
     /// Builds and downloads what tests of `arch` use. `cpu` asks for emulated hosts with that processor.
-    pub fn provide(arch: Arch, cpu: Option<Cpu>) -> Result<Place, Error> {
+    pub fn provide(arch: Arch, cpu: Option<Cpu>, kernel: Choice) -> Result<Place, Error> {
         let binaries = Binaries::build(arch)?;
         let bare_guest = build::bare_guest(arch)?;
         // What starts its emulated hosts: none has to wait for it then.
         build::xtask(arch)?;
-        let kernel = Kernel::provide(arch)?.image();
+        let kernel = kernel.provide(arch)?;
         let kvm = match cpu {
             Some(_) => Kvm::None("--cpu asks for them".into()),
             None if arch == Arch::NATIVE => Kvm::probe(&binaries.vmm)?,
@@ -60,6 +61,11 @@ impl Place {
         };
         let packages = packages::provide()?;
         Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages })
+    }
+
+    /// The same place, whose guests boot another kernel.
+    pub fn with_kernel(&self, kernel: Choice) -> Result<Place, Error> {
+        Ok(Place { kernel: kernel.provide(self.arch)?, ..self.clone() })
     }
 
     /// A line that says where guests run.

@@ -13,7 +13,7 @@ use crate::toolchain::Toolchain;
 const BARE_GUEST: &str = "bulkhead-bare-guest";
 
 /// One test executable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Suite {
     /// The package and the target.
     pub name: String,
