@@ -119,8 +119,9 @@ impl TestArgs {
                 scope.spawn(|| job::work(queue, times, total));
             }
             for &arch in architectures {
-                let (place, suites) = self.build(arch)?;
+                let place = Arc::new(Place::provide(arch, self.cpu, self.kernel)?);
                 println!("{}", place.describe());
+                let suites = self.build(&place)?;
                 let feeder = queue.feeder();
                 scope.spawn(move || self.run_here(&place, suites, &feeder, times, total));
             }
@@ -132,11 +133,21 @@ impl TestArgs {
         if self.cpu.is_none() { times.save() } else { Ok(()) }
     }
 
-    fn build(&self, arch: Arch) -> Result<(Arc<Place>, Vec<Suite>), Error> {
-        let place = Arc::new(Place::provide(arch, self.cpu, self.kernel)?);
-        let mut suites = suite::build(arch)?;
-        suites.retain(|suite| self.wants(suite));
-        Ok((place, suites))
+    /// Builds the suites, each for the place where it runs.
+    fn build(&self, place: &Arc<Place>) -> Result<Vec<(Arc<Place>, Suite)>, Error> {
+        let mut suites = Vec::new();
+        for suite in suite::build(place.arch)? {
+            if !self.wants(&suite) {
+                continue;
+            }
+            if self.kernel == Choice::Own && suite.name == ALSO_WITH_DEBIANS {
+                let name = format!("{}, Debian's kernel", suite.name);
+                let place = Arc::new(place.with_kernel(Choice::Debian)?);
+                suites.push((place, Suite { name, ..suite.clone() }));
+            }
+            suites.push((place.clone(), suite));
+        }
+        Ok(suites)
     }
 
     fn check_sources(&self, architectures: &[Arch], total: &Total) {
@@ -152,7 +163,7 @@ impl TestArgs {
     fn run_here(
         &self,
         place: &Arc<Place>,
-        mut suites: Vec<Suite>,
+        mut suites: Vec<(Arc<Place>, Suite)>,
         feeder: &Feeder<'_, Job>,
         times: &Times,
         total: &Total,
@@ -165,17 +176,12 @@ impl TestArgs {
             }
         }
         // The sooner a host has what takes it longest the better.
-        suites.sort_by_cached_key(|suite| Reverse(Job::expected_of(place, suite, times)));
-        for suite in suites {
-            if self.kernel == Choice::Own && suite.name == ALSO_WITH_DEBIANS {
-                let name = format!("{}, Debian's kernel", suite.name);
-                let suite = Suite { name, ..suite.clone() };
-                match place.with_kernel(Choice::Debian) {
-                    Ok(place) => run_suite(&Arc::new(place), suite, feeder, times, total),
-                    Err(error) => total.fail(&error),
-                }
+        suites.sort_by_cached_key(|(place, suite)| Reverse(Job::expected_of(place, suite, times)));
+        for (place, suite) in suites {
+            let name = format!("{} ({arch})", suite.name);
+            if let Some(left) = total.run(&name, || place.run_here(&suite)).left {
+                Job::add(&place, suite, left, times, feeder);
             }
-            run_suite(place, suite, feeder, times, total);
         }
     }
 
@@ -185,19 +191,5 @@ impl TestArgs {
 
     fn wants(&self, suite: &Suite) -> bool {
         self.name.as_ref().is_none_or(|name| suite.name.contains(name.as_str()))
-    }
-}
-
-/// Runs of a suite what can run without an emulated host, and leaves the rest to those.
-fn run_suite(
-    place: &Arc<Place>,
-    suite: Suite,
-    feeder: &Feeder<'_, Job>,
-    times: &Times,
-    total: &Total,
-) {
-    let name = format!("{} ({})", suite.name, place.arch.name());
-    if let Some(left) = total.run(&name, || place.run_here(&suite)).left {
-        Job::add(place, suite, left, times, feeder);
     }
 }
