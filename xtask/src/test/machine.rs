@@ -1,6 +1,8 @@
 //! An emulated host in which tests run, those of several executables one after the other.
 
 use std::ffi::OsString;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -22,7 +24,7 @@ const OWN_FOLDER: &str = "/run/tests";
 
 /// Runs a program with that folder. What can't be removed of it is seen when looking round.
 const WITH_OWN_FOLDER: &str = r#"
-mkdir -p "$0/tmp" || exit
+mkdir "$0" && mkdir -m 1777 "$0/tmp" || exit
 "$@"
 status=$?
 rm -rf "$0"
@@ -94,7 +96,10 @@ impl Machine {
         variables: &[(&str, &Path)],
         files: Files,
     ) -> Result<Ended, Error> {
-        let shared = tempfile::tempdir().doing(|| "make a temporary folder".into())?;
+        let doing = || "make a temporary folder".to_owned();
+        let shared = tempfile::tempdir().doing(doing)?;
+        // As the folder that it is in: some tests become another user.
+        fs::set_permissions(shared.path(), Permissions::from_mode(0o1777)).doing(doing)?;
         let temporary = match files {
             Files::Shared => shared.path().to_owned(),
             Files::OnTmpfs => Path::new(OWN_FOLDER).join("tmp"),
