@@ -21,7 +21,6 @@ mod wire;
 mod zeroing;
 
 use std::fs::File;
-use std::io::BufReader;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -33,10 +32,10 @@ use std::time::Duration;
 use runtime::child::spawn_bound;
 use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use rustix::process::Signal;
 
 pub use cli::{process, run_in_foreground};
-pub use monitor::{Monitor, Processor};
+pub use monitor::{Monitor, Processor, spinning_at};
 pub use qemu::{Cpu, Trial};
 pub use root::Root;
 pub use standstill::{Activity, StandStill};
@@ -98,8 +97,8 @@ pub struct Host {
     watchdog: Watchdog,
     /// Open while the host runs: the end of a port would be an event in there.
     heartbeat: UnixStream,
-    monitor: UnixStream,
-    /// A counting host has none: questions from outside would make no two runs alike.
+    monitor: Monitor,
+    /// From when it is up.
     pulse: Option<Pulse>,
 }
 
@@ -177,6 +176,7 @@ impl Host {
         let replies = control.try_clone().doing(doing)?;
         let control = Control(Arc::new(Mutex::new(control)));
         let streams = [next()?, next()?, next()?];
+        let monitor = Monitor::open(&emulator, monitor)?;
         let mut host = Host {
             emulator,
             file_server,
@@ -194,10 +194,13 @@ impl Host {
             Reply::Ready => bar.finish_and_clear(),
             other => return Err(Error::Host(format!("its agent began with {other:?}"))),
         }
-        if !options.icount {
-            let port = host.heartbeat.try_clone().doing(doing)?;
-            host.pulse = Some(Pulse::feel(&host.emulator, port)?);
-        }
+        let monitor = host.monitor();
+        host.pulse = Some(if options.icount {
+            // Questions from outside would make no two runs alike.
+            Pulse::look(monitor)
+        } else {
+            Pulse::feel(monitor, host.heartbeat.try_clone().doing(doing)?)?
+        });
         Ok(host)
     }
 
@@ -206,15 +209,9 @@ impl Host {
         self.control.clone()
     }
 
-    /// The emulator, to look at and to end while [`run`](Host::run) runs. It takes one who looks.
-    pub fn monitor(&self) -> Result<Monitor, Error> {
-        let doing = || "watch the emulator".to_owned();
-        let pid = Pid::from_child(&self.emulator);
-        let process = pidfd_open(pid, PidfdFlags::empty()).doing(doing)?;
-        let stream = BufReader::new(self.monitor.try_clone().doing(doing)?);
-        let mut monitor = Monitor { pid, process, stream };
-        monitor.greet()?;
-        Ok(monitor)
+    /// The emulator, to look at and to end while [`run`](Host::run) runs.
+    pub fn monitor(&self) -> Monitor {
+        self.monitor.clone()
     }
 
     /// How many interrupts the emulator lost so far that were made good.

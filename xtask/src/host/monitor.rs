@@ -1,12 +1,15 @@
 //! The emulator as seen from outside: what it does, what its processor stands at, and its end. For any thread, also while
 //! another one waits for a command in the host.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::process::Child;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::{Value, json};
 
 use super::standstill::Activity;
@@ -19,10 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const INTERRUPT_FLAG: u64 = 1 << 9;
 
 /// A running emulator and its monitor, which speaks QMP (QEMU's docs/interop/qmp-spec.rst): a JSON object a line.
+#[derive(Clone)]
 pub struct Monitor {
-    pub(super) pid: Pid,
-    pub(super) process: OwnedFd,
-    pub(super) stream: BufReader<UnixStream>,
+    pid: Pid,
+    process: Arc<OwnedFd>,
+    stream: Arc<Mutex<BufReader<UnixStream>>>,
 }
 
 /// Where the processor stands, be that in the host or in a guest of it.
@@ -37,11 +41,17 @@ pub struct Processor {
 }
 
 impl Monitor {
-    /// Says the words that have to come first.
-    pub(super) fn greet(&mut self) -> Result<(), Error> {
-        let stream = self.stream.get_ref();
-        stream.set_read_timeout(Some(PATIENCE)).doing(|| "set up the emulator's monitor".into())?;
-        self.ask(&json!({ "execute": "qmp_capabilities" })).map(drop)
+    /// The monitor of `emulator`, at the other end of `stream`.
+    pub(super) fn open(emulator: &Child, stream: UnixStream) -> Result<Monitor, Error> {
+        let doing = || "open the emulator's monitor".to_owned();
+        let pid = Pid::from_child(emulator);
+        let process = Arc::new(pidfd_open(pid, PidfdFlags::empty()).doing(doing)?);
+        stream.set_read_timeout(Some(PATIENCE)).doing(doing)?;
+        let stream = Arc::new(Mutex::new(BufReader::new(stream)));
+        let monitor = Monitor { pid, process, stream };
+        // These words have to come first.
+        monitor.ask(&json!({ "execute": "qmp_capabilities" }))?;
+        Ok(monitor)
     }
 
     /// What the emulator has done so far.
@@ -56,7 +66,7 @@ impl Monitor {
     }
 
     /// Where the processor of an x86_64 host stands.
-    pub fn processor(&mut self) -> Result<Processor, Error> {
+    pub fn processor(&self) -> Result<Processor, Error> {
         let command = json!({ "command-line": "info registers" });
         let answer =
             self.ask(&json!({ "execute": "human-monitor-command", "arguments": command }))?;
@@ -64,12 +74,13 @@ impl Monitor {
         processor(text).ok_or_else(|| Error::Content(format!("the emulator's registers: {text}")))
     }
 
-    fn ask(&mut self, question: &Value) -> Result<Value, Error> {
+    fn ask(&self, question: &Value) -> Result<Value, Error> {
+        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         let doing = || "ask the emulator's monitor".to_owned();
-        self.stream.get_mut().write_all(format!("{question}\n").as_bytes()).doing(doing)?;
+        stream.get_mut().write_all(format!("{question}\n").as_bytes()).doing(doing)?;
         loop {
             let mut line = String::new();
-            self.stream.read_line(&mut line).doing(doing)?;
+            stream.read_line(&mut line).doing(doing)?;
             let said: Value = serde_json::from_str(&line)
                 .map_err(|error| Error::Content(format!("the emulator's monitor: {error}")))?;
             // What else comes is a greeting or an event.
@@ -81,6 +92,23 @@ impl Monitor {
             }
         }
     }
+}
+
+/// A loop that waits for a word in memory fits in so many bytes.
+const PLACE: u64 = 256;
+
+/// The place at which the processor spins with interrupts off, by many looks at it in a row. The host's own ticks, with
+/// which it leaves a guest that spins, take some of them.
+pub fn spinning_at(looks: &[Processor]) -> Option<u64> {
+    let mut places: HashMap<u64, usize> = HashMap::new();
+    for look in looks.iter().filter(|look| !look.interrupts && !look.halted) {
+        // A loop across the border of two places counts in both.
+        let place = look.instruction / PLACE;
+        *places.entry(place).or_default() += 1;
+        *places.entry(place.wrapping_sub(1)).or_default() += 1;
+    }
+    let (place, count) = places.into_iter().max_by_key(|&(place, count)| (count, place))?;
+    (count * 4 >= looks.len() * 3).then_some(place * PLACE)
 }
 
 /// Reads what `info registers` prints: `NAME=HEX` among other things.
@@ -100,6 +128,19 @@ fn processor(text: &str) -> Option<Processor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_place_with_interrupts_off_is_where_it_spins() {
+        let look = |instruction, interrupts| Processor { instruction, interrupts, halted: false };
+        let looks = |at: &dyn Fn(u64) -> Processor| (0..40).map(at).collect::<Vec<_>>();
+        let tick = look(0x9_0000, false);
+        let spin = |n| look(0x10f8 + n % 16, false);
+        assert_eq!(spinning_at(&looks(&|n| if n % 5 == 0 { tick } else { spin(n) })), Some(0x1000));
+        assert_eq!(spinning_at(&looks(&|n| if n % 2 == 0 { tick } else { spin(n) })), None);
+        assert_eq!(spinning_at(&looks(&|n| look(n << 20, false))), None, "it works");
+        assert_eq!(spinning_at(&looks(&|_| look(8, true))), None, "it takes interrupts");
+        assert_eq!(spinning_at(&[]), None);
+    }
 
     #[test]
     fn the_processor_is_read_from_the_monitors_text() {

@@ -1,22 +1,23 @@
 //! Tells an emulated host that stands still from one that is slow.
 //!
 //! Each second the agent inside is asked for a sign of life, on a port of its own. That is a question and a remedy: QEMU's
-//! emulation of SVM can lose an interrupt (see [`Pulse`]), and then an idle host sleeps on; the question is another
+//! emulation of SVM can lose an interrupt (`qemu` says how), and then an idle host sleeps on; the question is another
 //! interrupt, which brings the lost one along. What is left is judged by what QEMU's threads did meanwhile, not by time: a
 //! loaded or slow machine leaves them waiting for a processor, and that is no standstill.
+//!
+//! A host whose clock counts instructions is not asked, only looked at: whether its processor spins at one place.
 
 mod activity;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::os::unix::net::UnixStream;
-use std::process::Child;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-
+use super::monitor::{Monitor, Processor, spinning_at};
 use super::wire::{self, Beat, OWN_BEAT, Ping};
 use crate::error::{Doing, Error};
 pub use activity::Activity;
@@ -34,6 +35,9 @@ const MAX_IDLE_PERIODS: u32 = 15;
 /// busiest host of the tests.
 const MAX_WORK: Duration = Duration::from_secs(60);
 
+/// So many looks in a row, one a [`PERIOD`], find a counting host's processor at one place.
+const LOOKS: usize = 60;
+
 /// How a host stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StandStill {
@@ -41,6 +45,8 @@ pub enum StandStill {
     Idle(Duration),
     /// QEMU works, this long by now, and the host does not answer.
     Busy(Duration),
+    /// A guest spins about this address with interrupts off, so that it waits for nothing but itself.
+    Spinning(u64),
 }
 
 impl fmt::Display for StandStill {
@@ -54,6 +60,9 @@ impl fmt::Display for StandStill {
                 "QEMU busy: {} s of processor time, and its host gives no answer",
                 work.as_secs()
             ),
+            StandStill::Spinning(address) => {
+                write!(f, "QEMU busy: a guest spins at {address:#x} with interrupts off")
+            }
         }
     }
 }
@@ -70,11 +79,8 @@ pub struct Pulse(Arc<Mutex<Seen>>);
 
 impl Pulse {
     /// Begins to ask the agent through `port`.
-    pub fn feel(emulator: &Child, port: UnixStream) -> Result<Pulse, Error> {
-        let doing = || "watch the emulator".to_owned();
-        let pid = Pid::from_child(emulator);
-        let process = pidfd_open(pid, PidfdFlags::empty()).doing(doing)?;
-        let mut answers = port.try_clone().doing(doing)?;
+    pub fn feel(emulator: Monitor, port: UnixStream) -> Result<Pulse, Error> {
+        let mut answers = port.try_clone().doing(|| "watch the emulator".into())?;
         let (sender, beats) = channel();
         // Ends with the emulator, and the other thread with it.
         thread::spawn(move || {
@@ -84,16 +90,33 @@ impl Pulse {
                 }
             }
         });
+        Ok(Pulse::start(move |seen| {
+            let stands_still = ask(&emulator, port, &beats, seen)?;
+            Ok(stands_still.inspect(|_| emulator.kill()))
+        }))
+    }
+
+    /// Begins to look at the processor.
+    pub fn look(emulator: Monitor) -> Pulse {
+        Pulse::start(move |_| {
+            let address = look(&emulator)?;
+            emulator.kill();
+            Ok(Some(StandStill::Spinning(address)))
+        })
+    }
+
+    fn start(
+        watch: impl FnOnce(&Mutex<Seen>) -> Result<Option<StandStill>, Error> + Send + 'static,
+    ) -> Pulse {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let pulse = Pulse(seen.clone());
         thread::spawn(move || {
             // An error is the emulator's end, which is told elsewhere.
-            if let Ok(Some(how)) = watch(pid, port, &beats, &seen) {
-                seen.lock().unwrap_or_else(PoisonError::into_inner).stands_still = Some(how);
-                let _ = pidfd_send_signal(&process, Signal::KILL);
+            if let Ok(stands_still) = watch(&seen) {
+                seen.lock().unwrap_or_else(PoisonError::into_inner).stands_still = stands_still;
             }
         });
-        Ok(pulse)
+        pulse
     }
 
     /// Whether the host was ended because it stood still.
@@ -107,21 +130,46 @@ impl Pulse {
     }
 }
 
+/// Looks until the processor spins, and returns where.
+fn look(emulator: &Monitor) -> Result<u64, Error> {
+    let mut looks: VecDeque<Processor> = VecDeque::with_capacity(LOOKS);
+    let mut work = emulator.activity()?.work;
+    loop {
+        thread::sleep(PERIOD);
+        let worked = emulator.activity()?.work;
+        // What did not work stands where it stood, for want of a processor.
+        if worked.saturating_sub(work) < PERIOD / 2 {
+            continue;
+        }
+        work = worked;
+        if looks.len() == LOOKS {
+            looks.pop_front();
+        }
+        looks.push_back(emulator.processor()?);
+        if looks.len() == LOOKS
+            && let Some(address) = spinning_at(looks.make_contiguous())
+        {
+            return Ok(address);
+        }
+    }
+}
+
 /// Asks until the host stands still, or is gone.
-fn watch(
-    emulator: Pid,
+fn ask(
+    emulator: &Monitor,
     mut port: UnixStream,
     beats: &Receiver<Beat>,
     seen: &Mutex<Seen>,
-) -> std::io::Result<Option<StandStill>> {
+) -> Result<Option<StandStill>, Error> {
+    let doing = || "ask the emulated host".to_owned();
     let mut judge = Judge::default();
     loop {
-        let asked = Activity::of(emulator)?;
-        wire::send(&mut port, &Ping)?;
+        let asked = emulator.activity()?;
+        wire::send(&mut port, &Ping).doing(doing)?;
         let end = Instant::now() + PERIOD;
         loop {
             match beats.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(beat) if judge.answered(asked, beat, Activity::of(emulator)?) => {
+                Ok(beat) if judge.answered(asked, beat, emulator.activity()?) => {
                     seen.lock().unwrap_or_else(PoisonError::into_inner).lost_interrupts += 1;
                 }
                 Ok(_) => {}
@@ -129,7 +177,7 @@ fn watch(
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
             }
         }
-        if let Some(how) = judge.period_ended(asked, Activity::of(emulator)?) {
+        if let Some(how) = judge.period_ended(asked, emulator.activity()?) {
             return Ok(Some(how));
         }
     }

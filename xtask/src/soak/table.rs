@@ -97,7 +97,7 @@ impl Table {
             let count = match stuck {
                 Stuck::Host(StandStill::Idle(_)) => &mut row.idle,
                 Stuck::Host(StandStill::Busy(_)) => &mut row.busy,
-                Stuck::Spinning(_) => &mut row.spinning,
+                Stuck::Host(StandStill::Spinning(_)) => &mut row.spinning,
                 Stuck::Vmm { .. } => &mut row.failed,
             };
             *count += 1;
@@ -177,9 +177,9 @@ mod tests {
 
     #[test]
     fn only_a_vmms_failure_is_one() {
-        for stuck in [Stuck::Spinning(8), StandStill::Busy(Duration::ZERO).into()] {
+        for stuck in [StandStill::Spinning(8), StandStill::Busy(Duration::ZERO)] {
             let mut table = table(1);
-            table.host_ended(Ending { left: 0..2, stuck: Some(stuck), lost_interrupts: 0 });
+            table.host_ended(Ending { left: 0..2, stuck: Some(stuck.into()), lost_interrupts: 0 });
             assert!(!table.has_failed() && table.to_string().lines().count() == 4, "{table}");
         }
         let mut sleeps = table(1);

@@ -64,7 +64,7 @@ impl Watcher {
                 // Gone, with its reason elsewhere.
                 let Ok(now) = self.monitor.activity() else { return Ok(self.ending(None)) };
                 if patience.is_at_an_end(now) {
-                    let stuck = verdict::look(&mut self.monitor);
+                    let stuck = verdict::look(&self.monitor);
                     self.monitor.kill();
                     return Ok(self.ending(Some(stuck?)));
                 }
