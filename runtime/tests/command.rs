@@ -179,7 +179,10 @@ fn a_bundle_says_what_the_flags_said() {
         serde_json::from_slice(&fs::read(place.path("b.json")).unwrap()).unwrap();
     let vm = &bundle["vm"];
     assert_eq!(vm["machine-config"]["vcpu_count"], 4);
-    assert_eq!(vm["machine-config"]["mem_size_mib"], 1024);
+    // What the kernel takes comes on top.
+    assert_eq!(bundle["setting"]["memory"], 1 << 30);
+    let mib = vm["machine-config"]["mem_size_mib"].as_u64().unwrap();
+    assert!(mib > 1024 + 32 && mib < 1024 + 128 && mib.is_multiple_of(2), "{mib}");
     assert_eq!(vm["drives"][0]["is_read_only"], true);
     assert_eq!(bundle["scratch"], 64 << 20);
     let boot_args = vm["boot-source"]["boot_args"].as_str().unwrap();

@@ -85,7 +85,10 @@ fn firecrackers_file_means_the_same_here() {
 #[test]
 fn what_is_left_out_has_firecrackers_defaults() {
     let config = with(r#""drives": []"#).unwrap();
-    assert_eq!(config.machine, Machine { vcpus: 1, memory: 128 << 20 });
+    assert_eq!(
+        config.machine,
+        Machine { vcpus: 1, memory: 128 << 20, huge_pages: HugePages::None }
+    );
     assert!(config.command_line().starts_with("reboot=k panic=1 nomodule "));
     assert_eq!((config.vsock, config.entropy), (None, false));
 }
