@@ -192,7 +192,7 @@ impl Soak {
             stdout: writer,
             ..Stdio::inherit().doing(doing)?
         };
-        let watcher = Watcher::new(host.monitor(), reader, turns);
+        let watcher = Watcher::new(self.options.arch, host.monitor(), reader, turns);
         let (ran, watched) = thread::scope(|scope| {
             let watching = scope.spawn(|| watcher.watch(tell));
             let ran = host.run(process, stdio);

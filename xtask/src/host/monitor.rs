@@ -26,7 +26,13 @@ const INTERRUPT_FLAG: u64 = 1 << 9;
 pub struct Monitor {
     pid: Pid,
     process: Arc<OwnedFd>,
-    stream: Arc<Mutex<BufReader<UnixStream>>>,
+    session: Arc<Mutex<Session>>,
+}
+
+/// The talk with the monitor, which begins when there is something to ask.
+struct Session {
+    stream: BufReader<UnixStream>,
+    began: bool,
 }
 
 /// Where the processor stands, be that in the host or in a guest of it.
@@ -42,16 +48,13 @@ pub struct Processor {
 
 impl Monitor {
     /// The monitor of `emulator`, at the other end of `stream`.
-    pub(super) fn open(emulator: &Child, stream: UnixStream) -> Result<Monitor, Error> {
-        let doing = || "open the emulator's monitor".to_owned();
+    pub(super) fn new(emulator: &Child, stream: UnixStream) -> Result<Monitor, Error> {
+        let doing = || "watch the emulator".to_owned();
         let pid = Pid::from_child(emulator);
         let process = Arc::new(pidfd_open(pid, PidfdFlags::empty()).doing(doing)?);
         stream.set_read_timeout(Some(PATIENCE)).doing(doing)?;
-        let stream = Arc::new(Mutex::new(BufReader::new(stream)));
-        let monitor = Monitor { pid, process, stream };
-        // These words have to come first.
-        monitor.ask(&json!({ "execute": "qmp_capabilities" }))?;
-        Ok(monitor)
+        let session = Session { stream: BufReader::new(stream), began: false };
+        Ok(Monitor { pid, process, session: Arc::new(Mutex::new(session)) })
     }
 
     /// What the emulator has done so far.
@@ -68,19 +71,30 @@ impl Monitor {
     /// Where the processor of an x86_64 host stands.
     pub fn processor(&self) -> Result<Processor, Error> {
         let command = json!({ "command-line": "info registers" });
-        let answer =
-            self.ask(&json!({ "execute": "human-monitor-command", "arguments": command }))?;
+        let question = json!({ "execute": "human-monitor-command", "arguments": command });
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = session.ask(&question)?;
         let text = answer.as_str().unwrap_or_default();
         processor(text).ok_or_else(|| Error::Content(format!("the emulator's registers: {text}")))
     }
+}
 
-    fn ask(&self, question: &Value) -> Result<Value, Error> {
-        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+impl Session {
+    fn ask(&mut self, question: &Value) -> Result<Value, Error> {
+        if !self.began {
+            // These words have to come first.
+            self.exchange(&json!({ "execute": "qmp_capabilities" }))?;
+            self.began = true;
+        }
+        self.exchange(question)
+    }
+
+    fn exchange(&mut self, question: &Value) -> Result<Value, Error> {
         let doing = || "ask the emulator's monitor".to_owned();
-        stream.get_mut().write_all(format!("{question}\n").as_bytes()).doing(doing)?;
+        self.stream.get_mut().write_all(format!("{question}\n").as_bytes()).doing(doing)?;
         loop {
             let mut line = String::new();
-            stream.read_line(&mut line).doing(doing)?;
+            self.stream.read_line(&mut line).doing(doing)?;
             let said: Value = serde_json::from_str(&line)
                 .map_err(|error| Error::Content(format!("the emulator's monitor: {error}")))?;
             // What else comes is a greeting or an event.
@@ -104,8 +118,9 @@ pub fn spinning_at(looks: &[Processor]) -> Option<u64> {
     for look in looks.iter().filter(|look| !look.interrupts && !look.halted) {
         // A loop across the border of two places counts in both.
         let place = look.instruction / PLACE;
-        *places.entry(place).or_default() += 1;
-        *places.entry(place.wrapping_sub(1)).or_default() += 1;
+        for place in [Some(place), place.checked_sub(1)].into_iter().flatten() {
+            *places.entry(place).or_default() += 1;
+        }
     }
     let (place, count) = places.into_iter().max_by_key(|&(place, count)| (count, place))?;
     (count * 4 >= looks.len() * 3).then_some(place * PLACE)

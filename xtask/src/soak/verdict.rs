@@ -4,6 +4,7 @@ use std::fmt;
 use std::thread;
 use std::time::Duration;
 
+use crate::arch::Arch;
 use crate::error::Error;
 use crate::host::{Monitor, Processor, StandStill, spinning_at};
 
@@ -48,7 +49,11 @@ impl fmt::Display for Stuck {
 }
 
 /// Looks at the processor of a host that answers, but whose guest does not come up.
-pub fn look(monitor: &Monitor) -> Result<Stuck, Error> {
+pub fn look(monitor: &Monitor, arch: Arch) -> Result<Stuck, Error> {
+    if arch != Arch::X86_64 {
+        // The fault is one of the emulation of SVM.
+        return Ok(Stuck::Vmm { asleep: monitor.activity()?.asleep });
+    }
     let mut looks = Vec::with_capacity(LOOKS);
     for _ in 0..LOOKS {
         looks.push(monitor.processor()?);

@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::inside::End;
 use super::verdict::{self, Stuck};
+use crate::arch::Arch;
 use crate::error::{Doing, Error};
 use crate::host::{Activity, Monitor};
 
@@ -44,15 +45,16 @@ pub struct Ending {
 
 /// Watches over one host.
 pub struct Watcher {
+    arch: Arch,
     monitor: Monitor,
     lines: File,
     turns: Range<usize>,
 }
 
 impl Watcher {
-    /// Reads from `lines` how `turns` end.
-    pub fn new(monitor: Monitor, lines: OwnedFd, turns: Range<usize>) -> Watcher {
-        Watcher { monitor, lines: File::from(lines), turns }
+    /// Reads from `lines` how `turns` end in a host of `arch`.
+    pub fn new(arch: Arch, monitor: Monitor, lines: OwnedFd, turns: Range<usize>) -> Watcher {
+        Watcher { arch, monitor, lines: File::from(lines), turns }
     }
 
     /// Until the host's words end; ends the host when it gets nowhere.
@@ -64,7 +66,7 @@ impl Watcher {
                 // Gone, with its reason elsewhere.
                 let Ok(now) = self.monitor.activity() else { return Ok(self.ending(None)) };
                 if patience.is_at_an_end(now) {
-                    let stuck = verdict::look(&self.monitor);
+                    let stuck = verdict::look(&self.monitor, self.arch);
                     self.monitor.kill();
                     return Ok(self.ending(Some(stuck?)));
                 }
