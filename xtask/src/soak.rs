@@ -12,7 +12,7 @@ mod watcher;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use clap::Args;
@@ -151,12 +151,14 @@ impl Soak {
     /// In so many hosts at a time, until the table has all starts.
     fn run(&self, table: Table, hosts: u32) -> Result<Table, Error> {
         let table = Mutex::new(table);
-        let locked = || table.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let locked = || table.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not to be held while the turns are taken.
+        let take_turns = || locked().take_turns(STARTS_OF_A_HOST);
         thread::scope(|scope| {
             let workers: Vec<_> = (0..hosts)
                 .map(|_| {
                     scope.spawn(|| {
-                        while let Some(turns) = locked().take_turns(STARTS_OF_A_HOST) {
+                        while let Some(turns) = take_turns() {
                             let ending =
                                 self.one_host(turns, &|turn, end| locked().add(turn, end))?;
                             locked().host_ended(ending);
@@ -170,7 +172,7 @@ impl Soak {
             });
             results.collect::<Result<(), Error>>()
         })?;
-        Ok(table.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+        Ok(table.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes `turns` in a new host, and tells of each that ends.
