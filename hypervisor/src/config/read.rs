@@ -155,7 +155,7 @@ fn machine(mut object: Object) -> Result<Machine, FieldError> {
         ],
     )?;
     let huge_pages = huge_pages.unwrap_or_default();
-    if huge_pages != HugePages::None && memory % HUGE_PAGE_MIB != 0 {
+    if huge_pages != HugePages::None && !memory.is_multiple_of(HUGE_PAGE_MIB) {
         let problem = format!("{memory}: expected a multiple of {HUGE_PAGE_MIB} with `huge_pages`");
         return Err(object.error("mem_size_mib", problem));
     }
