@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::inside::End;
 use super::verdict::Stuck;
@@ -10,8 +10,8 @@ use super::watcher::Ending;
 use crate::bench::vmm::Vmm;
 use crate::host::StandStill;
 
-/// A line of progress after so many starts.
-const PROGRESS: usize = 20;
+/// The time between two lines of progress, if there is progress.
+const PROGRESS: Duration = Duration::from_secs(30);
 
 /// The figures of one VMM.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub struct Table {
     lost_interrupts: u32,
     hosts: u32,
     began: Instant,
+    told: Instant,
 }
 
 impl Table {
@@ -52,6 +53,7 @@ impl Table {
             lost_interrupts: 0,
             hosts: 0,
             began: Instant::now(),
+            told: Instant::now(),
         }
     }
 
@@ -113,11 +115,11 @@ impl Table {
         self.rows.iter().any(|row| row.failed > 0)
     }
 
-    fn progress(&self) {
-        let starts: usize = self.rows.iter().map(Row::starts).sum();
-        if starts.is_multiple_of(PROGRESS) {
-            let seconds = self.began.elapsed().as_secs();
-            println!("{starts} starts in {seconds} s");
+    fn progress(&mut self) {
+        if self.told.elapsed() >= PROGRESS {
+            self.told = Instant::now();
+            let starts: usize = self.rows.iter().map(Row::starts).sum();
+            println!("{starts} starts in {} s", self.began.elapsed().as_secs());
         }
     }
 }
@@ -153,7 +155,6 @@ impl fmt::Display for Table {
 mod tests {
     use super::*;
     use crate::bench::vmm::Kind;
-    use std::time::Duration;
 
     fn table(starts: u32) -> Table {
         let vmm = |kind| Vmm { kind, path: "/x".into() };
