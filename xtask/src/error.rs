@@ -54,7 +54,7 @@ pub enum Error {
     #[error("emulated host: stopped after its time limit of {0} s (--timeout)")]
     TimeLimit(u64),
     /// The emulated host stood still: that is the emulator's fault, not that of what ran there.
-    #[error("{}: {0}", Error::STOOD_STILL)]
+    #[error("{}: {}", Error::STOOD_STILL, .0)]
     StoodStill(StandStill),
 }
 

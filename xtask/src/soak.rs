@@ -24,7 +24,7 @@ use crate::bench::write_initramfs;
 use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::{self, Host, Options, Stdio, Trial};
-use crate::kernel::Kernel;
+use crate::kernel::Debian;
 use inside::{INNER_COMMAND, Plan};
 use table::Table;
 use watcher::{Ending, Watcher};
@@ -97,7 +97,7 @@ impl SoakArgs {
         write_initramfs(&initramfs, &programs.with_file_name("first-line"))?;
         let kernel = match &self.kernel {
             Some(path) => find(path)?,
-            None => Kernel::provide(self.arch)?.image(),
+            None => Debian::provide(self.arch)?.image(),
         };
         let soak = Soak {
             plan: Plan {
