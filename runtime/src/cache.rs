@@ -7,7 +7,7 @@
 //! | `blobs/` | one layer's file data, each file at a page boundary | the layer |
 //! | `indexes/` | one layer's entries; it is there when the layer is complete | the layer |
 //! | `images/` | one image's EROFS metadata | its layers |
-//! | `kernels/` | a guest kernel, decompressed | the compressed file |
+//! | `kernels/` | a guest kernel, decompressed; those that `cargo xtask` builds (`own/`) and downloads | the compressed file |
 //! | `initramfs/` | guest-init and modules | the state of their files |
 //!
 //! A file is written aside under `NAME.BOOT.partial`, made durable and renamed: under its own name it is whole. The

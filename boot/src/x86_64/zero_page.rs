@@ -33,6 +33,9 @@ const LOADER_UNDEFINED: u8 = 0xFF;
 const LOADFLAGS: usize = 0x211;
 /// The protected-mode kernel is at 1 MiB or above.
 const LOADED_HIGH: u8 = 1 << 0;
+/// The kernel may draw where it maps memory (`kaslr_enabled` in arch/x86/include/asm/setup.h). A compressed kernel's own loader says
+/// so, together with where it has moved the kernel, which nobody does here.
+const KASLR_FLAG: u8 = 1 << 1;
 /// `ramdisk_image`.
 const RAMDISK_IMAGE: usize = 0x218;
 /// `ramdisk_size`.
@@ -52,7 +55,7 @@ pub fn zero_page(parameters: &Parameters) -> Vec<(u64, Vec<u8>)> {
     put(&mut page, HEADER, b"HdrS");
     put(&mut page, VERSION, &VERSION_VALUE.to_le_bytes());
     put(&mut page, LOADER, &[LOADER_UNDEFINED]);
-    put(&mut page, LOADFLAGS, &[LOADED_HIGH]);
+    put(&mut page, LOADFLAGS, &[LOADED_HIGH | KASLR_FLAG]);
     put(&mut page, RSDP, &parameters.rsdp.to_le_bytes());
     put(&mut page, CMD_LINE_PTR, &(CMDLINE as u32).to_le_bytes());
     put(&mut page, CMDLINE_SIZE, &(CMDLINE_MAX as u32 - 1).to_le_bytes());

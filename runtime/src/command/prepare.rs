@@ -63,9 +63,9 @@ pub fn prepare(
     let disk = image::unpack(&cache, &image, limits)?;
     let vm = VmConfig {
         boot_source: BootSource {
+            boot_args: guest::command_line(platform, &kernel, container.console),
             kernel_image_path: kernel.image,
             initrd_path,
-            boot_args: guest::command_line(platform, container.console),
         },
         drives: vec![Drive {
             drive_id: "image".to_owned(),

@@ -113,6 +113,28 @@ mod tests {
         assert!(checked("# CONFIG_PCI not set").contains("neither"));
     }
 
+    /// What docker's `check-config.sh` (moby, `contrib/`) asks for, without what `common.config` says no to, and why.
+    const CHECK_CONFIG: &str = "\
+        NAMESPACES NET_NS PID_NS IPC_NS UTS_NS CGROUPS CGROUP_CPUACCT CGROUP_DEVICE CGROUP_FREEZER CGROUP_SCHED CPUSETS \
+        MEMCG KEYS VETH BRIDGE BRIDGE_NETFILTER IP_NF_FILTER IP_NF_MANGLE IP_NF_TARGET_MASQUERADE IP6_NF_FILTER \
+        IP6_NF_MANGLE IP6_NF_TARGET_MASQUERADE NETFILTER_XT_MATCH_ADDRTYPE NETFILTER_XT_MATCH_CONNTRACK \
+        NETFILTER_XT_MATCH_IPVS NETFILTER_XT_MARK IP_NF_RAW IP_NF_NAT NF_NAT IP6_NF_RAW IP6_NF_NAT POSIX_MQUEUE \
+        CGROUP_BPF USER_NS SECCOMP SECCOMP_FILTER CGROUP_PIDS BLK_CGROUP BLK_DEV_THROTTLING CGROUP_PERF CGROUP_HUGETLB \
+        NET_CLS_CGROUP CGROUP_NET_PRIO CFS_BANDWIDTH FAIR_GROUP_SCHED IP_NF_TARGET_REDIRECT IP_SCTP IP_VS IP_VS_NFCT \
+        IP_VS_PROTO_TCP IP_VS_PROTO_UDP IP_VS_RR NFT_CT NFT_FIB_IPV4 NFT_FIB_IPV6 NFT_MASQ NFT_NAT NF_TABLES EXT4_FS \
+        EXT4_FS_POSIX_ACL EXT4_FS_SECURITY EXT4_USE_FOR_EXT2 VXLAN BRIDGE_VLAN_FILTERING CRYPTO NETFILTER_XT_MATCH_BPF \
+        IPVLAN MACVLAN DUMMY NF_CONNTRACK_FTP NF_CONNTRACK_TFTP OVERLAY_FS";
+
+    #[test]
+    fn a_container_gets_what_docker_asks_for() {
+        let [common, _] = Fragment::of(Arch::NATIVE);
+        let named: HashMap<&str, Option<&str>> = common.text.lines().filter_map(setting).collect();
+        let wanted = CHECK_CONFIG.split_whitespace().map(|name| format!("CONFIG_{name}"));
+        let missing: Vec<String> =
+            wanted.filter(|name| named.get(name.as_str()) != Some(&Some("y"))).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
     #[test]
     fn no_option_is_named_twice() {
         for arch in [Arch::X86_64, Arch::Aarch64] {
