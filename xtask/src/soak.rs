@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use clap::Args;
-use runtime::guest::command_line;
+use runtime::guest::{self, command_line};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::arch::Arch;
@@ -103,9 +103,9 @@ impl SoakArgs {
         let soak = Soak {
             plan: Plan {
                 vmms,
+                boot_arguments: self.boot_arguments(&kernel),
                 kernel,
                 initramfs,
-                boot_arguments: self.boot_arguments(),
                 turns: 0..0,
             },
             options: self.options(self.qemu.as_deref().map(find).transpose()?),
@@ -118,9 +118,9 @@ impl SoakArgs {
     }
 
     /// As `bulkhead run` has it, and what is to be tried.
-    fn boot_arguments(&self) -> String {
+    fn boot_arguments(&self, kernel: &Path) -> String {
         let words = self.guest_words.iter().map(String::as_str);
-        let ours = command_line(self.arch.platform(), false);
+        let ours = command_line(self.arch.platform(), &guest::Kernel::at(kernel), false);
         std::iter::once(ours.as_str()).chain(words).collect::<Vec<_>>().join(" ")
     }
 

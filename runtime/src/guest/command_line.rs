@@ -9,8 +9,9 @@ use crate::platform::Platform;
 /// - `random.trust_cpu=on`: the CPU's random numbers count, so nothing waits for entropy at boot.
 /// - `rcupdate.rcu_expedited=1`: whoever waits for a grace period of RCU, as a process does that joins a control group, waits for
 ///   the processors instead of for three ticks of the clock.
+/// - `swiotlb=noforce`: no device needs its data below 4 GiB, for which machines with more memory would set 64 MiB aside.
 /// - `nomodule` is absent on purpose: a distribution's drivers are modules.
-const COMMON: &str = "panic=-1 random.trust_cpu=on rcupdate.rcu_expedited=1";
+const COMMON: &str = "panic=-1 random.trust_cpu=on rcupdate.rcu_expedited=1 swiotlb=noforce";
 
 /// For a kernel with modules: a distribution's, made for every machine there is. Our own has none of what these turn off, and
 /// would look up the name of each of its functions that it starts with.

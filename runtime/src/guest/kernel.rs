@@ -74,9 +74,16 @@ pub fn kernel(
     if path.is_none() && !found.is_file() {
         return Err(GuestError::NoKernel { path: found, architecture: platform.architecture() });
     }
-    let beside = found.with_file_name("modules");
-    let modules = modules.map(Path::to_owned).or_else(|| beside.is_dir().then_some(beside));
+    let modules = modules.map(Path::to_owned).or_else(|| Kernel::at(&found).modules);
     Ok(Kernel { image: uncompressed(cache, platform, &found)?, modules })
+}
+
+impl Kernel {
+    /// The uncompressed kernel at `image`, with the modules in the folder of that name beside it, if there is one.
+    pub fn at(image: &Path) -> Kernel {
+        let beside = image.with_file_name("modules");
+        Kernel { image: image.to_owned(), modules: beside.is_dir().then_some(beside) }
+    }
 }
 
 /// Where the cache has a kernel, if it has one: our own (`cargo xtask kernel`), which is one file, goes before Debian's.

@@ -19,6 +19,9 @@ const BASE: u64 = 40 << 20;
 const PER_CPU: u64 = 512 << 10;
 /// The kernel describes each page of 4,096 bytes in 64 (`struct page`), and needs page tables.
 const PAGES_PER_DESCRIPTION: u64 = 50;
+/// What the kernel keeps free for those that cannot wait: a twentieth of small memories, and no more than this of large ones
+/// (`set_recommended_min_free_kbytes` of Linux `mm/khugepaged.c`, and the watermarks above it).
+const MOST_FREE: u64 = 96 << 20;
 /// The VMM makes no larger machine (`mem_size_mib` in the hypervisor's CONFIG.md).
 const MOST: u64 = 1 << 40;
 /// A machine's memory is a whole number of these, so that it can be made of large pages.
@@ -37,7 +40,8 @@ pub fn machine_memory(
     // The archive, and what is unpacked from it.
     let files = initramfs.saturating_mul(2).saturating_add(kernel);
     let besides = BASE + u64::from(cpus) * PER_CPU + container / PAGES_PER_DESCRIPTION;
-    let memory = container.saturating_add(besides).saturating_add(files);
+    let free = (container / 20).min(MOST_FREE);
+    let memory = container.saturating_add(besides + free).saturating_add(files);
     Ok(memory.checked_next_multiple_of(UNIT).unwrap_or(MOST).min(MOST))
 }
 

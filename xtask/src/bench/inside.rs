@@ -102,14 +102,18 @@ impl Bench {
         let vmms = vmms.collect::<Result<_, Error>>()?;
         let one_page = copy(&plan.one_page, "one-page")?;
         let initramfs = copy(&plan.initramfs, "initramfs")?;
-        let linux = |kernel: &PathBuf| {
-            let config = kernel.with_file_name("linux.json");
-            Guest::new(kernel, Some(&initramfs), &plan.boot_arguments, config)
+        let linux = |kernel: &Path, words: &str| {
+            Guest::new(kernel, Some(&initramfs), words, kernel.with_file_name("linux.json"))
+        };
+        let words = &plan.boot_arguments;
+        let linux = ByKernel {
+            debian: linux(&kernels.debian, &words.debian)?,
+            own: linux(&kernels.own, &words.own)?,
         };
         Ok(Bench {
             vmms,
             one_page: Guest::new(&one_page, None, "", dir.join("one-page.json"))?,
-            linux: kernels.map(linux)?,
+            linux,
             guest_files: vec![kernels.debian.clone(), kernels.own.clone(), initramfs],
             strace: plan.strace.clone(),
         })

@@ -5,8 +5,8 @@
 //! a guest, and figures shift by some percent with the set-up, so only figures of one run may be compared: bulkhead-vmm's and
 //! its peers' starts take turns, so do a whole `bulkhead run`, the bare boot of its guest and `runc run`, and medians are shown.
 //!
-//! Every VMM boots the same kernels with the same command line: the one that `bulkhead run` gives, which is much quicker than a plain
-//! one for the peers too.
+//! Every VMM boots the same kernels, each with the same command line: the one that `bulkhead run` gives it, which is much quicker than a
+//! plain one for the peers too.
 
 mod home;
 mod idle;
@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use boot::cpio;
 use clap::Args;
-use runtime::guest::command_line;
+use runtime::guest::{self, command_line};
 
 use crate::arch::Arch;
 use crate::build::{self, Binaries};
@@ -96,14 +96,18 @@ impl BenchArgs {
         write_initramfs(&initramfs, &programs.with_file_name("first-line"))?;
         let root = dir.path().join("root.tar");
         std::fs::write(&root, demo::root(self.arch)?).doing(doing)?;
+        let kernels = kernels(self.arch, self.kernel.as_deref())?;
+        let words = |kernel: &PathBuf| {
+            Ok::<_, Error>(command_line(self.arch.platform(), &guest::Kernel::at(kernel), false))
+        };
         let plan = Plan {
             vmms,
             runc,
             strace: strace(self.arch)?,
             one_page: programs.with_file_name("one-page"),
-            kernels: kernels(self.arch, self.kernel.as_deref())?,
+            boot_arguments: kernels.map(words)?,
+            kernels,
             initramfs,
-            boot_arguments: command_line(self.arch.platform(), false),
             container: Parts {
                 programs: vec![binaries.bulkhead, binaries.vmm, binaries.guest_init],
                 image: demo::archive(self.arch)?,

@@ -40,8 +40,8 @@ pub struct Plan {
     pub kernels: ByKernel<PathBuf>,
     /// An initramfs for it whose init prints a line.
     pub initramfs: PathBuf,
-    /// Linux's command line, the same for every VMM and both kernels: the one that `bulkhead run` gives.
-    pub boot_arguments: String,
+    /// Linux's command line, the same for every VMM: the one that `bulkhead run` gives.
+    pub boot_arguments: ByKernel<String>,
     /// What a container takes.
     pub container: Parts,
     /// How often Linux is started by each VMM, and in each way.
