@@ -144,7 +144,11 @@ impl World {
     #[track_caller]
     pub fn process(&self, program: &str) -> u32 {
         let runs = |number: &u32| {
-            command_line(*number).split(' ').next().is_some_and(|file| file.ends_with(program))
+            let line = command_line(*number);
+            let mut words = line.split(' ');
+            // A VMM that only tries what KVM can do is no VM.
+            words.next().is_some_and(|file| file.ends_with(program))
+                && words.next() != Some("--probe")
         };
         let found: Vec<u32> = self.processes().into_iter().filter(runs).collect();
         match found[..] {
