@@ -15,7 +15,7 @@ fn a_container_has_the_memory_that_it_asked_for() {
     let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
     let script = "
         cat /sys/fs/cgroup/memory.max
-        awk '/MemTotal|MemAvailable/ { print $1, $2 >= 128 * 1024 }' /proc/meminfo
+        awk '/MemTotal|MemAvailable/ { print $1, ($2 >= 128 * 1024) }' /proc/meminfo
         head -c 104857600 /dev/zero > /fill/file && wc -c < /fill/file
         grep ^oom_kill /sys/fs/cgroup/memory.events
         trap 'exit 4' TERM
