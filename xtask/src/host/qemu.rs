@@ -1,9 +1,9 @@
 //! The emulator: a PC whose CPU has SVM, or an Arm board whose CPU has EL2, so that KVM works in it, without any
 //! hardware's help.
 //!
-//! QEMU's emulation of SVM has two faults, in 7.2 as in 10.0 (`helper_vmrun` of `svm_helper.c`), and none of its options is a
-//! way round them:
-//! - **An interrupt is lost.** `vmrun` adds a virtual interrupt to the processor's requests without the lock that timers and
+//! QEMU's emulation of SVM has two faults, in 7.2 as in 10.0 (`helper_vmrun` of `svm_helper.c`). Which of its options is a way
+//! round them has not been tried:
+//! - **An interrupt is lost**, as far as the source tells; it was not caught in the act. `vmrun` adds a virtual interrupt to the processor's requests without the lock that timers and
 //!   devices hold for that: what another thread adds in the same moment is gone. If that was the host's timer, and the host
 //!   goes idle, it sleeps for ever. The next interrupt, whatever it is, brings the lost one along: `standstill` sees to one
 //!   each second.

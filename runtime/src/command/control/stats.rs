@@ -59,7 +59,6 @@ pub fn stats(containers: &Containers, arguments: &StatsArguments) -> Result<u8, 
             Some(template) => {
                 for row in &rows {
                     text += &template.line(row)?;
-                    text.push('\n');
                 }
             }
             None => text = lines(&rows),
