@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::ops::Range;
 use std::path::Path;
+use std::slice::from_ref;
 
 use boot::{Segment, arm64_image, elf};
 
@@ -47,13 +48,15 @@ pub fn machine_memory(
 
 /// How many bytes of the file are loaded. Of a kernel that the VMM will refuse that is nothing.
 fn kernel_size(platform: Platform, path: &Path) -> Result<u64, GuestError> {
-    const ALL: [Range<u64>; 1] = [0..u64::MAX];
+    const ALL: Range<u64> = 0..u64::MAX;
     let file = File::open(path).map_err(read_failed(path))?;
     let loaded = |segments: &[Segment]| segments.iter().map(|segment| segment.file_len).sum();
     Ok(match platform {
-        Platform::Amd64 => elf::parse(&file, &ALL).map_or(0, |kernel| loaded(&kernel.segments)),
+        Platform::Amd64 => {
+            elf::parse(&file, from_ref(&ALL)).map_or(0, |kernel| loaded(&kernel.segments))
+        }
         Platform::Arm64 => {
-            arm64_image::parse(&file, &ALL).map_or(0, |kernel| loaded(&kernel.segments))
+            arm64_image::parse(&file, from_ref(&ALL)).map_or(0, |kernel| loaded(&kernel.segments))
         }
     })
 }

@@ -13,7 +13,7 @@ use crate::needs::{self, Packages};
 use crate::tool;
 
 /// Programs that ask much of a kernel, what sets a container up in a container, and a shell.
-const PACKAGES: [&str; 13] = [
+const PACKAGES: [&str; 14] = [
     "base-files",
     "base-passwd",
     "usr-is-merged",
@@ -27,6 +27,7 @@ const PACKAGES: [&str; 13] = [
     "iptables",
     "iproute2",
     "util-linux",
+    "mount",
 ];
 
 /// The starts of the names of packages that these depend on and that the tests do without: they would be half of the tree, which each
