@@ -28,9 +28,8 @@ const MODULAR: &str = "cryptomgr.notests initcall_blacklist=jent_mod_init";
 /// - `pci=off`: there is no PCI bus to scan; devices are in the ACPI tables.
 /// - `i8042.noaux i8042.nomux i8042.dumbkbd i8042.nopnp`: the keyboard controller only resets; nothing is plugged in.
 /// - `tsc=reliable no_timer_check`: KVM's clocks need no calibration against a timer that is not there.
-/// - `percpu_alloc=page`: a processor's own variables take 200 KiB, for which 2 MiB would be cleared and given back.
 const X86_64: &str = "console=ttyS0 8250.nr_uarts=1 reboot=k pci=off i8042.noaux i8042.nomux i8042.dumbkbd i8042.nopnp \
-                      tsc=reliable no_timer_check percpu_alloc=page";
+                      tsc=reliable no_timer_check";
 
 /// On aarch64, where the device tree says what there is:
 ///

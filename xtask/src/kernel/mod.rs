@@ -18,11 +18,12 @@ use crate::error::Error;
 pub use debian::Kernel as Debian;
 
 /// Which kernel guests boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Choice {
     /// Our own, built when there is none yet
     Own,
     /// Debian's cloud kernel
+    #[default]
     Debian,
 }
 

@@ -69,9 +69,9 @@ pub struct TestArgs {
     /// Run only tests for this architecture [default: both on an x86_64 machine, otherwise this machine's]
     #[arg(long, value_enum, value_name = "ARCH")]
     arch: Option<Arch>,
-    /// The kernel that guests boot [default: our own on x86_64, where one suite runs with Debian's too, and Debian's on aarch64]
-    #[arg(long, value_enum, value_name = "KERNEL")]
-    kernel: Option<Choice>,
+    /// The kernel that guests boot; with our own, one suite runs with Debian's too
+    #[arg(long, value_enum, value_name = "KERNEL", default_value_t)]
+    kernel: Choice,
     /// Run only the tests that need KVM, in emulated aarch64 hosts with this processor
     #[arg(long, value_enum, value_name = "CPU")]
     cpu: Option<Cpu>,
@@ -119,7 +119,7 @@ impl TestArgs {
                 scope.spawn(|| job::work(queue, times, total));
             }
             for &arch in architectures {
-                let place = Arc::new(Place::provide(arch, self.cpu, self.kernel(arch))?);
+                let place = Arc::new(Place::provide(arch, self.cpu, self.kernel)?);
                 println!("{}", place.describe());
                 let suites = self.build(&place)?;
                 let feeder = queue.feeder();
@@ -140,7 +140,7 @@ impl TestArgs {
             if !self.wants(&suite) {
                 continue;
             }
-            if self.kernel(place.arch) == Choice::Own && suite.name == ALSO_WITH_DEBIANS {
+            if self.kernel == Choice::Own && suite.name == ALSO_WITH_DEBIANS {
                 let name = format!("{}, Debian's kernel", suite.name);
                 let place = Arc::new(place.with_kernel(Choice::Debian)?);
                 suites.push((place, Suite { name, ..suite.clone() }));
@@ -183,14 +183,6 @@ impl TestArgs {
                 Job::add(&place, suite, left, times, feeder);
             }
         }
-    }
-
-    /// Our own kernel for aarch64 has not been through the tests yet.
-    fn kernel(&self, arch: Arch) -> Choice {
-        self.kernel.unwrap_or(match arch {
-            Arch::X86_64 => Choice::Own,
-            Arch::Aarch64 => Choice::Debian,
-        })
     }
 
     fn wants_all(&self) -> bool {
