@@ -19,6 +19,9 @@ const TITLE: u32 = 30;
 const BAR: u32 = 24;
 const FOOT: u32 = 28;
 
+/// What is left free above and below a bar, as a part of the height that it has.
+const SPACE: f64 = 0.12;
+
 /// What is left free behind the longest bar for its value, as a part of its length.
 const ROOM_FOR_VALUE: f64 = 0.2;
 
@@ -59,43 +62,26 @@ fn draw_panel(
 ) -> Result<(), Box<dyn StdError>> {
     let Panel { title, unit, bars } = panel;
     let longest = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
-    // The first one is on top.
-    let place = |index: usize| bars.len() - 1 - index;
     let mut chart = ChartBuilder::on(area)
         .margin_left(MARGIN)
         .margin_right(MARGIN)
         .margin_bottom(MARGIN)
         .caption(format!("{title}, {unit}"), (FONT, 17).into_font().color(&INK))
         .y_label_area_size(LABELS)
-        .build_cartesian_2d(
-            0.0..longest * (1.0 + ROOM_FOR_VALUE),
-            (0..bars.len() - 1).into_segmented(),
-        )?;
-    chart
-        .configure_mesh()
-        .disable_mesh()
-        .disable_x_axis()
-        .axis_style(TRANSPARENT)
-        .y_labels(bars.len())
-        .y_label_style((FONT, 15).into_font().color(&INK))
-        .y_label_formatter(&|at| match at {
-            SegmentValue::CenterOf(at) => bars[place(*at)].label.clone(),
-            _ => String::new(),
-        })
-        .draw()?;
-    let values = |ours: bool| {
-        let bars = bars.iter().enumerate().filter(move |(_, bar)| bar.is_ours == ours);
-        bars.map(|(index, bar)| (place(index), bar.value)).collect::<Vec<_>>()
-    };
-    for (ours, color) in [(true, OURS), (false, THEIRS)] {
-        let histogram = Histogram::horizontal(&chart).style(color.filled()).margin(3);
-        chart.draw_series(histogram.data(values(ours)))?;
+        // The first one is on top.
+        .build_cartesian_2d(0.0..longest * (1.0 + ROOM_FOR_VALUE), bars.len() as f64..0.0)?;
+    let style = |side| (FONT, 15).into_font().color(&INK).pos(Pos::new(side, VPos::Center));
+    for (number, Bar { label, value, is_ours }) in bars.iter().enumerate() {
+        let place = number as f64;
+        let color = if *is_ours { OURS } else { THEIRS };
+        let corners = [(0.0, place + SPACE), (*value, place + 1.0 - SPACE)];
+        chart.draw_series([Rectangle::new(corners, color.filled())])?;
+        let text = |at, text: String, left, side| {
+            EmptyElement::at((at, place + 0.5)) + Text::new(text, (left, 0), style(side))
+        };
+        chart.draw_series([text(0.0, label.clone(), -8, HPos::Right)])?;
+        chart.draw_series([text(*value, format!("{value:.1}"), 6, HPos::Left)])?;
     }
-    let style = (FONT, 15).into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
-    chart.draw_series(bars.iter().enumerate().map(|(index, Bar { value, .. })| {
-        let at = (*value, SegmentValue::CenterOf(place(index)));
-        EmptyElement::at(at) + Text::new(format!("{value:.1}"), (6, 0), style.clone())
-    }))?;
     Ok(())
 }
 
@@ -106,24 +92,35 @@ mod tests {
     #[test]
     fn bars_are_as_long_as_their_values_say() {
         let bar = |label: &str, value, is_ours| Bar { label: label.into(), value, is_ours };
-        let panel = Panel {
-            title: "boot",
-            unit: "ms",
-            bars: vec![bar("mine", 50.0, true), bar("other & more", 200.0, false)],
-        };
+        let panels = [
+            Panel { title: "memory", unit: "MB", bars: vec![bar("alone", 7.0, true)] },
+            Panel {
+                title: "boot",
+                unit: "ms",
+                bars: vec![bar("mine", 50.0, true), bar("other & more", 200.0, false)],
+            },
+        ];
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("figures.svg");
-        draw(&path, &[panel], "how").unwrap();
+        draw(&path, &panels, "how").unwrap();
         let svg = std::fs::read_to_string(path).unwrap();
-        for text in ["boot, ms", "mine", "other &amp; more", "50.0", "200.0", "how"] {
+        for text in ["memory, MB", "alone", "boot, ms", "mine", "other &amp; more", "50.0", "how"] {
             assert!(svg.contains(text), "{text}: {svg}");
         }
-        let length = |color: &str| {
-            let line = svg.lines().find(|line| line.contains("<rect") && line.contains(color));
-            let width = line.unwrap().split_once("width=\"").unwrap().1.split_once('"').unwrap().0;
-            width.parse::<f64>().unwrap()
+        let number = |line: &str, name: &str| {
+            let value =
+                line.split_once(&format!("{name}=\"")).unwrap().1.split_once('"').unwrap().0;
+            value.parse::<f64>().unwrap()
         };
-        let ratio = length("#9CA3AF") / length("#2563EB");
-        assert!((3.9..4.1).contains(&ratio), "{ratio}");
+        let bars = |color: &str| {
+            let bars = svg.lines().filter(|line| line.contains("<rect") && line.contains(color));
+            bars.map(|bar| (number(bar, "width"), number(bar, " y"))).collect::<Vec<_>>()
+        };
+        let (ours, theirs) = (bars("#2563EB"), bars("#9CA3AF"));
+        let (alone, mine, other) = (ours[0], ours[1], theirs[0]);
+        // The longest of each panel have one length, and the panels and bars go down the page.
+        assert_eq!(alone.0, other.0);
+        assert!((3.9..4.1).contains(&(other.0 / mine.0)), "{ours:?} {theirs:?}");
+        assert!(alone.1 < mine.1 && mine.1 < other.1, "{ours:?} {theirs:?}");
     }
 }
