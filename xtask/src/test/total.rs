@@ -1,5 +1,6 @@
 //! The sum of all steps, told while they end and once more at the end.
 
+use std::cmp::Reverse;
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -84,7 +85,7 @@ impl Total {
     /// sum, which is the last.
     pub fn closing(&self) -> String {
         let mut sum = self.lock();
-        sum.took.sort_by(|a, b| b.1.cmp(&a.1));
+        sum.took.sort_by_key(|took| Reverse(took.1));
         let mut text = String::from("seconds  step\n");
         for (name, took) in &sum.took {
             // Nothing can go wrong in writing to a string.
