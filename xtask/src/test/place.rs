@@ -43,8 +43,8 @@ pub struct Place {
     binaries: Binaries,
     bare_guest: PathBuf,
     kernel: PathBuf,
-    /// What images are made of.
-    packages: PathBuf,
+    /// What images are made of, on this machine: the emulated host of another architecture would take too long.
+    packages: Option<PathBuf>,
     /// A root file system of programs that guests run.
     distribution: PathBuf,
 }
@@ -62,7 +62,8 @@ impl Place {
             None if arch == Arch::NATIVE => Kvm::probe(&binaries.vmm)?,
             None => Kvm::None(format!("this machine is an {} one", Arch::NATIVE.name())),
         };
-        let packages = packages::provide()?;
+        let native = arch == Arch::NATIVE && cpu.is_none();
+        let packages = native.then(packages::provide).transpose()?;
         let distribution = distribution::provide(arch)?;
         Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages, distribution })
     }
@@ -199,12 +200,13 @@ impl Place {
     }
 
     /// What tests find in their environment.
-    fn environment(&self) -> [(&'static str, &Path); 4] {
-        [
-            ("BULKHEAD_KERNEL", &self.kernel),
+    fn environment(&self) -> Vec<(&'static str, &Path)> {
+        let packages = self.packages.as_deref().map(|packages| ("BULKHEAD_PACKAGES", packages));
+        let always = [
+            ("BULKHEAD_KERNEL", &*self.kernel),
             ("BULKHEAD_BARE_GUEST", &self.bare_guest),
-            ("BULKHEAD_PACKAGES", &self.packages),
             ("BULKHEAD_DISTRIBUTION", &self.distribution),
-        ]
+        ];
+        always.into_iter().chain(packages).collect()
     }
 }
