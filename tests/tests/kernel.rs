@@ -128,14 +128,13 @@ RULES
 
 /// The programs as an image, and a world to run them in.
 fn setting(test: &str) -> Option<(World, String)> {
+    let world = World::new(test).filter(|world| is_our_own(test, world))?;
     let folder = std::env::var_os(DISTRIBUTION).map(PathBuf::from).filter(|path| path.is_dir());
     let Some(folder) = folder else {
         skip(test, "no programs of a distribution: `cargo xtask test` downloads them");
         return None;
     };
-    let world = World::new(test)?;
-    let folder = folder.into_os_string().into_string().unwrap();
-    Some((world, folder)).filter(|(world, _)| is_our_own(test, world))
+    Some((world, folder.into_os_string().into_string().unwrap()))
 }
 
 /// Whether guests boot a kernel of our own, which needs no modules and tells its configuration.

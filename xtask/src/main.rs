@@ -10,6 +10,7 @@ mod error;
 mod host;
 mod kernel;
 mod needs;
+mod readable;
 mod run;
 mod soak;
 mod test;

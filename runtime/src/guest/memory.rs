@@ -18,10 +18,12 @@ use crate::platform::Platform;
 const BASE: u64 = 40 << 20;
 /// For each processor: stacks, queues and the kernel's threads.
 const PER_CPU: u64 = 512 << 10;
-/// The kernel describes each page of 4,096 bytes in 64 (`struct page`), and needs page tables.
-const PAGES_PER_DESCRIPTION: u64 = 50;
-/// What the kernel keeps free for those that cannot wait: a twentieth of small memories, and no more than this of large ones
-/// (`set_recommended_min_free_kbytes` of Linux `mm/khugepaged.c`, and the watermarks above it).
+/// One part in so many is for the kernel's books: it describes each page of 4,096 bytes in 64 (`struct page`), and needs page
+/// tables.
+const ONE_IN_BOOKS: u64 = 50;
+/// What the kernel keeps free for those that cannot wait: one part in so many of small memories, and no more than this of large
+/// ones (`set_recommended_min_free_kbytes` of Linux `mm/khugepaged.c`, and the watermarks above it).
+const ONE_FREE_IN: u64 = 20;
 const MOST_FREE: u64 = 96 << 20;
 /// The VMM makes no larger machine (`mem_size_mib` in the hypervisor's CONFIG.md).
 const MOST: u64 = 1 << 40;
@@ -40,8 +42,8 @@ pub fn machine_memory(
     let initramfs = fs::metadata(initramfs).map_err(read_failed(initramfs))?.len();
     // The archive, and what is unpacked from it.
     let files = initramfs.saturating_mul(2).saturating_add(kernel);
-    let besides = BASE + u64::from(cpus) * PER_CPU + container / PAGES_PER_DESCRIPTION;
-    let free = (container / 20).min(MOST_FREE);
+    let besides = BASE + u64::from(cpus) * PER_CPU + container / ONE_IN_BOOKS;
+    let free = (container / ONE_FREE_IN).min(MOST_FREE);
     let memory = container.saturating_add(besides + free).saturating_add(files);
     Ok(memory.checked_next_multiple_of(UNIT).unwrap_or(MOST).min(MOST))
 }

@@ -10,7 +10,7 @@ use super::home::Home;
 use super::plan::{ByKernel, Figures, Measured, Part, Plan};
 use super::run::Contest;
 use super::start::Running;
-use super::vmm::{Guest, Kind, Vmm};
+use super::vmm::{Guest, Kind, Vmm, copy};
 use super::{idle, memory, nanoseconds, system_calls};
 use crate::error::{Doing, Error};
 
@@ -90,18 +90,9 @@ struct Bench {
 impl Bench {
     fn prepare(plan: &Plan, kernels: &ByKernel<PathBuf>) -> Result<Bench, Error> {
         let dir = Path::new(TMPFS);
-        let copy = |from: &Path, name: &str| {
-            let to = dir.join(name);
-            std::fs::copy(from, &to).doing(|| format!("copy {}", from.display()))?;
-            Ok::<_, Error>(to)
-        };
-        let vmms = plan
-            .vmms
-            .iter()
-            .map(|vmm| Ok(Vmm { path: copy(&vmm.path, vmm.kind.name())?, kind: vmm.kind }));
-        let vmms = vmms.collect::<Result<_, Error>>()?;
-        let one_page = copy(&plan.one_page, "one-page")?;
-        let initramfs = copy(&plan.initramfs, "initramfs")?;
+        let vmms = plan.vmms.iter().map(|vmm| vmm.copy(dir)).collect::<Result<_, Error>>()?;
+        let one_page = copy(&plan.one_page, dir, "one-page")?;
+        let initramfs = copy(&plan.initramfs, dir, "initramfs")?;
         let linux = |kernel: &Path, words: &str| {
             Guest::new(kernel, Some(&initramfs), words, kernel.with_file_name("linux.json"))
         };

@@ -99,7 +99,19 @@ impl Guest {
     }
 }
 
+/// Copies a file into `folder` as `name`, for a measurement that would otherwise wait for files from outside; the copy's path.
+pub fn copy(file: &Path, folder: &Path, name: &str) -> Result<PathBuf, Error> {
+    let to = folder.join(name);
+    std::fs::copy(file, &to).doing(|| format!("copy {}", file.display()))?;
+    Ok(to)
+}
+
 impl Vmm {
+    /// The same with a copy of its program in `folder`.
+    pub fn copy(&self, folder: &Path) -> Result<Vmm, Error> {
+        Ok(Vmm { path: copy(&self.path, folder, self.kind.name())?, kind: self.kind })
+    }
+
     /// The command line that runs `guest`, its serial port on stdout.
     pub fn arguments(&self, guest: &Guest) -> Vec<std::ffi::OsString> {
         let mut command = Command::new(&self.path);

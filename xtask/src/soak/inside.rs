@@ -8,7 +8,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::bench::start::Running;
-use crate::bench::vmm::{Guest, Vmm};
+use crate::bench::vmm::{Guest, Vmm, copy};
 use crate::error::{Doing, Error};
 
 /// The hidden command that is run in the emulated host.
@@ -54,21 +54,12 @@ impl InnerArgs {
         let plan: Plan = serde_json::from_str(&self.plan).map_err(json)?;
         let folder = Path::new(TMPFS);
         std::fs::create_dir_all(folder).doing(|| format!("create {TMPFS}"))?;
-        // Files from outside would come at their own pace.
-        let copy = |from: &Path, name: &str| {
-            let to = folder.join(name);
-            std::fs::copy(from, &to).doing(|| format!("copy {}", from.display()))?;
-            Ok::<_, Error>(to)
-        };
-        let kernel = copy(&plan.kernel, "vmlinux")?;
-        let initramfs = copy(&plan.initramfs, "initramfs")?;
+        let kernel = copy(&plan.kernel, folder, "vmlinux")?;
+        let initramfs = copy(&plan.initramfs, folder, "initramfs")?;
         let config = folder.join("config.json");
         let guest = Guest::new(&kernel, Some(&initramfs), &plan.boot_arguments, config)?;
-        let vmms: Vec<Vmm> = plan
-            .vmms
-            .iter()
-            .map(|vmm| Ok(Vmm { path: copy(&vmm.path, vmm.kind.name())?, kind: vmm.kind }))
-            .collect::<Result<_, Error>>()?;
+        let vmms = plan.vmms.iter().map(|vmm| vmm.copy(folder));
+        let vmms: Vec<Vmm> = vmms.collect::<Result<_, Error>>()?;
         let mut out = std::io::stdout();
         for turn in plan.turns {
             let end = match start(&vmms[turn % vmms.len()], &guest) {

@@ -6,13 +6,12 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use super::inside::End;
 use super::verdict::{self, Stuck};
 use crate::arch::Arch;
 use crate::error::{Doing, Error};
 use crate::host::{Activity, Monitor};
+use crate::readable::is_readable_within;
 
 /// How often the emulator is looked at while nothing comes.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -62,7 +61,8 @@ impl Watcher {
         let mut text = Vec::new();
         let mut patience = Patience::new(self.monitor.activity()?);
         loop {
-            if !self.readable()? {
+            let doing = || "read a host's words".to_owned();
+            if !is_readable_within(&self.lines, PERIOD).doing(doing)? {
                 // Gone, with its reason elsewhere.
                 let Ok(now) = self.monitor.activity() else { return Ok(self.ending(None)) };
                 if patience.is_at_an_end(now) {
@@ -73,7 +73,7 @@ impl Watcher {
                 continue;
             }
             let mut buffer = [0; 4096];
-            let length = self.lines.read(&mut buffer).doing(|| "read a host's words".into())?;
+            let length = self.lines.read(&mut buffer).doing(doing)?;
             if length == 0 {
                 return Ok(self.ending(None));
             }
@@ -89,16 +89,6 @@ impl Watcher {
                     patience.turn_ended(now);
                 }
             }
-        }
-    }
-
-    fn readable(&self) -> Result<bool, Error> {
-        let period = Timespec::try_from(PERIOD).map_err(std::io::Error::other);
-        let period = period.doing(|| "wait for a host's words".into())?;
-        match poll(&mut [PollFd::new(&self.lines, PollFlags::IN)], Some(&period)) {
-            Ok(ready) => Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => Ok(false),
-            Err(error) => Err(error).doing(|| "wait for a host's words".into()),
         }
     }
 

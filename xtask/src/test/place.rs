@@ -45,8 +45,8 @@ pub struct Place {
     kernel: PathBuf,
     /// What images are made of, on this machine: the emulated host of another architecture would take too long.
     packages: Option<PathBuf>,
-    /// A root file system of programs that guests run.
-    distribution: PathBuf,
+    /// A root file system of programs that guests run, where those boot our own kernel: no other is tried so.
+    distribution: Option<PathBuf>,
 }
 
 impl Place {
@@ -56,6 +56,8 @@ impl Place {
         let bare_guest = build::bare_guest(arch)?;
         // What starts its emulated hosts: none has to wait for it then.
         build::xtask(arch)?;
+        let distribution =
+            (kernel == Choice::Own).then(|| distribution::provide(arch)).transpose()?;
         let kernel = kernel.provide(arch)?;
         let kvm = match cpu {
             Some(_) => Kvm::None("--cpu asks for them".into()),
@@ -64,7 +66,6 @@ impl Place {
         };
         let native = arch == Arch::NATIVE && cpu.is_none();
         let packages = native.then(packages::provide).transpose()?;
-        let distribution = distribution::provide(arch)?;
         Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages, distribution })
     }
 
@@ -201,12 +202,12 @@ impl Place {
 
     /// What tests find in their environment.
     fn environment(&self) -> Vec<(&'static str, &Path)> {
-        let packages = self.packages.as_deref().map(|packages| ("BULKHEAD_PACKAGES", packages));
-        let always = [
-            ("BULKHEAD_KERNEL", &*self.kernel),
-            ("BULKHEAD_BARE_GUEST", &self.bare_guest),
-            ("BULKHEAD_DISTRIBUTION", &self.distribution),
+        let all = [
+            ("BULKHEAD_KERNEL", Some(&self.kernel)),
+            ("BULKHEAD_BARE_GUEST", Some(&self.bare_guest)),
+            ("BULKHEAD_PACKAGES", self.packages.as_ref()),
+            ("BULKHEAD_DISTRIBUTION", self.distribution.as_ref()),
         ];
-        always.into_iter().chain(packages).collect()
+        all.into_iter().filter_map(|(name, path)| Some((name, path?.as_path()))).collect()
     }
 }

@@ -4,9 +4,8 @@
 use std::fs::File;
 use std::io;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
 use crate::host::wire::{self, Beat, OWN_BEAT, Ping};
+use crate::readable::is_readable_within;
 
 /// Answers until xtask outside is gone.
 pub fn answer(mut port: File) -> io::Result<()> {
@@ -15,18 +14,9 @@ pub fn answer(mut port: File) -> io::Result<()> {
     let mut own = 0;
     loop {
         wire::send(&mut port, &Beat { own })?;
-        while !readable_within_a_beat(&port)? {
+        while !is_readable_within(&port, OWN_BEAT)? {
             own += 1;
         }
         let Ping = wire::receive(&mut port)?;
-    }
-}
-
-fn readable_within_a_beat(port: &File) -> io::Result<bool> {
-    let beat = Timespec::try_from(OWN_BEAT).map_err(io::Error::other)?;
-    match poll(&mut [PollFd::new(port, PollFlags::IN)], Some(&beat)) {
-        Ok(ready) => Ok(ready > 0),
-        Err(rustix::io::Errno::INTR) => Ok(false),
-        Err(error) => Err(error.into()),
     }
 }
