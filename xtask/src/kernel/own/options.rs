@@ -28,12 +28,12 @@ macro_rules! fragment {
 
 impl Fragment {
     /// Those for a kernel for `arch`.
-    pub fn of(arch: Arch) -> [Fragment; 2] {
+    pub fn of(arch: Arch) -> [Fragment; 3] {
         let own = match arch {
             Arch::X86_64 => fragment!("x86_64.config"),
             Arch::Aarch64 => fragment!("aarch64.config"),
         };
-        [fragment!("common.config"), own]
+        [fragment!("common.config"), fragment!("network.config"), own]
     }
 }
 
@@ -113,7 +113,7 @@ mod tests {
         assert!(checked("# CONFIG_PCI not set").contains("neither"));
     }
 
-    /// What docker's `check-config.sh` (moby, `contrib/`) asks for, without what `common.config` says no to, and why.
+    /// What docker's `check-config.sh` (moby, `contrib/`) asks for, without what `network.config` says no to, and why.
     const CHECK_CONFIG: &str = "\
         NAMESPACES NET_NS PID_NS IPC_NS UTS_NS CGROUPS CGROUP_CPUACCT CGROUP_DEVICE CGROUP_FREEZER CGROUP_SCHED CPUSETS \
         MEMCG KEYS VETH BRIDGE BRIDGE_NETFILTER IP_NF_FILTER IP_NF_MANGLE IP_NF_TARGET_MASQUERADE IP6_NF_FILTER \
@@ -127,8 +127,9 @@ mod tests {
 
     #[test]
     fn a_container_gets_what_docker_asks_for() {
-        let [common, _] = Fragment::of(Arch::NATIVE);
-        let named: HashMap<&str, Option<&str>> = common.text.lines().filter_map(setting).collect();
+        let fragments = Fragment::of(Arch::NATIVE);
+        let lines = fragments.iter().flat_map(|fragment| fragment.text.lines());
+        let named: HashMap<&str, Option<&str>> = lines.filter_map(setting).collect();
         let wanted = CHECK_CONFIG.split_whitespace().map(|name| format!("CONFIG_{name}"));
         let missing: Vec<String> =
             wanted.filter(|name| named.get(name.as_str()) != Some(&Some("y"))).collect();
