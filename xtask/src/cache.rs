@@ -68,6 +68,10 @@ impl Cache {
 
     /// Makes the symbolic link `entry` point to `target`, in one step.
     pub fn link(&self, entry: &str, target: &str) -> Result<(), Error> {
+        // Nobody waits for whoever makes another entry, which may take minutes.
+        if fs::read_link(self.path(entry)).is_ok_and(|found| found == Path::new(target)) {
+            return Ok(());
+        }
         let _lock = self.lock()?;
         let aside = self.aside()?;
         let link = aside.path().join("link");

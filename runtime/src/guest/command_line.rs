@@ -10,16 +10,17 @@ use crate::platform::Platform;
 /// - `rcupdate.rcu_expedited=1`: whoever waits for a grace period of RCU, as a process does that joins a control group, waits for
 ///   the processors instead of for three ticks of the clock.
 /// - `swiotlb=noforce`: no device needs its data below 4 GiB, for which machines with more memory would set 64 MiB aside.
+/// - `initcall_blacklist=jent_mod_init`: calibrating a source of jitter takes a tenth of a distribution's boot, and a third of that
+///   of our own; the CPU and the host's seed give better randomness.
 /// - `nomodule` is absent on purpose: a distribution's drivers are modules.
-const COMMON: &str = "panic=-1 random.trust_cpu=on rcupdate.rcu_expedited=1 swiotlb=noforce";
+const COMMON: &str = "panic=-1 random.trust_cpu=on rcupdate.rcu_expedited=1 swiotlb=noforce \
+                      initcall_blacklist=jent_mod_init";
 
-/// For a kernel with modules: a distribution's, made for every machine there is. Our own has none of what these turn off, and
-/// would look up the name of each of its functions that it starts with.
+/// For a kernel with modules: a distribution's, made for every machine there is.
 ///
-/// - `cryptomgr.notests`: the ciphers' self-tests repeat what the distribution has tested, for a third of the boot.
-/// - `initcall_blacklist=jent_mod_init`: calibrating a source of jitter takes a tenth of the boot; the CPU and the host's
-///   seed give better randomness.
-const MODULAR: &str = "cryptomgr.notests initcall_blacklist=jent_mod_init";
+/// - `cryptomgr.notests`: the ciphers' self-tests repeat what the distribution has tested, for a third of the boot. Our own
+///   kernel has none.
+const MODULAR: &str = "cryptomgr.notests";
 
 /// On x86_64:
 ///

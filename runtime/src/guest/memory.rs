@@ -13,18 +13,22 @@ use boot::{Segment, arm64_image, elf};
 use super::{GuestError, read_failed};
 use crate::platform::Platform;
 
-/// What every guest takes: the kernel's own data that is not in its file, guest-init, and the reserve that guest-init
-/// keeps from the container (`RESERVE` in guest-init's `cgroup.rs`).
-const BASE: u64 = 40 << 20;
+/// What every guest takes: the kernel's own data that is not in its file, guest-init, the reserve that guest-init keeps from
+/// the container (`RESERVE` in guest-init's `cgroup.rs`), and a PC's first 16 MiB, which are kept for old devices. What of it is
+/// never touched costs the host nothing.
+const BASE: u64 = 56 << 20;
 /// For each processor: stacks, queues and the kernel's threads.
 const PER_CPU: u64 = 512 << 10;
 /// One part in so many is for the kernel's books: it describes each page of 4,096 bytes in 64 (`struct page`), and needs page
 /// tables.
 const ONE_IN_BOOKS: u64 = 50;
 /// What the kernel keeps free for those that cannot wait: one part in so many of small memories, and no more than this of large
-/// ones (`set_recommended_min_free_kbytes` of Linux `mm/khugepaged.c`, and the watermarks above it).
-const ONE_FREE_IN: u64 = 20;
-const MOST_FREE: u64 = 96 << 20;
+/// ones. A 20th, and at most 66 MiB (`set_recommended_min_free_kbytes` of Linux `mm/khugepaged.c`), and half as much again up to
+/// the highest watermark.
+const ONE_FREE_IN: u64 = 12;
+const MOST_FREE: u64 = 104 << 20;
+/// One part in so many is kept free below 4 GiB, for devices that reach no further (`lowmem_reserve_ratio`).
+const ONE_LOW_IN: u64 = 256;
 /// The VMM makes no larger machine (`mem_size_mib` in the hypervisor's CONFIG.md).
 const MOST: u64 = 1 << 40;
 /// A machine's memory is a whole number of these, so that it can be made of large pages.
@@ -43,7 +47,7 @@ pub fn machine_memory(
     // The archive, and what is unpacked from it.
     let files = initramfs.saturating_mul(2).saturating_add(kernel);
     let besides = BASE + u64::from(cpus) * PER_CPU + container / ONE_IN_BOOKS;
-    let free = (container / ONE_FREE_IN).min(MOST_FREE);
+    let free = (container / ONE_FREE_IN).min(MOST_FREE) + container / ONE_LOW_IN;
     let memory = container.saturating_add(besides + free).saturating_add(files);
     Ok(memory.checked_next_multiple_of(UNIT).unwrap_or(MOST).min(MOST))
 }
