@@ -182,7 +182,7 @@ fn a_bundle_says_what_the_flags_said() {
     // What the kernel takes comes on top.
     assert_eq!(bundle["setting"]["memory"], 1 << 30);
     let mib = vm["machine-config"]["mem_size_mib"].as_u64().unwrap();
-    assert!(mib > 1024 + 32 && mib < 1024 + 128 && mib.is_multiple_of(2), "{mib}");
+    assert!(mib > 1024 + 32 && mib < 1024 + 192 && mib.is_multiple_of(2), "{mib}");
     assert_eq!(vm["drives"][0]["is_read_only"], true);
     assert_eq!(bundle["scratch"], 64 << 20);
     let boot_args = vm["boot-source"]["boot_args"].as_str().unwrap();
