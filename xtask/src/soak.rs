@@ -24,7 +24,7 @@ use crate::bench::vmm::{self, Kind, Vmm};
 use crate::bench::write_initramfs;
 use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
-use crate::host::{self, Host, Options, Stdio, Trial};
+use crate::host::{self, Host, Options, Stdio, Trial, words};
 use crate::kernel::Choice;
 use inside::{INNER_COMMAND, Plan};
 use table::Table;
@@ -125,13 +125,10 @@ impl SoakArgs {
     }
 
     fn options(&self, emulator: Option<PathBuf>) -> Options {
-        let words = |text: &Option<String>| -> Vec<String> {
-            text.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
-        };
         let trial = Trial {
             emulator,
-            words: words(&self.qemu_words).into_iter().map(OsString::from).collect(),
-            kernel_words: words(&self.host_words),
+            words: words(self.qemu_words.as_deref()).into_iter().map(OsString::from).collect(),
+            kernel_words: words(self.host_words.as_deref()),
         };
         let (arch, icount, verbose) = (self.arch, self.icount, self.verbose);
         // Whatever takes long is judged by its work instead.

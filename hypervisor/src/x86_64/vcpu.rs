@@ -25,9 +25,7 @@ pub(super) fn create(
         .map(|index| {
             let vcpu = create_vcpu(vm, index)?;
             let mut entries = supported.clone();
-            // The first entry's answer is every vCPU's: all run on the same clock.
-            let khz = vcpu.get_tsc_khz().ok();
-            cpuid::filter(&mut entries, index, count, khz);
+            cpuid::filter(&mut entries, index, count, tsc_khz(&vcpu));
             set_cpuid(&vcpu, &entries)?;
             set_msrs(&vcpu, &msrs)?;
             set_lapic(&vcpu)?;
@@ -37,6 +35,18 @@ pub(super) fn create(
             Ok(vcpu)
         })
         .collect()
+}
+
+/// The rate of a new vCPU's time stamp counter in kHz, where KVM knows it.
+///
+/// It is set first, to 0 for the host's own: a KVM that was loaded before its kernel had measured the counter to the end
+/// gives vCPUs the first measure. If that was too low by more than 0.025 % and the processor can't scale, KVM takes
+/// the guest's counter to stand still, and the guest's timers never fire (linux/arch/x86/kvm/x86.c, `set_tsc_khz` and
+/// `kvm_arch_vcpu_create`, which passes over the error).
+fn tsc_khz(vcpu: &VcpuFd) -> Option<u32> {
+    // A host whose counter is of no use refuses, and its guests do without as well.
+    let _ = vcpu.set_tsc_khz(0);
+    vcpu.get_tsc_khz().ok().filter(|khz| *khz > 0)
 }
 
 fn supported_cpuid(kvm: &Kvm) -> Result<Vec<CpuidEntry>, KvmError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Cpu, Host, Options, Process, Stdio, Trial, terminal};
+use super::{Cpu, Host, Options, Process, Stdio, Trial, terminal, words};
 use crate::arch::Arch;
 use crate::error::{Doing, Error};
 use crate::toolchain;
@@ -43,6 +43,9 @@ pub struct HostArgs {
     /// The host's memory in MiB
     #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(512..))]
     memory: u32,
+    /// Words to add to the host kernel's command line
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    host_words: Option<String>,
     /// Show the host kernel's console on stderr
     #[arg(long, short)]
     verbose: bool,
@@ -71,7 +74,7 @@ impl HostArgs {
             icount: self.icount,
             memory_mib: self.memory,
             verbose: self.verbose,
-            trial: Trial::default(),
+            trial: Trial { kernel_words: words(self.host_words.as_deref()), ..Trial::default() },
         };
         let command = if shell { vec!["/bin/sh".into()] } else { self.command };
         run_in_foreground(&options, process(self.arch, command)?)

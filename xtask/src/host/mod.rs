@@ -36,7 +36,7 @@ use rustix::process::Signal;
 
 pub use cli::{process, run_in_foreground};
 pub use monitor::{Monitor, Processor, spinning_at};
-pub use qemu::{Cpu, Trial};
+pub use qemu::{Cpu, Trial, words};
 pub use root::Root;
 pub use standstill::{Activity, StandStill};
 pub use streams::Stdio;

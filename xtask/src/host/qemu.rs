@@ -40,7 +40,7 @@ pub enum Cpu {
     Max,
 }
 
-/// What `cargo xtask soak` compares emulated hosts by.
+/// What is to be tried with an emulated host: `cargo xtask soak` compares hosts by it.
 #[derive(Clone, Debug, Default)]
 pub struct Trial {
     /// Another emulator than the distribution's.
@@ -49,6 +49,11 @@ pub struct Trial {
     pub words: Vec<OsString>,
     /// Words at the end of the host kernel's command line.
     pub kernel_words: Vec<String>,
+}
+
+/// The words of an option that holds several, or none.
+pub fn words(option: Option<&str>) -> Vec<String> {
+    option.into_iter().flat_map(str::split_whitespace).map(str::to_owned).collect()
 }
 
 /// What the emulator is connected to.

@@ -21,9 +21,9 @@ pub use debian::Kernel as Debian;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Choice {
     /// Our own, built when there is none yet
+    #[default]
     Own,
     /// Debian's cloud kernel
-    #[default]
     Debian,
 }
 
