@@ -1,8 +1,6 @@
 //! An emulated host in which tests run, those of several executables one after the other.
 
 use std::ffi::OsString;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,7 +8,7 @@ use super::capture::{Capture, Ended};
 use super::libtest;
 use super::place::TIME_LIMIT;
 use crate::arch::Arch;
-use crate::error::{Doing, Error};
+use crate::error::Error;
 use crate::host::{self, Cpu, Host, Options, Process};
 
 /// A host that has run for so long is not used again: the time limit is for all that run in it.
@@ -19,7 +17,8 @@ const SHARED_FOR: Duration = Duration::from_secs(240);
 /// Some tests start tools that take a gigabyte.
 const HOST_MEMORY_MIB: u32 = 3072;
 
-/// The folder in a host for what lives as long as a test executable's processes, and, for some, its temporary files.
+/// The folder in a host for what lives as long as a test executable's processes, and for its temporary files: a file system
+/// that can do all that one can be asked for. The host's `/tmp` is this machine's, and each access a request to it.
 const OWN_FOLDER: &str = "/run/tests";
 
 /// Runs a program with that folder. What can't be removed of it is seen when looking round.
@@ -38,15 +37,6 @@ ls -l "$@" 2>/dev/null | grep -c ' -> '
 cat /proc/mounts
 ls /run
 "#;
-
-/// Where a test's temporary files are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Files {
-    /// In this machine's folder for them.
-    Shared,
-    /// On a file system of the host's that can do all that one can be asked for.
-    OnTmpfs,
-}
 
 /// A host.
 pub struct Machine {
@@ -94,16 +84,8 @@ impl Machine {
         command: Vec<OsString>,
         directory: &Path,
         variables: &[(&str, &Path)],
-        files: Files,
     ) -> Result<Ended, Error> {
-        let doing = || "make a temporary folder".to_owned();
-        let shared = tempfile::tempdir().doing(doing)?;
-        // As the folder that it is in: some tests become another user.
-        fs::set_permissions(shared.path(), Permissions::from_mode(0o1777)).doing(doing)?;
-        let temporary = match files {
-            Files::Shared => shared.path().to_owned(),
-            Files::OnTmpfs => Path::new(OWN_FOLDER).join("tmp"),
-        };
+        let temporary = Path::new(OWN_FOLDER).join("tmp");
         let own = [("XDG_RUNTIME_DIR", Path::new(OWN_FOLDER)), ("TMPDIR", &temporary)];
         let wrapper = ["sh", "-c", WITH_OWN_FOLDER, OWN_FOLDER].map(OsString::from);
         let command = wrapper.into_iter().chain(command).collect();

@@ -10,7 +10,7 @@ use runtime::kvm::Kvm;
 use super::capture::{Capture, Ended};
 use super::distribution;
 use super::libtest;
-use super::machine::{Files, Machine};
+use super::machine::Machine;
 use super::packages;
 use super::part::Part;
 use super::ran::{Left, Ran, understand};
@@ -27,10 +27,6 @@ use crate::watchdog::Watchdog;
 /// The tests of one file take a few minutes, beside compilers ten. Beyond this they hang, and are ended.
 pub const TIME_LIMIT: Duration = Duration::from_secs(1200);
 
-/// The start of the names of tests that want all that a file system can be asked for, extended attributes too. In an emulated
-/// host `/run` has that. Its `/tmp` is this machine's, on virtiofs.
-const FILE_TESTS: &str = "runtime: ";
-
 /// Where the tests of one architecture run.
 #[derive(Clone)]
 pub struct Place {
@@ -43,8 +39,8 @@ pub struct Place {
     binaries: Binaries,
     bare_guest: PathBuf,
     kernel: PathBuf,
-    /// What images are made of, on this machine: the emulated host of another architecture would take too long.
-    packages: Option<PathBuf>,
+    /// What images are made of: packages for this machine, whichever machine makes something of them.
+    packages: PathBuf,
     /// A root file system of programs that guests run, where those boot our own kernel: no other is tried so.
     distribution: Option<PathBuf>,
 }
@@ -64,8 +60,7 @@ impl Place {
             None if arch == Arch::NATIVE => Kvm::probe(&binaries.vmm)?,
             None => Kvm::None(format!("this machine is an {} one", Arch::NATIVE.name())),
         };
-        let native = arch == Arch::NATIVE && cpu.is_none();
-        let packages = native.then(packages::provide).transpose()?;
+        let packages = packages::provide()?;
         Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages, distribution })
     }
 
@@ -98,7 +93,7 @@ impl Place {
         let command =
             [&xtask, Path::new(bare::INNER_COMMAND), &self.binaries.vmm, &self.bare_guest];
         let command = command.map(OsString::from).to_vec();
-        let ended = machine.test(command, Path::new("/"), &self.environment(), Files::Shared)?;
+        let ended = machine.test(command, Path::new("/"), &self.environment())?;
         bare::Report::read(&ended.output).map(|report| Tally::from(report).into())
     }
 
@@ -171,8 +166,7 @@ impl Place {
     ) -> Result<Ended, Error> {
         let mut command: Vec<OsString> = vec![suite.path.clone().into()];
         command.extend(arguments.iter().map(OsString::from));
-        let files = if suite.name.starts_with(FILE_TESTS) { Files::OnTmpfs } else { Files::Shared };
-        machine.test(command, &suite.directory, &self.environment(), files)
+        machine.test(command, &suite.directory, &self.environment())
     }
 
     fn here(&self, suite: &Suite, arguments: &[&str]) -> Result<Ended, Error> {
@@ -205,7 +199,7 @@ impl Place {
         let all = [
             ("BULKHEAD_KERNEL", Some(&self.kernel)),
             ("BULKHEAD_BARE_GUEST", Some(&self.bare_guest)),
-            ("BULKHEAD_PACKAGES", self.packages.as_ref()),
+            ("BULKHEAD_PACKAGES", Some(&self.packages)),
             ("BULKHEAD_DISTRIBUTION", self.distribution.as_ref()),
         ];
         all.into_iter().filter_map(|(name, path)| Some((name, path?.as_path()))).collect()
