@@ -55,7 +55,7 @@ pub struct SoakArgs {
     #[arg(long, value_enum, value_name = "ARCH", default_value_t = Arch::NATIVE, hide_default_value = true)]
     arch: Arch,
     /// Another VMM that takes turns with ours; NAME is firecracker or cloud-hypervisor
-    #[arg(long, value_name = "NAME=PATH", value_parser = vmm::parse_peer)]
+    #[arg(long, value_name = "NAME=PATH", value_parser = vmm::parse_vmm)]
     peer: Vec<Vmm>,
     /// Hosts that run beside each other
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
@@ -86,12 +86,11 @@ pub struct SoakArgs {
 impl SoakArgs {
     /// Starts, and prints the table.
     pub fn run(self) -> Result<u8, Error> {
-        let ours = Vmm { kind: Kind::Bulkhead, path: Binaries::build(self.arch)?.vmm };
         let find = |path: &Path| path.canonicalize().doing(|| format!("find {}", path.display()));
-        let mut vmms = vec![ours];
-        for peer in &self.peer {
-            vmms.push(Vmm { path: find(&peer.path)?, kind: peer.kind });
-        }
+        let peers = self.peer.iter();
+        let peers = peers.map(|peer| Ok(Vmm { path: find(&peer.path)?, kind: peer.kind }));
+        let mut vmms = peers.collect::<Result<Vec<Vmm>, Error>>()?;
+        vmms.insert(0, Vmm { kind: Kind::Bulkhead, path: Binaries::build(self.arch)?.vmm });
         let folder = tempfile::tempdir().doing(|| "make a temporary folder".into())?;
         let initramfs = folder.path().join("initramfs");
         let programs = build::bare_guest(self.arch)?;

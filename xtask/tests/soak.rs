@@ -13,3 +13,15 @@ fn a_soak_of_nothing_is_refused_in_one_line() {
     assert_eq!((output.status.code(), errors.lines().count()), (Some(2), 1), "{errors}");
     assert!(errors.contains("--starts"), "{errors}");
 }
+
+#[test]
+fn a_peer_is_a_vmm_that_is_there() {
+    for (peer, status, word) in
+        [("runc=/sbin/runc", 2, "no guest"), ("firecracker=/nowhere", 1, "find /nowhere")]
+    {
+        let output = soak(&["--peer", peer]);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), errors.lines().count()), (Some(status), 1), "{errors}");
+        assert!(errors.contains(word), "{errors}");
+    }
+}

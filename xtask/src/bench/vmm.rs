@@ -65,6 +65,14 @@ pub fn parse_peer(argument: &str) -> Result<Peer, String> {
     peer.or_else(|| (name == "runc").then_some(Peer::Runc(path.clone()))).ok_or(EXPECTED.to_owned())
 }
 
+/// Likewise, of something that boots guests.
+pub fn parse_vmm(argument: &str) -> Result<Vmm, String> {
+    match parse_peer(argument)? {
+        Peer::Vmm(vmm) => Ok(vmm),
+        Peer::Runc(_) => Err("runc boots no guest".to_owned()),
+    }
+}
+
 /// What to boot, with one processor and no device but the serial port.
 pub struct Guest {
     kernel: PathBuf,
