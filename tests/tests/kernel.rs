@@ -81,6 +81,10 @@ os.write(memory, os.getxattr("/tmp/sqlite", "user.test"))
 print(os.pread(memory, 4, 0).decode())
 "#;
 
+/// A container's /dev has no more than docker's: who wants taps makes the node, which takes a right that root in a user namespace
+/// of its own does not have. Then comes the rest of the command.
+const WITH_TUN: &str = r#"set -e; mkdir /dev/net; mknod -m 666 /dev/net/tun c 10 200; exec "$@""#;
+
 /// What a container engine does for a container, as a user that is root in a namespace of its own.
 const NESTED: &str = "
     set -e
@@ -99,7 +103,7 @@ const NESTED: &str = "
     ip link add dummy0 type dummy
     ip link add link dummy0 macvlan0 type macvlan
     ip link add vxlan0 type vxlan id 1 dstport 4789
-    ls -x -w 0 /sys/class/net
+    echo $(tail -n +3 /proc/net/dev | tr -d ' ' | cut -d : -f 1 | sort)
     nft -f - <<'RULES'
         table inet filter {
             set open { type inet_service; flags interval; elements = { 80, 8000-9000 } }
@@ -114,7 +118,9 @@ const NESTED: &str = "
             chain out { type nat hook postrouting priority srcnat; masquerade; }
             chain in { type nat hook prerouting priority dstnat; tcp dport 80 dnat to 10.0.0.2:8080; }
         }
-        table bridge filter { chain forward { type filter hook forward priority 0; ether type arp accept; } }
+        table bridge filter {
+            chain forward { type filter hook forward priority 0; ether type arp accept; }
+        }
 RULES
     nft list tables
     for tables in nft legacy; do
@@ -160,9 +166,10 @@ fn programs_of_a_distribution_run() {
 
     let free = ["--cap-add", "ALL", "--security-opt", "seccomp=unconfined"];
     let new = "unshare --user --map-root-user --mount --net --pid --fork --mount-proc";
-    let command = [&new.split(' ').collect::<Vec<_>>()[..], &["bash", "-c", NESTED]].concat();
+    let new: Vec<&str> = new.split(' ').collect();
+    let command = [&["bash", "-c", WITH_TUN, "bash"], &new[..], &["bash", "-c", NESTED]].concat();
     let expected = "lower upper, below lower, 0 of 1\n\
-                    bridge0  dummy0  inside  lo  macvlan0  outside  tap0  vxlan0\n\
+                    bridge0 dummy0 inside lo macvlan0 outside tap0 vxlan0\n\
                     table inet filter\ntable ip nat\ntable bridge filter\n\
                     -P POSTROUTING ACCEPT\n-A POSTROUTING -o bridge0 -j MASQUERADE\n\
                     -P POSTROUTING ACCEPT\n-A POSTROUTING -o bridge0 -j MASQUERADE\n";
@@ -178,7 +185,8 @@ fn a_kernel_of_our_own_has_what_docker_asks_for() {
     let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
     let image = images.get("root");
     // The file says the same as the kernel's own `/proc/config.gz`.
-    let script = "busybox zcat /proc/config.gz; cat /sys/fs/cgroup/cgroup.controllers; cat /proc/pressure/memory | wc -l";
+    let script = "busybox zcat /proc/config.gz; cat /sys/fs/cgroup/cgroup.controllers; cat /proc/pressure/memory | wc -l; \
+                  echo $(ls /sys/class/net)";
     let outcome = world.shell(&[], &image, script);
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{}", outcome.stdout);
     let lines: Vec<&str> = outcome.stdout.lines().collect();
@@ -187,12 +195,13 @@ fn a_kernel_of_our_own_has_what_docker_asks_for() {
     let missing: Vec<&str> = options.filter(|option| !has(option)).collect();
     assert!(missing.is_empty(), "{missing:?}");
     assert!(!has("MODULES"));
-    let [controllers, pressure] = lines[lines.len() - 2..] else { unreachable!() };
+    let [controllers, pressure, interfaces] = lines[lines.len() - 3..] else { unreachable!() };
     for controller in ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma", "misc"] {
         let present = controllers.split(' ').any(|word| word == controller);
         assert!(present, "{controller} is not among {controllers}");
     }
     assert_eq!(pressure, "2", "some and full");
+    assert_eq!(interfaces, "lo");
     world.assert_nothing_left();
 }
 

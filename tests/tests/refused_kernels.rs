@@ -45,7 +45,10 @@ fn files_that_are_no_kernels() {
 fn a_kernel_cut_in_half() {
     let Some(world) = world("a_kernel_cut_in_half") else { return };
     let whole = fs::read(world.kernel()).unwrap();
-    refused(&world, &whole[..whole.len() / 2], &["truncated"]);
+    // An Image without a PE header tells of its own 64 bytes only (Documentation/arch/arm64/booting.rst, `res5`).
+    let tells = HERE.kernel_name != "Image" || whole[60..64] != [0; 4];
+    let kept = if tells { whole.len() / 2 } else { 60 };
+    refused(&world, &whole[..kept], &["truncated"]);
 }
 
 #[test]

@@ -12,9 +12,11 @@ use crate::platform::Platform;
 /// - `swiotlb=noforce`: no device needs its data below 4 GiB, for which machines with more memory would set 64 MiB aside.
 /// - `initcall_blacklist=jent_mod_init`: calibrating a source of jitter takes a tenth of a distribution's boot, and a third of that
 ///   of our own; the CPU and the host's seed give better randomness.
+/// - `dummy.numdummies=0`: where that driver is built in, it makes a `dummy0` at boot, and a container would have it beside its
+///   loopback interface.
 /// - `nomodule` is absent on purpose: a distribution's drivers are modules.
 const COMMON: &str = "panic=-1 random.trust_cpu=on rcupdate.rcu_expedited=1 swiotlb=noforce \
-                      initcall_blacklist=jent_mod_init";
+                      initcall_blacklist=jent_mod_init dummy.numdummies=0";
 
 /// For a kernel with modules: a distribution's, made for every machine there is.
 ///
