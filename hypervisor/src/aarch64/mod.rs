@@ -21,6 +21,10 @@ pub use place::place;
 pub use platform::{CLOCK_GSI, Clock, UART_GSI, Uart, plug};
 pub use vm::{create, processors};
 
+/// Whether a kernel writes to most of its pages as it starts: some hundred places
+/// are made what the processor at hand needs.
+pub const KERNEL_REWRITES_ITSELF: bool = false;
+
 /// What to do where there is no `/dev/kvm`.
 pub const NO_KVM: &str = "the host's kernel must have KVM and have started at EL2 \
      (`dmesg | grep EL2`): on bare metal, or with nested virtualization in the outer hypervisor";

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 use devices::GuestMemory;
@@ -43,25 +44,32 @@ pub struct Loader<'a> {
     memory: &'a GuestMemory,
     /// What it is made of.
     huge_pages: HugePages,
+    /// Where large pages were asked for, for a kernel's sake.
+    large: Vec<Range<u64>>,
     loaded: Loaded,
 }
 
 impl<'a> Loader<'a> {
     /// A loader into `memory`, which consists of `huge_pages`.
     pub fn new(memory: &'a GuestMemory, huge_pages: HugePages) -> Self {
-        Loader { memory, huge_pages, loaded: Loaded::default() }
+        Loader { memory, huge_pages, large: Vec::new(), loaded: Loaded::default() }
     }
 
-    /// Says that files' pages will fill much of RAM below this guest physical address. What is left of a large page
-    /// there is not worth one.
-    pub fn expect_files_below(&self, end: u64) -> Result<(), MemoryError> {
+    /// Says that a kernel will fill much of RAM below this guest physical address. It writes to most of what is in
+    /// `written`, stretches by rising address: the large pages that lie wholly in there are asked for, and get copies
+    /// of its file. Elsewhere the file's pages leave nothing that is worth a large page.
+    pub fn expect_kernel(&mut self, written: &[Range<u64>], end: u64) -> Result<(), MemoryError> {
         let first = self.memory.iter().next();
         let Some(first) = first.filter(|_| self.huge_pages == HugePages::None) else {
             return Ok(());
         };
         let start = first.start_addr().0;
         let end = end.next_multiple_of(LARGE_PAGE as u64).min(start + first.len());
-        ram::advise(self.memory, start..end, Advice::LinuxNoHugepage)
+        ram::advise(self.memory, start..end, Advice::LinuxNoHugepage)?;
+        self.large = whole_large_pages(written);
+        let advise =
+            |range: &Range<u64>| ram::advise(self.memory, range.clone(), Advice::LinuxHugepage);
+        self.large.iter().try_for_each(advise)
     }
 
     /// What was loaded so far.
@@ -80,7 +88,7 @@ impl<'a> Loader<'a> {
 
     /// Puts a piece of `file` (whose name is `name`) into guest memory.
     pub fn load(&mut self, file: &File, name: &Path, piece: Piece) -> Result<(), MemoryError> {
-        self.place(file, name, piece).map_err(|error| MemoryError::Load {
+        self.place_parts(file, name, piece).map_err(|error| MemoryError::Load {
             file: name.to_owned(),
             offset: piece.offset,
             length: piece.length,
@@ -88,11 +96,35 @@ impl<'a> Loader<'a> {
         })
     }
 
-    fn place(&mut self, file: &File, name: &Path, piece: Piece) -> Result<(), LoadProblem> {
+    fn place_parts(&mut self, file: &File, name: &Path, piece: Piece) -> Result<(), LoadProblem> {
         // Who wants large pages wants the files in them too; and a page of the reserve can't be replaced in part.
         if self.huge_pages != HugePages::None {
             return self.copy(file, piece);
         }
+        let mut rest = piece;
+        while rest.length > 0 {
+            let (length, large) = self.stretch(rest);
+            let part = Piece { length, ..rest };
+            if large {
+                self.copy(file, part)?
+            } else {
+                self.place(file, name, part)?
+            }
+            rest = rest.after(length);
+        }
+        Ok(())
+    }
+
+    /// How much of the piece's beginning has pages of one size, and whether they are the large ones.
+    fn stretch(&self, piece: Piece) -> (u64, bool) {
+        let next = self.large.iter().find(|range| range.end > piece.gpa);
+        let Some(next) = next else { return (piece.length, false) };
+        let large = next.start <= piece.gpa;
+        let end = if large { next.end } else { next.start };
+        (piece.length.min(end - piece.gpa), large)
+    }
+
+    fn place(&mut self, file: &File, name: &Path, piece: Piece) -> Result<(), LoadProblem> {
         let whole = piece.whole_pages();
         if whole.length < LEAST_MAPPED {
             if piece.length >= 2 * LEAST_MAPPED {
@@ -141,4 +173,19 @@ impl Piece {
     fn after(self, length: u64) -> Piece {
         Piece { gpa: self.gpa + length, offset: self.offset + length, length: self.length - length }
     }
+}
+
+/// The large pages that `stretches`, by rising address, fill; a gap of less than a page in between does not count.
+fn whole_large_pages(stretches: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for stretch in stretches {
+        match joined.last_mut() {
+            Some(last) if stretch.start < last.end + PAGE => last.end = stretch.end,
+            _ => joined.push(stretch.clone()),
+        }
+    }
+    let size = LARGE_PAGE as u64;
+    let whole =
+        joined.iter().map(|joined| joined.start.next_multiple_of(size)..joined.end / size * size);
+    whole.filter(|range| !range.is_empty()).collect()
 }

@@ -60,6 +60,26 @@ fn whole_pages_are_mapped_and_their_edges_copied() {
 }
 
 #[test]
+fn files_are_copied_into_the_large_pages_that_a_kernel_fills_and_writes_to() {
+    const LARGE: u64 = LARGE_PAGE as u64;
+    const END: u64 = 4 * LARGE;
+    let memory = create(std::slice::from_ref(&(0..END)), HugePages::None).unwrap();
+    let mut loader = Loader::new(&memory, HugePages::None);
+    // From within the first large page to within the last, with a gap that is no page.
+    let written = [LARGE - PAGE..2 * LARGE + 100, 2 * LARGE + PAGE..END - PAGE];
+    loader.expect_kernel(&written, END).unwrap();
+    let bytes = pattern(2 * LARGE_PAGE + 64 * 4096);
+    let length = bytes.len() as u64;
+    let gpa = LARGE - 32 * PAGE;
+    let piece = Piece { gpa, offset: 0, length };
+    loader.load(&file_of(&bytes), Path::new("kernel"), piece).unwrap();
+    assert_eq!(loader.loaded(), Loaded { mapped: 64 * PAGE, copied: 2 * LARGE });
+    let mut seen = vec![0; bytes.len()];
+    memory.read_slice(&mut seen, GuestAddress(gpa)).unwrap();
+    assert!(seen == bytes);
+}
+
+#[test]
 fn what_the_guest_writes_does_not_reach_the_file() {
     let bytes = pattern(32 * 4096);
     let file = file_of(&bytes);

@@ -17,6 +17,10 @@ pub use place::place;
 pub use platform::{CLOCK_GSI, Clock, UART_GSI, Uart, plug};
 pub use vm::{InterruptController, create, processors};
 
+/// Whether a kernel writes to most of its pages as it starts: every return and every
+/// indirect call of its text becomes what the processor at hand needs against Spectre and its kin.
+pub const KERNEL_REWRITES_ITSELF: bool = true;
+
 /// What to do where there is no `/dev/kvm`.
 pub const NO_KVM: &str = "switch on VT-x or AMD-V (SVM) in the firmware, or nested virtualization \
      in the outer hypervisor, then `modprobe kvm_intel` or `modprobe kvm_amd`";
