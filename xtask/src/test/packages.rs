@@ -20,7 +20,7 @@ const BASE: [&[&str]; 4] = [
     &["tzdata"],
 ];
 
-/// The images, each called after the first of its packages.
+/// The images, each called after the first of its packages: the quickest to judge are first.
 const IMAGES: [&[&str]; 5] = [
     &["busybox"],
     &["bash", "coreutils"],
@@ -29,17 +29,21 @@ const IMAGES: [&[&str]; 5] = [
     &["redis-server"],
 ];
 
-/// The folder of folders; downloaded when the cache has none.
-pub fn provide() -> Result<PathBuf, Error> {
-    let key = Digest::of(format!("{BASE:?}{IMAGES:?}").as_bytes()).hex();
+/// How many of them are for an emulated host of another architecture, which takes ten times as long.
+const FOREIGN_IMAGES: usize = 2;
+
+/// The folder of folders for tests of `arch`, with packages for this machine; downloaded when the cache has none.
+pub fn provide(arch: Arch) -> Result<PathBuf, Error> {
+    let images = if arch == Arch::NATIVE { &IMAGES[..] } else { &IMAGES[..FOREIGN_IMAGES] };
+    let key = Digest::of(format!("{BASE:?}{images:?}").as_bytes()).hex();
     let entry = format!("{}-{}", Arch::NATIVE.debian(), &key[..16]);
-    Cache::open("packages")?.directory(&entry, fill)
+    Cache::open("packages")?.directory(&entry, |folder| fill(folder, images))
 }
 
-fn fill(folder: &Path) -> Result<(), Error> {
+fn fill(folder: &Path, images: &[&[&str]]) -> Result<(), Error> {
     // With lists of their own, so that any user can refresh them.
     let packages = Packages::private(Arch::NATIVE)?;
-    for image in IMAGES {
+    for image in images {
         let folder = folder.join(image[0]);
         fs::create_dir(&folder).doing(|| format!("create {}", folder.display()))?;
         packages.retrying(|| {

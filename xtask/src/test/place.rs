@@ -39,7 +39,7 @@ pub struct Place {
     binaries: Binaries,
     bare_guest: PathBuf,
     kernel: PathBuf,
-    /// What images are made of: packages for this machine, whichever machine makes something of them.
+    /// What images are made of.
     packages: PathBuf,
     /// A root file system of programs that guests run, where those boot our own kernel: no other is tried so.
     distribution: Option<PathBuf>,
@@ -60,7 +60,7 @@ impl Place {
             None if arch == Arch::NATIVE => Kvm::probe(&binaries.vmm)?,
             None => Kvm::None(format!("this machine is an {} one", Arch::NATIVE.name())),
         };
-        let packages = packages::provide()?;
+        let packages = packages::provide(arch)?;
         Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages, distribution })
     }
 
