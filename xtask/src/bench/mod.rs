@@ -49,6 +49,9 @@ pub use inside::{INNER_COMMAND, InnerArgs};
 /// Ten seconds a Linux guest, on a busy machine three times as much.
 const TIME_LIMIT: Duration = Duration::from_secs(3600);
 
+/// So many hosts are tried, each with random numbers of its own.
+const SEEDS: u32 = 4;
+
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask bench                                           bulkhead alone
@@ -183,13 +186,29 @@ pub fn write_initramfs(path: &Path, init: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Has this program measure inside an emulated host.
+/// Measures in an emulated host. A counting one stands still in one run of some (`host::qemu` says why), and with the same random
+/// numbers always at the same place; then all is measured again, with others.
 fn measure(arch: Arch, plan: &Plan) -> Result<Measured, Error> {
+    let mut seed = 1;
+    loop {
+        match measure_in_host(arch, plan, seed) {
+            Err(Error::StoodStill(how)) if seed < SEEDS => eprintln!(
+                "xtask: the emulated host stood still: {how}; measuring again, with other random numbers"
+            ),
+            result => return result,
+        }
+        seed += 1;
+    }
+}
+
+/// Has this program measure inside an emulated host.
+fn measure_in_host(arch: Arch, plan: &Plan, seed: u32) -> Result<Measured, Error> {
     let json = |error: serde_json::Error| Error::Content(format!("the figures: {error}"));
     let xtask = build::xtask(arch)?;
     let plan = serde_json::to_string(plan).map_err(json)?;
     let process = host::process(arch, vec![xtask.into(), INNER_COMMAND.into(), plan.into()])?;
-    let options = Options { arch, timeout: Some(TIME_LIMIT), icount: true, ..Options::default() };
+    let timeout = Some(TIME_LIMIT);
+    let options = Options { arch, timeout, icount: true, seed, ..Options::default() };
     let mut host = Host::start(&options)?;
     let bar = tool::spinner("measuring: some minutes");
     let doing = || "make a temporary file".to_owned();

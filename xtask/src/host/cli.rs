@@ -75,6 +75,7 @@ impl HostArgs {
             memory_mib: self.memory,
             verbose: self.verbose,
             trial: Trial { kernel_words: words(self.host_words.as_deref()), ..Trial::default() },
+            ..Options::default()
         };
         let command = if shell { vec!["/bin/sh".into()] } else { self.command };
         run_in_foreground(&options, process(self.arch, command)?)

@@ -64,6 +64,8 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// Its clock counts instructions instead of time.
     pub icount: bool,
+    /// Where the random numbers of such a host begin.
+    pub seed: u32,
     /// Its memory.
     pub memory_mib: u32,
     /// Show its kernel's console on stderr.
@@ -79,6 +81,7 @@ impl Default for Options {
             cpu: Cpu::default(),
             timeout: Some(Duration::from_secs(300)),
             icount: false,
+            seed: 1,
             memory_mib: 2048,
             verbose: false,
             trial: Trial::default(),

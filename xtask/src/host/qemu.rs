@@ -140,23 +140,20 @@ fn machine(options: &Options) -> [&'static str; 4] {
 /// The board, with EL2 and a GICv3.
 const VIRT: &str = "virt,virtualization=on,gic-version=3";
 
-fn acceleration(options: &Options) -> &'static [&'static str] {
-    if options.trial.words.iter().any(|word| word == "-accel") {
+fn acceleration(options: &Options) -> Vec<String> {
+    let words = if options.trial.words.iter().any(|word| word == "-accel") {
         // The first one would be taken.
-        &[]
+        String::new()
     } else if options.icount {
         // The clock counts instructions, 1 ns each: two runs of the same set-up agree to the nanosecond.
-        #[rustfmt::skip]
-        const COUNTED: &[&str] = &[
-            "-accel", "tcg,thread=single",
-            "-icount", "shift=0,sleep=off",
-            "-seed", "1",
-            "-rtc", "base=2026-01-01,clock=vm",
-        ];
-        COUNTED
+        format!(
+            "-accel tcg,thread=single -icount shift=0,sleep=off -seed {} -rtc base=2026-01-01,clock=vm",
+            options.seed
+        )
     } else {
-        &["-accel", "tcg,thread=multi"]
-    }
+        "-accel tcg,thread=multi".to_owned()
+    };
+    self::words(Some(&words))
 }
 
 /// What the host's kernel need not do. As a guest's does not (see runtime/src/guest/command_line.rs): no self-tests of ciphers and no
