@@ -55,7 +55,7 @@ Examples:
   cargo xtask test                       everything; the last line is `N passed, N failed, N skipped`
   cargo xtask test image                 only test executables whose name contains \"image\"
   cargo xtask test --arch aarch64        only what is for aarch64
-  cargo xtask test --kernel own          with guests on our own kernel, which is built first if need be
+  cargo xtask test --kernel debian       with guests on Debian's kernel in the place of our own
   cargo xtask test --cpu cortex-a72      only what runs in emulated aarch64 hosts, with another processor";
 
 /// Each takes up to 3 GiB of memory.
