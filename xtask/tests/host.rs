@@ -191,13 +191,12 @@ fn a_guests_timers_fire_though_kvm_has_an_old_measure_of_the_counter() {
     fs::copy("/bin/busybox", tmp.path().join("root/bin/busybox")).unwrap();
     let script = "
         export XDG_DATA_HOME=$PWD/data XDG_STATE_HOME=$PWD/state
-        until dmesg | grep -o 'TSC clocksource calibration: 1000.000 MHz'; do sleep 0.1; done
+        until dmesg | grep -Eq 'TSC clocksource calibration: (999\\.9|1000\\.0)'; do sleep 0.1; done
         bulkhead run --rm ./root /bin/busybox sh -c 'busybox sleep 0.1; echo slept'";
     let flags = ["--icount", "--host-words", "tsc_early_khz=999000"];
     let output = run(tmp.path(), "x86_64", &flags, &["sh", "-c", script], Vec::new());
     let said = String::from_utf8_lossy(&output.stdout);
-    let expected = "TSC clocksource calibration: 1000.000 MHz\nslept\n";
-    assert_eq!((said.as_ref(), output.status.code()), (expected, Some(0)), "{output:?}");
+    assert_eq!((said.as_ref(), output.status.code()), ("slept\n", Some(0)), "{output:?}");
 }
 
 #[test]
