@@ -126,9 +126,9 @@ fn path(file: BorrowedFd<'_>) -> String {
 
 fn machine(options: &Options) -> [&'static str; 4] {
     let (machine, cpu) = match (options.arch, options.cpu) {
-        // No la57: the guests' five-level page tables would cost an emulated level more. No erms: kernels, and musl, would
-        // clear and copy by `rep stosb` and `rep movsb`, which the emulator does byte by byte; by words, a container's run
-        // takes 3.4 s instead of 5.3.
+        // No la57: the guests' five-level page tables would cost an emulated level more. No erms: kernels would clear
+        // and copy by `rep stosb` and `rep movsb`, which the emulator does byte by byte; by words, a container's run takes
+        // 3.4 s instead of 5.3.
         (Arch::X86_64, _) => ("q35", "max,-la57,-erms,-fsrm"),
         (Arch::Aarch64, Cpu::NeoverseN1) => (VIRT, "neoverse-n1"),
         (Arch::Aarch64, Cpu::CortexA53) => (VIRT, "cortex-a53"),
