@@ -104,7 +104,7 @@ fn segment(header: &Header, file_len: u64) -> Result<Segment, ImageError> {
     let mem_len = image_size.max(file_len);
     let gpa = layout::KERNEL.checked_add(text_offset);
     match gpa.and_then(|gpa| gpa.checked_add(mem_len).map(|_| gpa)) {
-        Some(gpa) => Ok(Segment { gpa, file_offset: 0, file_len, mem_len }),
+        Some(gpa) => Ok(Segment { gpa, file_offset: 0, file_len, mem_len, writable: true }),
         None => Err(ImageError::WrapAround { text_offset, image_size }),
     }
 }

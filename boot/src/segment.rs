@@ -11,6 +11,8 @@ pub struct Segment {
     pub file_len: u64,
     /// How many bytes it takes in guest memory.
     pub mem_len: u64,
+    /// Whether the kernel writes there, by its own word. A kernel that rewrites itself writes to its text as well.
+    pub writable: bool,
 }
 
 impl Segment {

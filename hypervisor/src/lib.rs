@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`cli`] | the command line of `bulkhead-vmm` |
 //! | [`config`] | the configuration file |
-//! | [`memory`] | guest memory, and how kernel and initramfs get into it without a copy |
+//! | [`memory`] | guest memory, and how kernel and initramfs get into it |
 //! | [`kvm`] | the thin layer that hands our tables to KVM |
 //! | [`vcpu`] | the threads that run the guest |
 //! | [`bus`] | which device answers at which address |

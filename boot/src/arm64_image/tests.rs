@@ -63,8 +63,13 @@ fn refusal(bytes: &[u8]) -> String {
 fn a_kernel_is_planned() {
     for bytes in [image(header()), efi_image()] {
         let kernel = parse_in(&bytes, 64 << 20).unwrap();
-        let segment =
-            Segment { gpa: 0x4020_0000, file_offset: 0, file_len: 0x1_0000, mem_len: 0x2_0000 };
+        let segment = Segment {
+            gpa: 0x4020_0000,
+            file_offset: 0,
+            file_len: 0x1_0000,
+            mem_len: 0x2_0000,
+            writable: true,
+        };
         assert_eq!(kernel, Kernel { segments: [segment], entry: 0x4020_0000, end: 0x4022_0000 });
     }
     let offset = image(Header { text_offset: 0x8_0000.into(), ..header() });

@@ -46,6 +46,9 @@ pub struct FileHeader {
     pub section_names: U16,
 }
 
+/// `ProgramHeader::flags`: the segment is written to.
+pub const PF_W: u32 = 2;
+
 /// `Elf64_Phdr`.
 #[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
 #[cfg_attr(test, derive(zerocopy::IntoBytes))]

@@ -10,6 +10,10 @@ mod registers;
 mod vcpu;
 mod vm;
 
+use std::ops::Range;
+
+use crate::memory::LARGE_PAGE;
+
 pub use arch::aarch64::gic::Gic as InterruptController;
 pub use arch::aarch64::layout;
 pub use arch::aarch64::regs::CpuStart;
@@ -24,6 +28,9 @@ pub use vm::{create, processors};
 /// Whether a kernel writes to most of its pages as it starts: some hundred places
 /// are made what the processor at hand needs.
 pub const KERNEL_REWRITES_ITSELF: bool = false;
+
+/// What lies under a kernel, bytes from the start of RAM: the device tree, and nothing else.
+pub const BARELY_USED: Range<u64> = 0..LARGE_PAGE as u64;
 
 /// What to do where there is no `/dev/kvm`.
 pub const NO_KVM: &str = "the host's kernel must have KVM and have started at EL2 \

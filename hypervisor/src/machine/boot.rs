@@ -41,13 +41,16 @@ fn kernel(loader: &mut Loader, path: &Path, ram: &[Range<u64>]) -> Result<Kernel
     let file = File::open(path).map_err(VmmError::file(path))?;
     let kernel = native::parse_kernel(&file, ram)
         .map_err(|error| VmmError::Kernel { file: path.to_owned(), error })?;
-    let written = if native::KERNEL_REWRITES_ITSELF {
-        let written = kernel.segments.iter().map(|segment| written(&file, segment));
-        written.collect::<io::Result<_>>().map_err(VmmError::file(path))?
+    let start = kernel.segments.iter().map(|segment| segment.gpa).min().unwrap_or(kernel.end);
+    let mut read: Vec<Range<u64>> = Vec::new();
+    if native::KERNEL_REWRITES_ITSELF {
+        for segment in kernel.segments.iter().filter(|segment| !segment.writable) {
+            read.push(only_read(&file, segment).map_err(VmmError::file(path))?);
+        }
     } else {
-        Vec::new()
-    };
-    loader.expect_kernel(&written, kernel.end)?;
+        read.push(start..kernel.end);
+    }
+    loader.expect_kernel(start..kernel.end, &read, native::BARELY_USED)?;
     for segment in &kernel.segments {
         let piece =
             Piece { gpa: segment.gpa, offset: segment.file_offset, length: segment.file_len };
@@ -56,21 +59,31 @@ fn kernel(loader: &mut Loader, path: &Path, ram: &[Range<u64>]) -> Result<Kernel
     Ok(kernel)
 }
 
-/// The part of a segment that a kernel which rewrites itself will write to, most pages of it. It ends where the linker has
-/// filled up a large page with one byte: behind that comes a little code that Linux maps by itself (`ALIGN_ENTRY_TEXT_BEGIN`
-/// in arch/x86/kernel/vmlinux.lds.S), and data that is only read.
-fn written(file: &File, segment: &Segment) -> io::Result<Range<u64>> {
-    let Segment { gpa, file_offset, file_len, mem_len } = *segment;
+/// The part of a read-only segment to which a kernel that rewrites itself does not write either. It comes behind the text, which
+/// the linker has filled up to a large page with one byte: a little code that Linux maps by itself (`ALIGN_ENTRY_TEXT_BEGIN` in
+/// arch/x86/kernel/vmlinux.lds.S), and data.
+fn only_read(file: &File, segment: &Segment) -> io::Result<Range<u64>> {
+    let Segment { gpa, file_offset, file_len, .. } = *segment;
     let mut page = [0; PAGE as usize];
+    let mut is_padding = |at: u64| {
+        file.read_exact_at(&mut page, file_offset + (at - gpa))?;
+        Ok::<_, io::Error>(page.iter().all(|byte| *byte == page[0]))
+    };
     let mut end = (gpa + PAGE).next_multiple_of(LARGE_PAGE as u64);
     while end <= gpa + file_len {
-        file.read_exact_at(&mut page, file_offset + (end - PAGE - gpa))?;
-        if page.iter().all(|byte| *byte == page[0]) {
-            return Ok(gpa..end - PAGE);
+        if is_padding(end - PAGE)? {
+            // The text ends somewhere in this large page.
+            let (mut text, mut padding) = (gpa.max(end - LARGE_PAGE as u64), end - PAGE);
+            while padding - text > PAGE {
+                let middle = text + (padding - text) / PAGE / 2 * PAGE;
+                let half = if is_padding(middle)? { &mut padding } else { &mut text };
+                *half = middle;
+            }
+            return Ok(padding..gpa + file_len);
         }
         end += LARGE_PAGE as u64;
     }
-    Ok(gpa..gpa + mem_len)
+    Ok(gpa..gpa + file_len)
 }
 
 fn initrd(
@@ -83,7 +96,7 @@ fn initrd(
     let length = file.metadata().map_err(VmmError::file(path))?.len();
     let initrd = native::place_initrd(ram, kernel_end, length)
         .map_err(|error| VmmError::Initrd { file: path.to_owned(), error })?;
-    loader.load(&file, path, Piece { gpa: initrd.gpa, offset: 0, length })?;
+    loader.copy(&file, path, Piece { gpa: initrd.gpa, offset: 0, length })?;
     Ok(initrd)
 }
 
@@ -92,19 +105,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_writes_to_what_comes_before_the_padding_of_a_large_page() {
+    fn a_kernel_only_reads_what_comes_behind_the_padding_of_its_text() {
         const LARGE: u64 = LARGE_PAGE as u64;
         let file = tempfile::tempfile().unwrap();
         // One byte in each page but those of the third large page's second half, which begin at a page of the file.
         for page in 0..LARGE / PAGE * 5 / 2 {
             file.write_all_at(&[1], (page + 1) * PAGE + 7).unwrap();
         }
-        let segment =
-            |mem_len| Segment { gpa: 8 * LARGE, file_offset: PAGE, file_len: 3 * LARGE, mem_len };
-        file.set_len(4 * LARGE).unwrap();
-        let whole = written(&file, &segment(4 * LARGE)).unwrap();
-        assert_eq!(whole, 8 * LARGE..11 * LARGE - PAGE);
-        let begun = Segment { file_len: 2 * LARGE, ..segment(4 * LARGE) };
-        assert_eq!(written(&file, &begun).unwrap(), 8 * LARGE..12 * LARGE);
+        file.set_len(5 * LARGE).unwrap();
+        let segment = |file_len| Segment {
+            gpa: 8 * LARGE,
+            file_offset: PAGE,
+            file_len,
+            mem_len: 4 * LARGE,
+            writable: false,
+        };
+        let (start, end) = (8 * LARGE, 11 * LARGE + 5 * PAGE);
+        let padding = start + LARGE * 5 / 2;
+        assert_eq!(only_read(&file, &segment(end - start)).unwrap(), padding..end);
+        // It ends before the padding does: nothing says where its text ends.
+        let begun = only_read(&file, &segment(LARGE * 5 / 2 + PAGE)).unwrap();
+        assert_eq!(begun, start..padding + PAGE);
     }
 }

@@ -55,18 +55,28 @@ impl<'a> Loader<'a> {
         Loader { memory, huge_pages, large: Vec::new(), loaded: Loaded::default() }
     }
 
-    /// Says that a kernel will fill much of RAM below this guest physical address. It writes to most of what is in
-    /// `written`, stretches by rising address: the large pages that lie wholly in there are asked for, and get copies
-    /// of its file. Elsewhere the file's pages leave nothing that is worth a large page.
-    pub fn expect_kernel(&mut self, written: &[Range<u64>], end: u64) -> Result<(), MemoryError> {
+    /// Says that a kernel lies at these guest physical addresses, and what of that it only reads, by rising address; to
+    /// the rest it writes, or gives it to whoever asks for memory. Of its large pages those are asked for, and get copies
+    /// of its file, that are no more than half read. Under it, it uses nearly nothing of `barely_used`, bytes from the start of RAM.
+    pub fn expect_kernel(
+        &mut self,
+        at: Range<u64>,
+        read: &[Range<u64>],
+        barely_used: Range<u64>,
+    ) -> Result<(), MemoryError> {
         let first = self.memory.iter().next();
         let Some(first) = first.filter(|_| self.huge_pages == HugePages::None) else {
             return Ok(());
         };
-        let start = first.start_addr().0;
-        let end = end.next_multiple_of(LARGE_PAGE as u64).min(start + first.len());
-        ram::advise(self.memory, start..end, Advice::LinuxNoHugepage)?;
-        self.large = whole_large_pages(written);
+        let ram = first.start_addr().0..first.start_addr().0 + first.len();
+        let size = LARGE_PAGE as u64;
+        let kernel = at.start / size * size..at.end.next_multiple_of(size).min(ram.end);
+        let barely_used =
+            ram.start + barely_used.start..kernel.start.min(ram.start + barely_used.end);
+        for small in [barely_used, kernel].into_iter().filter(|small| !small.is_empty()) {
+            ram::advise(self.memory, small, Advice::LinuxNoHugepage)?;
+        }
+        self.large = large_pages(at, read);
         let advise =
             |range: &Range<u64>| ram::advise(self.memory, range.clone(), Advice::LinuxHugepage);
         self.large.iter().try_for_each(advise)
@@ -86,27 +96,27 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// Puts a piece of `file` (whose name is `name`) into guest memory.
+    /// Puts a piece of `file` (whose name is `name`) into guest memory, mapped where that is worth it.
     pub fn load(&mut self, file: &File, name: &Path, piece: Piece) -> Result<(), MemoryError> {
-        self.place_parts(file, name, piece).map_err(|error| MemoryError::Load {
-            file: name.to_owned(),
-            offset: piece.offset,
-            length: piece.length,
-            error,
-        })
+        self.place_parts(file, name, piece).map_err(failure(name, piece))
+    }
+
+    /// Copies a piece of `file` (whose name is `name`): the guest will write where it lies.
+    pub fn copy(&mut self, file: &File, name: &Path, piece: Piece) -> Result<(), MemoryError> {
+        self.read(file, piece).map_err(failure(name, piece))
     }
 
     fn place_parts(&mut self, file: &File, name: &Path, piece: Piece) -> Result<(), LoadProblem> {
         // Who wants large pages wants the files in them too; and a page of the reserve can't be replaced in part.
         if self.huge_pages != HugePages::None {
-            return self.copy(file, piece);
+            return self.read(file, piece);
         }
         let mut rest = piece;
         while rest.length > 0 {
             let (length, large) = self.stretch(rest);
             let part = Piece { length, ..rest };
             if large {
-                self.copy(file, part)?
+                self.read(file, part)?
             } else {
                 self.place(file, name, part)?
             }
@@ -137,16 +147,16 @@ impl<'a> Loader<'a> {
                     piece.gpa
                 );
             }
-            return self.copy(file, piece);
+            return self.read(file, piece);
         }
         let head = whole.gpa - piece.gpa;
-        self.copy(file, Piece { length: head, ..piece })?;
+        self.read(file, Piece { length: head, ..piece })?;
         overlay::map(self.memory, whole.gpa, whole.length, file, whole.offset)?;
         self.loaded.mapped += whole.length;
-        self.copy(file, piece.after(head + whole.length))
+        self.read(file, piece.after(head + whole.length))
     }
 
-    fn copy(&mut self, mut file: &File, piece: Piece) -> Result<(), LoadProblem> {
+    fn read(&mut self, mut file: &File, piece: Piece) -> Result<(), LoadProblem> {
         if piece.length == 0 {
             return Ok(());
         }
@@ -175,17 +185,27 @@ impl Piece {
     }
 }
 
-/// The large pages that `stretches`, by rising address, fill; a gap of less than a page in between does not count.
-fn whole_large_pages(stretches: &[Range<u64>]) -> Vec<Range<u64>> {
-    let mut joined: Vec<Range<u64>> = Vec::new();
-    for stretch in stretches {
-        match joined.last_mut() {
-            Some(last) if stretch.start < last.end + PAGE => last.end = stretch.end,
-            _ => joined.push(stretch.clone()),
+/// The large pages that lie wholly in a kernel and of which it does more than read half; those side by side are one stretch.
+fn large_pages(kernel: Range<u64>, read: &[Range<u64>]) -> Vec<Range<u64>> {
+    let size = LARGE_PAGE as u64;
+    let mut large: Vec<Range<u64>> = Vec::new();
+    for page in kernel.start.div_ceil(size)..kernel.end / size {
+        let page = page * size..(page + 1) * size;
+        let common =
+            |read: &Range<u64>| read.end.min(page.end).saturating_sub(read.start.max(page.start));
+        if read.iter().map(common).sum::<u64>() > size / 2 {
+            continue;
+        }
+        match large.last_mut() {
+            Some(last) if last.end == page.start => last.end = page.end,
+            _ => large.push(page),
         }
     }
-    let size = LARGE_PAGE as u64;
-    let whole =
-        joined.iter().map(|joined| joined.start.next_multiple_of(size)..joined.end / size * size);
-    whole.filter(|range| !range.is_empty()).collect()
+    large
+}
+
+/// What to say when a piece of the file `name` did not get into memory.
+fn failure(name: &Path, piece: Piece) -> impl FnOnce(LoadProblem) -> MemoryError {
+    let Piece { offset, length, .. } = piece;
+    move |error| MemoryError::Load { file: name.to_owned(), offset, length, error }
 }

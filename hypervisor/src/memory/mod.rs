@@ -1,45 +1,34 @@
 //! Guest memory: anonymous and private, so that the host may give it large pages.
 //!
-//! Whole pages of kernel and initramfs are mapped, not copied: what the guest never writes is shared by all VMs of that
-//! kernel. Up to the kernel's end pages are small, but for the large ones that a kernel fills and writes to most of: on
-//! x86_64 those of its text and its data ([`Loader::expect_kernel`]). A page of a mapped file that is read and then written costs
-//! a guest three exits, which were half of a boot. What lies above is as the host decides, large pages where it gives
-//! them. `huge_pages` (see `CONFIG.md`) asks for large pages everywhere; then files are copied into them.
+//! What a kernel only reads is mapped from its file, not copied: all VMs of that kernel share it. A mapped page costs a guest
+//! an exit of its own, so of the kernel's large pages (2 MiB) those are asked for, and get copies, that it does not mostly read
+//! ([`Loader::expect_kernel`]; on aarch64 none, see there). What lies above the kernel, and under it what Linux uses, is as the
+//! host decides: large pages where it gives them. An initramfs is copied: Linux unpacks it and gives its pages to whoever asks for
+//! memory. `huge_pages` (see `CONFIG.md`) asks for large pages everywhere; then all files are copied into them.
 //!
-//! The choice by numbers: start of the VMM to the guest's init on a clock that counts instructions, and what the VMM
-//! then has resident, 256 MiB, one vCPU, host with large pages at `always`; our own kernel, of whose 19 MB the guest
-//! writes some 10 (every return of its text is patched), and Debian's 6.12. The rows of a column are of one run.
+//! The choice by numbers: start of the VMM to the guest's init on a clock that counts instructions, medians, and what the VMM
+//! then has resident; 256 MiB, one vCPU, host with large pages at `always`; our own kernel (19 MB, of which the guest writes some
+//! 10: every return of its text is patched) and Debian's 6.12, which waits for ticks of 4 ms here and there.
 //!
-//! | guest memory | kernel file | own, ms | own, MiB | Debian's, ms | Debian's, MiB |
-//! |---|---|---|---|---|---|
-//! | memfd, small pages | mapped | 228.7 | 28.1 | 1,522 | 60.5 |
-//! | small | mapped | 207.7 | 28.1 | 1,458 | 61.0 |
-//! | small | copied | 205.3 | 33.2 | | |
-//! | large | mapped | 215.3 | 35.6 | 1,479 | 64.1 |
-//! | large but the first 2 MiB | copied | 206.2 | 39.9 | 1,464 | 75.0 |
-//! | large but the first 2 MiB | text copied, data mapped | 203.2 | 38.1 | | |
-//! | large but the first 2 MiB | text mapped, data copied | 217.5 | 36.5 | | |
-//! | small | mapped, filled by `MADV_POPULATE_WRITE` | 213.4 | 39.9 | | |
-//! | small | copied, and `KVM_PRE_FAULT_MEMORY` | 209.7 | 33.2 | | |
-//! | (Firecracker: large, copied) | | 215.2 | 44.4 | 1,450 | 80.4 |
+//! | large pages | own, ms | own, MiB | Debian's, ms |
+//! |---|---|---|---|
+//! | above the kernel; of the kernel's only those that are written from end to end | 106.3 | 29.2 | 643 |
+//! | the same, and all of `.bss`, though the file has zeros for it (Debian's) | 106.3 | 29.2 | 619 |
+//! | the same, and all under the kernel but the first | 99.8 | 32.6 | 623 |
+//! | the same, but of those only from 8 MiB on | 99.3 | 30.8 | 618 |
+//! | the same, and the first | 98.0 | 31.7 | 618 |
+//! | **the same, and of the kernel's those that are read by half at most** | 97.8 | 31.7 | 616 |
+//! | all but the first, everything copied | 98.3 | 37.9 | 614 |
+//! | all, everything copied | 97.1 | 38.9 | 609 |
+//! | (Firecracker: all, everything copied) | 100.9 | 42.4 | 614 to 622 |
 //!
-//! So large pages under a whole kernel cost memory and win little: half of them is never touched. Where they are, they win.
-//! Later, under text and data only:
+//! So large pages win wherever the guest touches a third of one; a copy of what is only read costs each VM 6 MiB for one
+//! percent. A guest whose kernel lies in the first large page is one of a few pages: to clear 2 MiB for it is a third of its start.
+//! An idle container (`bulkhead run -m 128M`, four at once) has 34.4 MB that no other process has; by the first line, 33.0.
 //!
-//! | text and data | own, ms | own, MiB | own, page faults | Debian's, ms | Debian's, MiB |
-//! |---|---|---|---|---|---|
-//! | small, mapped | 189.4 | 28.9 | 9,990 | 823.4 | 64.0 |
-//! | text filled by `MADV_POPULATE_WRITE` | 183.1 | 32.4 | | | |
-//! | large, copied, and the padding behind the text as well | 173.5 | 32.6 | 1,885 | | |
-//! | large, copied | 160.1 | 29.2 | 2,279 | 803.5 | 66.4 |
-//!
-//! Above the kernel they win too: with Firecracker's command line, and in one run, 303.8 ms with small pages
-//! everywhere, 299.1 ms (and 1.6 MiB more) with large ones above the kernel, Firecracker 307.8. Without KASLR, which
-//! moves only the data of a kernel that nothing unpacks, it is the same: 207.9 ms. The first 2 MiB, where a one-page
-//! guest is, cost 4 ms when they are cleared at once.
-//!
-//! The VMM of an idle container (`bulkhead run -m 128M`, four at once) has 28.6 MiB that no other process has; with large
-//! pages everywhere and files copied it is 41.1 MiB, with a memfd 28.8.
+//! Tried, and worse on a clock by which a cleared page cost eight times as much: a memfd in place of private memory (10 % more
+//! until init), pages filled before the start by `MADV_POPULATE_WRITE` or `KVM_PRE_FAULT_MEMORY` (2 to 4 % more than faults,
+//! and up to 12 MiB more). Without KASLR, which moves only the data of a kernel that nothing unpacks, it is the same.
 //!
 //! A device in another process will need memory that can be shared; none has, so there is none.
 

@@ -60,23 +60,36 @@ fn whole_pages_are_mapped_and_their_edges_copied() {
 }
 
 #[test]
-fn files_are_copied_into_the_large_pages_that_a_kernel_fills_and_writes_to() {
+fn a_kernel_is_copied_where_it_does_more_than_read_half_of_a_large_page() {
     const LARGE: u64 = LARGE_PAGE as u64;
-    const END: u64 = 4 * LARGE;
+    const END: u64 = 6 * LARGE;
     let memory = create(std::slice::from_ref(&(0..END)), HugePages::None).unwrap();
     let mut loader = Loader::new(&memory, HugePages::None);
-    // From within the first large page to within the last, with a gap that is no page.
-    let written = [LARGE - PAGE..2 * LARGE + 100, 2 * LARGE + PAGE..END - PAGE];
-    loader.expect_kernel(&written, END).unwrap();
-    let bytes = pattern(2 * LARGE_PAGE + 64 * 4096);
-    let length = bytes.len() as u64;
-    let gpa = LARGE - 32 * PAGE;
-    let piece = Piece { gpa, offset: 0, length };
+    // From within the first large page to within the last; the third is read but for a page, the fourth by half.
+    let kernel = LARGE - 32 * PAGE..END - PAGE;
+    let read = [2 * LARGE + PAGE..3 * LARGE, 3 * LARGE..3 * LARGE + LARGE / 2];
+    loader.expect_kernel(kernel.clone(), &read, 0..LARGE).unwrap();
+    let bytes = pattern((kernel.end - kernel.start) as usize);
+    let piece = Piece { gpa: kernel.start, offset: 0, length: bytes.len() as u64 };
     loader.load(&file_of(&bytes), Path::new("kernel"), piece).unwrap();
-    assert_eq!(loader.loaded(), Loaded { mapped: 64 * PAGE, copied: 2 * LARGE });
+    let mapped = 32 * PAGE + LARGE + LARGE - PAGE;
+    assert_eq!(loader.loaded(), Loaded { mapped, copied: 3 * LARGE });
     let mut seen = vec![0; bytes.len()];
-    memory.read_slice(&mut seen, GuestAddress(gpa)).unwrap();
+    memory.read_slice(&mut seen, GuestAddress(kernel.start)).unwrap();
     assert!(seen == bytes);
+}
+
+#[test]
+fn what_the_guest_writes_to_at_once_is_copied() {
+    let bytes = pattern(64 * 4096);
+    let memory = ram();
+    let mut loader = Loader::new(&memory, HugePages::None);
+    let piece = Piece { gpa: 0x4000, offset: 0x1000, length: 50 * 4096 };
+    loader.copy(&file_of(&bytes), Path::new("initramfs"), piece).unwrap();
+    assert_eq!(loader.loaded(), Loaded { mapped: 0, copied: 50 * 4096 });
+    let mut seen = vec![0; 50 * 4096];
+    memory.read_slice(&mut seen, GuestAddress(0x4000)).unwrap();
+    assert!(seen == bytes[0x1000..][..50 * 4096]);
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Bench {
             vmms,
             one_page: Guest::new(&one_page, None, "", dir.join("one-page.json"))?,
             linux,
-            guest_files: vec![kernels.debian.clone(), kernels.own.clone(), initramfs],
+            guest_files: vec![kernels.debian.clone(), kernels.own.clone()],
             strace: plan.strace.clone(),
         })
     }

@@ -8,7 +8,7 @@ use crate::error::{Doing, Error};
 /// Resident memory in KiB of the process whose folder in `/proc` this is, outside guest RAM.
 ///
 /// Every resident page of every mapping counts, also a page of a binary that other processes share. Guest RAM is a
-/// mapping of a memfd, of one of the files that we map as guest RAM (kernel and initramfs), or one that is at least an eighth
+/// mapping of a memfd, of one of the files that we map as guest RAM (kernels), or one that is at least an eighth
 /// of the guest's memory long; and what makes a whole of just the guest's memory together with the longest, without a hole:
 /// where a file is mapped into the middle of anonymous memory, a small piece of that is left before it.
 pub fn outside_guest_ram(proc: &Path, guest_files: &[&Path]) -> Result<u64, Error> {
