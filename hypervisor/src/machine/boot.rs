@@ -80,7 +80,8 @@ fn only_read(file: &File, segment: &Segment) -> io::Result<Range<u64>> {
     while end <= gpa + file_len {
         if is_padding(end - PAGE)? {
             // The text ends somewhere in this large page.
-            let (mut text, mut padding) = (gpa.max(end - LARGE_PAGE as u64), end - PAGE);
+            let start = gpa.max(end - LARGE_PAGE as u64) / PAGE * PAGE;
+            let (mut text, mut padding) = (start, end - PAGE);
             while padding - text > PAGE {
                 let middle = text + (padding - text) / PAGE / 2 * PAGE;
                 let half = if is_padding(middle)? { &mut padding } else { &mut text };
@@ -130,6 +131,11 @@ mod tests {
         let (start, end) = (8 * LARGE, 11 * LARGE + 5 * PAGE);
         let padding = start + LARGE * 5 / 2;
         assert_eq!(only_read(&file, &segment(end - start)).unwrap(), padding..end);
+        // It begins within a page, the last but two of a large page of which only the last is padding.
+        let late = 11 * LARGE - 3 * PAGE + 16;
+        let file_offset = LARGE * 5 / 2 - PAGE + 16;
+        let late_segment = Segment { gpa: late, file_offset, ..segment(LARGE) };
+        assert_eq!(only_read(&file, &late_segment).unwrap(), 11 * LARGE - PAGE..late + LARGE);
         // It ends before the padding does: nothing says where its text ends.
         let begun = only_read(&file, &segment(LARGE * 5 / 2 + PAGE)).unwrap();
         assert_eq!(begun, start..padding + PAGE);
