@@ -76,7 +76,7 @@ impl<'a> Loader<'a> {
         for small in [barely_used, kernel].into_iter().filter(|small| !small.is_empty()) {
             ram::advise(self.memory, small, Advice::LinuxNoHugepage)?;
         }
-        self.large = large_pages(at, read);
+        self.large = large_pages(at.start..at.end.min(ram.end), read);
         let advise =
             |range: &Range<u64>| ram::advise(self.memory, range.clone(), Advice::LinuxHugepage);
         self.large.iter().try_for_each(advise)

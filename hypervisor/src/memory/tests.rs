@@ -80,6 +80,23 @@ fn a_kernel_is_copied_where_it_does_more_than_read_half_of_a_large_page() {
 }
 
 #[test]
+fn a_kernel_may_lie_on_both_sides_of_a_hole() {
+    const LARGE: u64 = LARGE_PAGE as u64;
+    let memory = create(&[0..4 * LARGE, 8 * LARGE..12 * LARGE], HugePages::None).unwrap();
+    let mut loader = Loader::new(&memory, HugePages::None);
+    loader.expect_kernel(LARGE..10 * LARGE, &[], 0..LARGE).unwrap();
+    let bytes = pattern(LARGE_PAGE);
+    for (gpa, loaded) in [
+        (2 * LARGE, Loaded { mapped: 0, copied: LARGE }),
+        (9 * LARGE, Loaded { mapped: LARGE, copied: LARGE }),
+    ] {
+        let piece = Piece { gpa, offset: 0, length: LARGE };
+        loader.load(&file_of(&bytes), Path::new("kernel"), piece).unwrap();
+        assert_eq!(loader.loaded(), loaded);
+    }
+}
+
+#[test]
 fn what_the_guest_writes_to_at_once_is_copied() {
     let bytes = pattern(64 * 4096);
     let memory = ram();
