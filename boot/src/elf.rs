@@ -144,7 +144,7 @@ fn segment(index: usize, program: &ProgramHeader, source: &Source) -> Result<Seg
         file_offset: program.offset.get(),
         file_len: program.file_size.get(),
         mem_len: program.memory_size.get(),
-        writable: program.flags.get() & format::PF_W != 0,
+        writable: program.flags.get() & format::SEGMENT_WRITABLE != 0,
     };
     let Segment { gpa, file_offset, file_len, mem_len, .. } = segment;
     if file_len > mem_len {

@@ -20,6 +20,8 @@ pub const MACHINE_AARCH64: u16 = 183;
 pub const SEGMENT_LOAD: u32 = 1;
 /// `p_type`: notes.
 pub const SEGMENT_NOTE: u32 = 4;
+/// A bit of `ProgramHeader::flags`: the segment is written to (`PF_W`).
+pub const SEGMENT_WRITABLE: u32 = 2;
 
 /// `Elf64_Ehdr`.
 #[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
@@ -45,9 +47,6 @@ pub struct FileHeader {
     pub section_header_count: U16,
     pub section_names: U16,
 }
-
-/// `ProgramHeader::flags`: the segment is written to.
-pub const PF_W: u32 = 2;
 
 /// `Elf64_Phdr`.
 #[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]

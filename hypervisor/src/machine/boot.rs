@@ -45,7 +45,7 @@ fn kernel(loader: &mut Loader, path: &Path, ram: &[Range<u64>]) -> Result<Kernel
     let file = File::open(path).map_err(VmmError::file(path))?;
     let kernel = native::parse_kernel(&file, ram)
         .map_err(|error| VmmError::Kernel { file: path.to_owned(), error })?;
-    let start = kernel.segments.iter().map(|segment| segment.gpa).min().unwrap_or(kernel.end);
+    let start = kernel.segments.first().map_or(kernel.end, |lowest| lowest.gpa);
     let mut read: Vec<Range<u64>> = Vec::new();
     if native::KERNEL_REWRITES_ITSELF {
         for segment in kernel.segments.iter().filter(|segment| !segment.writable) {

@@ -2,9 +2,9 @@
 //!
 //! What a kernel only reads is mapped from its file, not copied: all VMs of that kernel share it. A mapped page costs a guest
 //! an exit of its own, so of the kernel's large pages (2 MiB) those are asked for, and get copies, that it does not mostly read
-//! ([`Loader::expect_kernel`]; on aarch64 none, whose kernel writes to little). What lies above the kernel, and under it what Linux uses, is as the
-//! host decides: large pages where it gives them. An initramfs is copied: Linux unpacks it and gives its pages to whoever asks for
-//! memory. `huge_pages` (see `CONFIG.md`) asks for large pages everywhere; then all files are copied into them.
+//! ([`Loader::expect_kernel`]; on aarch64 none, whose kernel writes to little). What lies above the kernel, and under it what
+//! Linux uses, is as the host decides: large pages where it gives them. An initramfs is copied: Linux unpacks it and gives its
+//! pages to whoever asks for memory. `huge_pages` (see `CONFIG.md`) asks for large pages everywhere; then all files are copied into them.
 //!
 //! The choice by numbers: start of the VMM to the guest's init on a clock that counts instructions, medians, and what the VMM
 //! then has resident; 256 MiB, one vCPU, host with large pages at `always`; our own kernel (19 MB, of which the guest writes some
