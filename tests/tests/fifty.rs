@@ -49,7 +49,8 @@ fn fifty_containers_leave_nothing() {
             kind => {
                 let script = ["sh", "-c", "echo up > /file; sleep 1000"];
                 let mut run = world.run_as_docker(&["-d", "--name", &name], &image, &script);
-                assert_eq!(Running::start(&mut run, "").wait().status, 0);
+                let ran = Running::start(&mut run, "").wait();
+                assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{name}");
                 let line = format!("{name}\n");
                 if kind == 1 {
                     bulkhead(&["kill", &name]).assert(0, &line, "");

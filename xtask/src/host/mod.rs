@@ -200,7 +200,7 @@ impl Host {
         host.pulse = match (options.icount, options.arch) {
             (false, _) => {
                 let port = host.heartbeat.try_clone().doing(doing)?;
-                Some(Pulse::feel(host.monitor(), port)?)
+                Some(Pulse::feel(host.monitor(), options.arch, port)?)
             }
             // Questions from outside would make no two runs alike.
             (true, Arch::X86_64) => Some(Pulse::look(host.monitor())),

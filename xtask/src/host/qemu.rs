@@ -12,7 +12,7 @@
 //!   the vector is delivered again, though the guest has interrupts off; in its timekeeping's write section that is the end:
 //!   it spins. A counting QEMU stops so for each of the host's timers. Seen by `-d int` with a guest that sleeps 0.3 ms
 //!   over and over: counted, 4 of 10,895 injected interrupts came twice under 7.2, and 3 of 2,009 under 10.0; not counted,
-//!   none of 13,467. So tests, which don't count, are safe from it, and 10.0 is no better.
+//!   none of 13,467. So tests, which don't count, meet it seldom, and 10.0 is no better. `standstill` looks for it in both.
 
 use std::ffi::OsString;
 use std::os::fd::{AsRawFd, BorrowedFd};

@@ -5,11 +5,12 @@
 //! interrupt, which brings the lost one along. What is left is judged by what QEMU's threads did meanwhile, not by time: a
 //! loaded or slow machine leaves them waiting for a processor, and that is no standstill.
 //!
-//! A host whose clock counts instructions is not asked, only looked at: whether its processor spins at one place.
+//! An x86_64 host is looked at too: whether its processor spins at one place. There it answers every question, for it leaves
+//! a guest that spins at each of its own ticks. A host whose clock counts instructions is not asked, only looked at.
 
 mod activity;
+mod looks;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -17,10 +18,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::monitor::{Monitor, Processor, spinning_at};
+use super::monitor::Monitor;
 use super::wire::{self, Beat, OWN_BEAT, Ping};
+use crate::arch::Arch;
 use crate::error::{Doing, Error};
 pub use activity::Activity;
+use looks::Looks;
 
 /// The time from one question to the next: several of the agent's own beats.
 const PERIOD: Duration = OWN_BEAT.saturating_mul(5);
@@ -34,9 +37,6 @@ const MAX_IDLE_PERIODS: u32 = 15;
 /// The most work, in processor time, for one answer: some hundred times what it takes beside the other programs of the
 /// busiest host of the tests.
 const MAX_WORK: Duration = Duration::from_secs(60);
-
-/// So many looks in a row, one a [`PERIOD`], find a counting host's processor at one place.
-const LOOKS: usize = 60;
 
 /// How a host stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +78,8 @@ struct Seen {
 pub struct Pulse(Arc<Mutex<Seen>>);
 
 impl Pulse {
-    /// Begins to ask the agent through `port`.
-    pub fn feel(emulator: Monitor, port: UnixStream) -> Result<Pulse, Error> {
+    /// Begins to ask the agent through `port`, and to look at the processor of an x86_64 host.
+    pub fn feel(emulator: Monitor, arch: Arch, port: UnixStream) -> Result<Pulse, Error> {
         let mut answers = port.try_clone().doing(|| "watch the emulator".into())?;
         let (sender, beats) = channel();
         // Ends with the emulator, and the other thread with it.
@@ -91,7 +91,7 @@ impl Pulse {
             }
         });
         Ok(Pulse::start(move |seen| {
-            let stands_still = ask(&emulator, port, &beats, seen)?;
+            let stands_still = ask(&emulator, arch, port, &beats, seen)?;
             Ok(stands_still.inspect(|_| emulator.kill()))
         }))
     }
@@ -132,37 +132,30 @@ impl Pulse {
 
 /// Looks until the processor spins, and returns where.
 fn look(emulator: &Monitor) -> Result<u64, Error> {
-    let mut looks: VecDeque<Processor> = VecDeque::with_capacity(LOOKS);
-    let mut work = emulator.activity()?.work;
+    let mut looks = Looks::new(emulator.activity()?);
     loop {
         thread::sleep(PERIOD);
-        let worked = emulator.activity()?.work;
-        // What did not work stands where it stood, for want of a processor.
-        if worked.saturating_sub(work) < PERIOD / 2 {
-            continue;
-        }
-        work = worked;
-        if looks.len() == LOOKS {
-            looks.pop_front();
-        }
-        looks.push_back(emulator.processor()?);
-        if looks.len() == LOOKS
-            && let Some(address) = spinning_at(looks.make_contiguous())
-        {
+        if let Some(address) = looks.look(emulator, emulator.activity()?)? {
             return Ok(address);
         }
     }
 }
 
-/// Asks until the host stands still, or is gone.
+/// Asks, and looks, until the host stands still, or is gone.
 fn ask(
     emulator: &Monitor,
+    arch: Arch,
     mut port: UnixStream,
     beats: &Receiver<Beat>,
     seen: &Mutex<Seen>,
 ) -> Result<Option<StandStill>, Error> {
     let doing = || "ask the emulated host".to_owned();
     let mut judge = Judge::default();
+    // The fault is one of the emulation of SVM.
+    let mut looks = match arch {
+        Arch::X86_64 => Some(Looks::new(emulator.activity()?)),
+        Arch::Aarch64 => None,
+    };
     loop {
         let asked = emulator.activity()?;
         wire::send(&mut port, &Ping).doing(doing)?;
@@ -177,8 +170,15 @@ fn ask(
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
             }
         }
-        if let Some(how) = judge.period_ended(asked, emulator.activity()?) {
+        let now = emulator.activity()?;
+        if let Some(how) = judge.period_ended(asked, now) {
             return Ok(Some(how));
+        }
+        match looks.as_mut().map(|looks| looks.look(emulator, now)) {
+            Some(Ok(Some(address))) => return Ok(Some(StandStill::Spinning(address))),
+            // A host whose monitor says nothing still needs the questions.
+            Some(Err(_)) => looks = None,
+            _ => {}
         }
     }
 }
