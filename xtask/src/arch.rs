@@ -1,7 +1,7 @@
 //! The two architectures, and what each is called where.
 
 use clap::ValueEnum;
-use runtime::platform::Platform;
+use host::platform::Platform;
 
 /// The architecture of a guest, and of the programs around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

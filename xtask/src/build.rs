@@ -26,7 +26,7 @@ pub struct Binaries {
 impl Binaries {
     /// Builds them for `arch`, static and optimized.
     pub fn build(arch: Arch) -> Result<Binaries, Error> {
-        let packages = ["bulkhead-runtime", "bulkhead-hypervisor", "bulkhead-guest-init"];
+        let packages = ["bulkhead", "bulkhead-hypervisor", "bulkhead-guest-init"];
         let executables = static_executables(arch, &packages)?;
         Ok(Binaries {
             bulkhead: executable(&executables, "bulkhead")?,

@@ -1,4 +1,4 @@
-//! What is downloaded or derived once, in folders of [`runtime::cache`]'s.
+//! What is downloaded or derived once, in folders of [`host::cache`]'s.
 //!
 //! Everything in it is written aside and renamed, so that a reader sees either nothing or the whole,
 //! and a lock keeps two runs from doing the same work twice.
@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use runtime::cache::folder;
+use host::cache::folder;
 use rustix::fs::FlockOperation;
 use tempfile::TempDir;
 

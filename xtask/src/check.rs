@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use runtime::kvm::Kvm;
+use host::kvm::Kvm;
 
 use crate::arch::Arch;
 use crate::build::Binaries;

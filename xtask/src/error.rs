@@ -2,9 +2,9 @@
 
 use std::io;
 
-use runtime::cache::CacheError;
-use runtime::command::{CommandError, in_one_line};
-use runtime::kvm::ProbeError;
+use bulkhead::command::{CommandError, in_one_line};
+use host::cache::CacheError;
+use host::kvm::ProbeError;
 
 use crate::host::StandStill;
 

@@ -21,8 +21,8 @@ mod watchdog;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use bulkhead::command::explain;
 use clap::{Parser, Subcommand};
-use runtime::command::explain;
 
 /// Build, run and test Bulkhead: containers, each in a microVM of its own
 #[derive(Parser)]

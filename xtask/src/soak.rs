@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use clap::Args;
-use runtime::guest::{self, command_line};
+use containers::guest::{self, command_line};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::arch::Arch;

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use boot::cpio;
 use clap::Args;
-use runtime::guest::{self, command_line};
+use containers::guest::{self, command_line};
 
 use crate::arch::Arch;
 use crate::build::{self, Binaries};

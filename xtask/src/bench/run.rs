@@ -13,7 +13,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use runtime::bundle::{Bundle, VmConfig, Vsock};
+use containers::bundle::{Bundle, VmConfig, Vsock};
 use serde::{Deserialize, Serialize};
 
 use super::home::{Home, end_well};

@@ -158,7 +158,7 @@ fn acceleration(options: &Options) -> Vec<String> {
     self::words(Some(&words))
 }
 
-/// What the host's kernel need not do. As a guest's does not (see runtime/src/guest/command_line.rs): no self-tests of ciphers and no
+/// What the host's kernel need not do. As a guest's does not (see runtime/containers/src/guest/command_line.rs): no self-tests of ciphers and no
 /// calibration of jitter, which take a third of the boot; randomness from the processor; and no ticks waited for in a grace
 /// period of RCU.
 const SHORT_CUTS: &str = "random.trust_cpu=on cryptomgr.notests initcall_blacklist=jent_mod_init rcupdate.rcu_expedited=1";

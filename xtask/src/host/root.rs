@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use runtime::cache::folder;
+use host::cache::folder;
 
 use super::tree;
 use crate::arch::Arch;

@@ -5,7 +5,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use runtime::child::spawn_bound;
+use host::child::spawn_bound;
 use rustix::process::Signal;
 
 use crate::error::{Doing, Error};

@@ -2,8 +2,8 @@
 
 use std::io;
 
-pub use runtime::terminal::Raw;
-use runtime::terminal::{is_typed_in, size as output_size};
+pub use host::terminal::Raw;
+use host::terminal::{is_typed_in, size as output_size};
 use rustix::termios::isatty;
 
 use super::{Control, Size};

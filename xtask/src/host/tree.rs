@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use runtime::digest::Digest;
+use host::digest::Digest;
 
 use crate::arch::Arch;
 use crate::cache::Cache;

@@ -9,9 +9,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use ::host::child::spawn_bound;
+use ::host::kvm::Kvm;
 use clap::Args;
-use runtime::child::spawn_bound;
-use runtime::kvm::Kvm;
 use rustix::process::Signal;
 use serde_json::json;
 

@@ -8,9 +8,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use runtime::bundle::Bundle;
-use runtime::command::prepare;
-use runtime::kvm::Kvm;
+use ::host::kvm::Kvm;
+use bulkhead::command::prepare;
+use containers::bundle::Bundle;
 use rustix::fs::MemfdFlags;
 
 use super::{RunArgs, Way, choose, demo};

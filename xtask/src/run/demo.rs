@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use runtime::digest::Digest;
+use host::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::arch::Arch;

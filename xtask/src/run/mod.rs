@@ -4,10 +4,10 @@ pub mod bare;
 mod container;
 pub mod demo;
 
+use bulkhead::command::Container;
 use clap::{Args, ValueEnum};
 pub use demo::DemoArgs;
-use runtime::command::Container;
-use runtime::kvm::Kvm;
+use host::kvm::Kvm;
 
 use crate::arch::Arch;
 use crate::build::Binaries;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use runtime::digest::Digest;
+use host::digest::Digest;
 
 use crate::arch::Arch;
 use crate::cache::Cache;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use runtime::kvm::Kvm;
+use host::kvm::Kvm;
 
 use super::capture::{Capture, Ended};
 use super::distribution;

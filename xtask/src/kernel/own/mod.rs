@@ -12,7 +12,7 @@ mod source;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use runtime::digest::Digest;
+use host::digest::Digest;
 
 use super::image_name;
 use crate::arch::Arch;

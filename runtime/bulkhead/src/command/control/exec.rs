@@ -1,0 +1,77 @@
+//! `exec`.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use clap::Args;
+use protocol::ByteString;
+
+use crate::command::error::CommandError;
+use crate::command::process::environment;
+use containers::container::Container;
+use containers::supervisor::{Client, End, Request};
+use host::terminal;
+
+#[derive(Debug, Args)]
+pub struct ExecArguments {
+    /// Don't wait for it
+    #[arg(long, short, conflicts_with_all = ["interactive", "tty"])]
+    pub detach: bool,
+    /// Pass on what is typed
+    #[arg(long, short)]
+    pub interactive: bool,
+    /// Give it a terminal
+    #[arg(long, short)]
+    pub tty: bool,
+    /// Set an environment variable; NAME alone takes this process's value
+    #[arg(long, short, value_name = "NAME[=VALUE]")]
+    pub env: Vec<OsString>,
+    /// Likewise, each line of a file; --env goes before it
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// Working directory [default: the container's]
+    #[arg(long, short, value_name = "PATH")]
+    pub workdir: Option<OsString>,
+    /// User and group, names or numbers [default: the container's]
+    #[arg(long, short, value_name = "USER[:GROUP]")]
+    pub user: Option<OsString>,
+    /// The container's name or ID
+    #[arg(value_name = "CONTAINER")]
+    pub container: String,
+    /// The command and its arguments
+    #[arg(
+        value_name = "COMMAND",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub command: Vec<OsString>,
+}
+
+/// Runs the command; its exit status.
+pub fn exec(container: &Container, arguments: &ExecArguments) -> Result<u8, CommandError> {
+    let mut process = container.config().bundle.process.clone();
+    process.args = arguments.command.iter().cloned().map(ByteString::from).collect();
+    let (files, flags) = (&arguments.env_file, &arguments.env);
+    process.env = environment(process.env, files, flags, |name| std::env::var_os(name))?;
+    if let Some(folder) = &arguments.workdir {
+        process.cwd = folder.as_bytes().into();
+    }
+    if let Some(user) = &arguments.user {
+        process.user = user.as_bytes().into();
+    }
+    process.check().map_err(CommandError::Process)?;
+    let size = arguments.tty.then(|| terminal::size().unwrap_or(terminal::UNSEEN));
+    let stdin = arguments.interactive;
+    let request = Request::Exec { process: Box::new(process), terminal: size, stdin };
+    let client = Client::connect(container)?;
+    if arguments.detach {
+        client.leave(&request)?;
+        return Ok(0);
+    }
+    match client.session(&request, stdin, arguments.tty)? {
+        End::Exited(status) => Ok(status),
+        End::Detached => Ok(0),
+    }
+}

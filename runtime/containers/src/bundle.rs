@@ -1,0 +1,91 @@
+//! A bundle: everything that is needed to run a container, in one JSON file.
+//!
+//! `bulkhead prepare` writes it, `bulkhead run --bundle` runs it, perhaps elsewhere: in the emulated host, where the
+//! same paths lead to the same files. The VM is described in the schema of `bulkhead-vmm --config-file`, which is
+//! Firecracker's; what only a run can know (its socket, its scratch disk) is added when it starts.
+
+use std::path::PathBuf;
+
+use protocol::{Process, Setting};
+use serde::{Deserialize, Serialize};
+
+use host::disk::Part;
+use host::platform::Platform;
+
+/// A prepared container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundle {
+    /// What its kernel, its image and its guest-init are for.
+    pub platform: Platform,
+    /// The VM without socket and scratch disk.
+    pub vm: VmConfig,
+    /// The container in it.
+    pub setting: Setting,
+    /// Its first process.
+    pub process: Process,
+    /// Whether the guest's console goes to stderr.
+    pub console: bool,
+    /// The size of the scratch disk in bytes; without one, the container writes to memory.
+    pub scratch: Option<u64>,
+}
+
+/// The configuration file of `bulkhead-vmm`, as far as it is used here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct VmConfig {
+    pub boot_source: BootSource,
+    pub drives: Vec<Drive>,
+    pub machine_config: MachineConfig,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vsock: Option<Vsock>,
+    pub entropy: Entropy,
+}
+
+/// What to boot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct BootSource {
+    pub kernel_image_path: PathBuf,
+    pub initrd_path: PathBuf,
+    pub boot_args: String,
+}
+
+/// A disk: of parts, or one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Drive {
+    pub drive_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Vec<Part>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_on_host: Option<PathBuf>,
+    pub is_root_device: bool,
+    pub is_read_only: bool,
+}
+
+/// CPUs and memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct MachineConfig {
+    pub vcpu_count: u32,
+    pub mem_size_mib: u64,
+}
+
+/// The socket device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Vsock {
+    pub guest_cid: u32,
+    pub uds_path: PathBuf,
+}
+
+/// The entropy device has nothing to set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entropy {}

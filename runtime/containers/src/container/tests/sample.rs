@@ -1,0 +1,58 @@
+//! A container to be.
+
+use std::collections::BTreeMap;
+
+use crate::bundle::{BootSource, Bundle, Entropy, MachineConfig, VmConfig};
+use crate::container::{Config, Id, ImageName, LogOptions, RestartPolicy, now};
+use host::digest::Digest;
+use host::platform::Platform;
+
+pub fn draft(name: &str) -> Config {
+    let bundle = Bundle {
+        platform: Platform::NATIVE,
+        vm: VmConfig {
+            boot_source: BootSource {
+                kernel_image_path: "/kernel".into(),
+                initrd_path: "/initrd".into(),
+                boot_args: String::new(),
+            },
+            drives: vec![],
+            machine_config: MachineConfig { vcpu_count: 1, mem_size_mib: 64 },
+            vsock: None,
+            entropy: Entropy {},
+        },
+        setting: protocol::Setting {
+            hostname: "x".into(),
+            read_only: false,
+            tmpfs: vec![],
+            memory: 64 << 20,
+        },
+        process: protocol::Process {
+            args: vec!["true".into()],
+            env: vec![],
+            cwd: "/".into(),
+            user: "".into(),
+            capabilities: 0,
+            limits: vec![],
+            no_new_privileges: false,
+            seccomp: true,
+        },
+        console: false,
+        scratch: None,
+    };
+    Config {
+        id: Id::random().unwrap(),
+        name: name.to_owned(),
+        created: now(),
+        image: ImageName { name: "busybox".into(), manifest: Some(Digest::of(b"manifest")) },
+        bundle,
+        terminal: false,
+        stdin_open: false,
+        auto_remove: false,
+        restart: RestartPolicy::No,
+        stop_signal: 15,
+        stop_timeout: 10,
+        labels: BTreeMap::new(),
+        log: LogOptions::default(),
+    }
+}

@@ -1,0 +1,193 @@
+//! The side of the control socket that asks.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::{fs::File, io};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::detach_keys::DetachKeys;
+use super::error::SupervisorError;
+use super::message::{Reply, Request};
+use super::socket::{self, Connection};
+use crate::agent::Signals;
+use crate::container::Container;
+use crate::vm::with_signals;
+use host::terminal::{self, Raw};
+
+/// A connection to a running container's supervisor.
+pub struct Client(Connection);
+
+/// How a session ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// The process ended with this status.
+    Exited(u8),
+    /// The person left, and it goes on.
+    Detached,
+}
+
+impl Client {
+    /// Connects. A container that does not run has no supervisor.
+    pub fn connect(container: &Container) -> Result<Self, SupervisorError> {
+        let state = container.state()?;
+        let control = state.control.ok_or(SupervisorError::NotRunning)?;
+        let stream = match socket::connect(&control) {
+            Ok(stream) => stream,
+            // It has ended since.
+            Err(_) if container.state()?.control.is_none() => {
+                return Err(SupervisorError::NotRunning);
+            }
+            Err(source) => {
+                let supervisor = state.supervisor.unwrap_or_default();
+                return Err(SupervisorError::Unreachable { supervisor, source });
+            }
+        };
+        // When it has ended just now, its address is free for everybody.
+        let owner = container.owner()?;
+        match socket::peer(&stream)? {
+            user if user == owner => Ok(Self(Connection::new(stream))),
+            user => Err(SupervisorError::Stranger(user)),
+        }
+    }
+
+    /// Asks for something, and waits for the answer.
+    pub fn ask(
+        mut self,
+        request: &Request,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Reply, SupervisorError> {
+        self.0.send(request, descriptors)?;
+        self.reply()
+    }
+
+    /// Asks for something whose answer is that it is done.
+    pub fn request(
+        self,
+        request: &Request,
+        with: &[BorrowedFd<'_>],
+    ) -> Result<(), SupervisorError> {
+        match self.ask(request, with)? {
+            Reply::Done => Ok(()),
+            _ => Err(SupervisorError::Unexpected),
+        }
+    }
+
+    /// `Exec` of a process whose output nobody wants to see: waits until it runs.
+    pub fn leave(mut self, request: &Request) -> Result<(), SupervisorError> {
+        let null = File::options().write(true).open("/dev/null")?;
+        self.0.send(request, &[null.as_fd(), null.as_fd()])?;
+        match self.reply()? {
+            Reply::Started => Ok(()),
+            _ => Err(SupervisorError::Unexpected),
+        }
+    }
+
+    /// `Attach` or `Exec` with this process's streams, which are copied here: when this process dies, however, its ends
+    /// close. With a terminal, keys go through as they are, but for docker's Ctrl-P Ctrl-Q, which leaves.
+    pub fn session(
+        mut self,
+        request: &Request,
+        stdin: bool,
+        has_terminal: bool,
+    ) -> Result<End, SupervisorError> {
+        let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from);
+        let ((stdout, to_stdout), (stderr, to_stderr)) = (pipe()?, pipe()?);
+        let (from_stdin, to_process) = pipe()?;
+        let signals = Signals::catch()?;
+        let with = [to_stdout.as_fd(), to_stderr.as_fd(), from_stdin.as_fd()];
+        self.0.send(request, if stdin { &with } else { &with[..2] })?;
+        drop((to_stdout, to_stderr, from_stdin));
+        match self.reply()? {
+            Reply::Started => {}
+            _ => return Err(SupervisorError::Unexpected),
+        }
+        let typed = stdin && has_terminal && terminal::is_typed_in();
+        let raw = typed.then(Raw::enter).transpose().map_err(SupervisorError::Terminal)?;
+        let outputs = [
+            copy(stdout, io::stdout().as_fd().try_clone_to_owned()?)?,
+            copy(stderr, io::stderr().as_fd().try_clone_to_owned()?)?,
+        ];
+        let detached = Arc::new(AtomicBool::new(false));
+        if stdin {
+            let (line, detached) = (self.0.try_clone()?, Arc::clone(&detached));
+            let keys = typed.then(DetachKeys::default);
+            thread::Builder::new().name("input".into()).spawn(move || {
+                if keep_typing(&to_process, keys) {
+                    detached.store(true, Ordering::SeqCst);
+                    line.hang_up();
+                }
+            })?;
+        }
+        let line = self.0.try_clone()?;
+        if has_terminal && let Some(size) = terminal::size() {
+            line.send(&Request::Resize(size), &[])?;
+        }
+        let pass_on = |number| {
+            let request = match i32::from(number) {
+                libc::SIGWINCH => terminal::size().filter(|_| has_terminal).map(Request::Resize),
+                _ => Some(Request::Signal(number)),
+            };
+            // The supervisor's end shows where the answer is awaited.
+            request.map(|request| line.send(&request, &[]));
+        };
+        let reply = with_signals(&signals, pass_on, || self.reply())?;
+        let end = match reply {
+            _ if detached.load(Ordering::SeqCst) => return Ok(End::Detached),
+            Ok(Reply::Exited(status)) => End::Exited(status),
+            Ok(_) => return Err(SupervisorError::Unexpected),
+            Err(error) => return Err(error),
+        };
+        for output in outputs {
+            // It copied what it could.
+            let _ = output.join();
+        }
+        drop(raw);
+        Ok(end)
+    }
+
+    fn reply(&mut self) -> Result<Reply, SupervisorError> {
+        match self.0.receive()? {
+            Reply::Failed { message, status } => Err(SupervisorError::Refused { message, status }),
+            reply => Ok(reply),
+        }
+    }
+}
+
+/// Copies output until either side ends.
+fn copy(source: OwnedFd, sink: OwnedFd) -> io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name("output".into()).spawn(move || {
+        // A reader that left is what ends it early, and the process learns it from its own pipe.
+        let _ = io::copy(&mut File::from(source), &mut File::from(sink));
+    })
+}
+
+/// Copies input until its end. True: the person wants to leave.
+fn keep_typing(sink: &OwnedFd, mut keys: Option<DetachKeys>) -> bool {
+    let mut buffer = [0; 4096];
+    loop {
+        let count = match rustix::io::read(io::stdin(), &mut buffer) {
+            Ok(0) => return false,
+            Ok(count) => count,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(_) => return false,
+        };
+        let typed = match &mut keys {
+            None => buffer[..count].to_vec(),
+            Some(keys) => match keys.filter(&buffer[..count]) {
+                Some(rest) => rest,
+                None => return true,
+            },
+        };
+        let mut rest = &typed[..];
+        while !rest.is_empty() {
+            match rustix::io::write(sink, rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! A container's life: started, ended, perhaps started again.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::{ExitStatus, TerminalSize};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::disk::{Disk, FAREWELL};
+use super::error::SupervisorError;
+use super::folders::Folders;
+use super::live::{KILL, Live};
+use super::output::Output;
+use super::serve::Server;
+use super::socket;
+use crate::agent::{Exit, Running, Signals, Stdio};
+use crate::container::log::{self, Stream};
+use crate::container::{Config, Container, RestartPolicy, State, Status, now};
+use crate::vm::{Machine, VmError, with_signals};
+use host::terminal;
+
+/// The first pause before a restart; each next one is twice as long.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// And the longest.
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+/// Who ran this long is not failing at once, and is restarted after the first pause again.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// This process's container.
+pub struct Supervisor {
+    container: Container,
+    folders: Folders,
+    live: Arc<Live>,
+    server: Server,
+}
+
+/// Who ran the container in the foreground.
+pub struct Foreground {
+    /// His streams.
+    pub stdio: Stdio,
+    /// The size of his terminal, when the container gets one.
+    pub size: Option<TerminalSize>,
+    /// What he is sent, the container gets.
+    pub signals: Signals,
+}
+
+impl Supervisor {
+    /// Takes the container, unless another process has it.
+    pub fn new(container: Container, folders: Folders) -> Result<Self, SupervisorError> {
+        let tenure = container.tenure()?;
+        let (listener, address) = socket::listen().map_err(SupervisorError::Listen)?;
+        let mut state = container.state()?;
+        state.supervisor = Some(std::process::id());
+        state.control = Some(address);
+        state.restart_count = 0;
+        let config = container.config();
+        let output = Output::new(log::Writer::open(&container.log_path(), config.log)?)?;
+        let stop_signal = config.stop_signal;
+        let live = Arc::new(Live::new(tenure, state, output));
+        let server = Server::start(listener, Arc::clone(&live), stop_signal)?;
+        // From now on it can be stopped; and killed before it is up, it was started all the same.
+        live.record(|_| ())?;
+        Ok(Self { container, folders, live, server })
+    }
+
+    /// Lives through the container's life. `started` is called when it runs for the first time. Returns how it ended the
+    /// last time; an error when it could not be started, or its VM failed.
+    pub fn run(
+        self,
+        foreground: Option<Foreground>,
+        started: impl FnOnce(),
+    ) -> Result<Exit, SupervisorError> {
+        let result = match foreground {
+            None => self.lives(None, None, started),
+            Some(Foreground { stdio, size, signals }) => {
+                let Stdio { stdin, stdout, stderr } = stdio;
+                self.live.output.attach(stdout, stderr, true);
+                let live = Arc::clone(&self.live);
+                let pass_on = |number| match i32::from(number) {
+                    libc::SIGWINCH => live.resize(),
+                    // Whoever sits before it wants no restart after his Ctrl-C.
+                    _ => drop(live.signal(number, true)),
+                };
+                with_signals(&signals, pass_on, || self.lives(stdin, size, started))?
+            }
+        };
+        self.server.finish();
+        result
+    }
+
+    fn lives(
+        &self,
+        stdin: Option<OwnedFd>,
+        size: Option<TerminalSize>,
+        started: impl FnOnce(),
+    ) -> Result<Exit, SupervisorError> {
+        let config = self.container.config().clone();
+        let mut started = Some(started);
+        let mut delay = FIRST_DELAY;
+        let mut restarts = 0;
+        loop {
+            let start = Instant::now();
+            let stdin = stdin.as_ref().map(OwnedFd::try_clone).transpose()?;
+            let result = self.once(&config, stdin, size, || {
+                if let Some(started) = started.take() {
+                    started();
+                }
+            });
+            let error = result.as_ref().err().map(ToString::to_string);
+            let result = match result {
+                // Whatever became of its VM meanwhile.
+                Err(_) if started.is_none() && self.live.is_killed() => {
+                    Ok(Exit { status: ExitStatus::Signal(KILL), out_of_memory: false })
+                }
+                result => result,
+            };
+            let (status, out_of_memory) = match &result {
+                Ok(exit) => (exit.status.exit_code(), exit.out_of_memory),
+                Err(error) => (error.exit_status(), false),
+            };
+            self.live.output.detach_all();
+            let wanted = started.is_none()
+                && match config.restart {
+                    RestartPolicy::No => false,
+                    RestartPolicy::OnFailure { max } => {
+                        status != 0 && max.is_none_or(|max| restarts < max)
+                    }
+                    RestartPolicy::Always => true,
+                };
+            if start.elapsed() >= STABLE {
+                delay = FIRST_DELAY;
+            }
+            let ended = |state: &mut State| {
+                state.finished_at = Some(now());
+                state.exit_code = status;
+                state.out_of_memory = out_of_memory;
+                state.error = error.clone();
+            };
+            if wanted && !self.live.is_stopping() {
+                self.live.record(|state| {
+                    ended(state);
+                    state.status = Status::Restarting;
+                })?;
+                self.live.ended(status);
+                if self.live.may_restart_after(delay) {
+                    delay = LONGEST_DELAY.min(delay * 2);
+                    restarts += 1;
+                    self.live.record(|state| state.restart_count = restarts)?;
+                    continue;
+                }
+            }
+            let tenure = self.live.finish(|state| {
+                ended(state);
+                state.status = Status::Exited;
+                (state.supervisor, state.control) = (None, None);
+            });
+            if let Some((mut tenure, state)) = tenure {
+                if config.auto_remove {
+                    tenure.set(&state)?;
+                    self.folders.containers.remove(&self.container, tenure)?;
+                } else {
+                    self.container.give_back(tenure, &state)?;
+                }
+            }
+            self.live.over(status);
+            return result.map_err(Into::into);
+        }
+    }
+
+    /// One run, in a VM of its own.
+    fn once(
+        &self,
+        config: &Config,
+        stdin: Option<OwnedFd>,
+        size: Option<TerminalSize>,
+        started: impl FnOnce(),
+    ) -> Result<Exit, VmError> {
+        let disk = Disk::of(&self.container, &self.folders)?;
+        let io = VmError::Stdio;
+        let (stdout_source, stdout) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| io(e.into()))?;
+        let (stderr_source, stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| io(e.into()))?;
+        let copies = [
+            self.live.output.copy(Stream::Stdout, stdout_source).map_err(io)?,
+            self.live.output.copy(Stream::Stderr, stderr_source).map_err(io)?,
+        ];
+        let stdin = match (stdin, config.stdin_open) {
+            (Some(own), _) => Some(own),
+            (None, true) => Some(self.live.input.open().map_err(io)?),
+            (None, false) => None,
+        };
+        let stdio = Stdio { stdin, stdout, stderr };
+        let machine = Machine::start(&config.bundle, disk.path())?;
+        self.live.entered(machine.guest(), machine.pidfd())?;
+        let terminal = config.terminal.then(|| size.unwrap_or(terminal::UNSEEN));
+        let process = config.bundle.process.clone();
+        let outcome = machine.guest().start(process, terminal, stdio).and_then(|running| {
+            self.is_up();
+            started();
+            Running::wait(running)
+        });
+        let wait_for_readers = || {
+            for copy in copies {
+                // A thread that panicked has copied what it could.
+                let _ = copy.join();
+            }
+        };
+        let farewell = if disk.stays() { FAREWELL } else { Duration::ZERO };
+        if outcome.is_ok() {
+            wait_for_readers();
+            self.live.leaving();
+            return machine.end(outcome, farewell);
+        }
+        // A guest that has lost its mind may never end its streams: its VM's end does.
+        let result = machine.end(outcome, farewell);
+        wait_for_readers();
+        self.live.leaving();
+        result
+    }
+
+    fn is_up(&self) {
+        let recorded = self.live.record(|state| {
+            state.status = Status::Running;
+            state.started_at = Some(now());
+            state.finished_at = None;
+            state.error = None;
+        });
+        if let Err(error) = recorded {
+            // It runs all the same.
+            ::log::warn!("{error}");
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! What the threads of a supervisor share: where the container is in its life, and what may be done to it there.
+
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use protocol::{Process, Statistics, TerminalSize};
+use rustix::process::Signal;
+
+use super::error::SupervisorError;
+use super::input::Input;
+use super::output::Output;
+use super::phase::{Held, Phase};
+use crate::agent::{Guest, Running, Stdio};
+use crate::container::{ContainerError, State, Status, Tenure};
+use crate::vm::VmError;
+use host::terminal;
+
+/// How long a killed container's output is kept for those who do not read it.
+const READERS: Duration = Duration::from_secs(2);
+/// How long its guest may take after that to say that its process has ended, before the VM is killed: docker's.
+const GUEST: Duration = Duration::from_secs(10);
+
+pub(super) const KILL: u8 = Signal::KILL.as_raw() as u8;
+
+/// The container of this process.
+pub(super) struct Live {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    pub(super) output: Arc<Output>,
+    pub(super) input: Input,
+}
+
+struct Inner {
+    phase: Phase,
+    /// What is on the disk.
+    state: State,
+    /// Until its end is written down.
+    tenure: Option<Tenure>,
+    /// Somebody wants it ended: it is not started again.
+    stopping: bool,
+    /// By SIGKILL.
+    killed: bool,
+    /// By this signal, which came before there was a VM.
+    early: Option<u8>,
+    /// How often it has ended, and how the last time.
+    ends: u32,
+    last_status: u8,
+}
+
+impl Live {
+    pub(super) fn new(tenure: Tenure, state: State, output: Output) -> Self {
+        let inner = Inner {
+            phase: Phase::Waiting,
+            state,
+            tenure: Some(tenure),
+            stopping: false,
+            killed: false,
+            early: None,
+            ends: 0,
+            last_status: 0,
+        };
+        let (output, input) = (Arc::new(output), Input::default());
+        Self { inner: Mutex::new(inner), changed: Condvar::new(), output, input }
+    }
+
+    /// The VM is there. Its process may not run yet.
+    pub(super) fn entered(&self, guest: &Guest, vmm: BorrowedFd<'_>) -> Result<(), VmError> {
+        let vmm = Arc::new(vmm.try_clone_to_owned().map_err(VmError::Stdio)?);
+        let mut inner = self.lock();
+        inner.phase = Phase::Running(Held { guest: guest.clone(), vmm });
+        if let Some(number) = inner.early.take() {
+            guest.signal(0, number);
+        }
+        Ok(())
+    }
+
+    /// There is no process any more that could be told something.
+    pub(super) fn leaving(&self) {
+        self.lock().phase = Phase::Leaving;
+        self.changed.notify_all();
+    }
+
+    /// Writes the state down, as `change` makes it.
+    pub(super) fn record(&self, change: impl FnOnce(&mut State)) -> Result<(), ContainerError> {
+        self.lock().record(change)
+    }
+
+    /// It has ended with this status, and may be started again.
+    pub(super) fn ended(&self, status: u8) {
+        let mut inner = self.lock();
+        inner.phase = Phase::Waiting;
+        inner.ends += 1;
+        inner.last_status = status;
+        self.changed.notify_all();
+    }
+
+    /// It has ended for good, and the state says so: everybody may know.
+    pub(super) fn over(&self, status: u8) {
+        let mut inner = self.lock();
+        inner.phase = Phase::Over;
+        inner.ends += 1;
+        inner.last_status = status;
+        self.changed.notify_all();
+    }
+
+    /// Whether somebody wants it ended.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.lock().stopping
+    }
+
+    /// Whether it was sent SIGKILL.
+    pub(super) fn is_killed(&self) -> bool {
+        self.lock().killed
+    }
+
+    /// Its last state, to be written down, and the right to do that: from now on nobody else does.
+    pub(super) fn finish(&self, change: impl FnOnce(&mut State)) -> Option<(Tenure, State)> {
+        let mut inner = self.lock();
+        change(&mut inner.state);
+        Some((inner.tenure.take()?, inner.state.clone()))
+    }
+
+    /// Waits before a restart. False: somebody wants it ended.
+    pub(super) fn may_restart_after(&self, time: Duration) -> bool {
+        let inner = self.lock();
+        let wait = self.changed.wait_timeout_while(inner, time, |inner| !inner.stopping);
+        !wait.unwrap_or_else(PoisonError::into_inner).0.stopping
+    }
+
+    /// How often it has ended.
+    pub(super) fn ends(&self) -> u32 {
+        self.lock().ends
+    }
+
+    /// Waits until it has ended more often than that; the status of the last time.
+    pub(super) fn wait(&self, ends: u32) -> u8 {
+        let going_on =
+            |inner: &mut Inner| inner.ends == ends && !matches!(inner.phase, Phase::Over);
+        let wait = self.changed.wait_while(self.lock(), going_on);
+        wait.unwrap_or_else(PoisonError::into_inner).last_status
+    }
+
+    /// Sends a signal to the container's first process. One that `ends` it is also for one that is paused, or not up yet, and
+    /// after it the container is not started again. SIGKILL ends it whatever its guest does, and returns when that is done.
+    pub(super) fn signal(&self, number: u8, ends: bool) -> Result<(), SupervisorError> {
+        if !ends {
+            self.running()?.guest.signal(0, number);
+            return Ok(());
+        }
+        if number == KILL {
+            return self.kill();
+        }
+        self.thaw_for_the_end()?;
+        self.send(number);
+        Ok(())
+    }
+
+    fn send(&self, number: u8) {
+        let mut inner = self.lock();
+        match inner.phase.held() {
+            Some(held) => held.guest.signal(0, number),
+            None => inner.early = Some(number),
+        }
+        inner.killed |= number == KILL;
+        inner.stopping = true;
+        self.changed.notify_all();
+    }
+
+    /// Gives the container's terminal the size of this process's.
+    pub(super) fn resize(&self) {
+        if let (Ok(held), Some(size)) = (self.running(), terminal::size()) {
+            held.guest.resize(0, size);
+        }
+    }
+
+    /// Ends the container, as docker does: the signal, then SIGKILL.
+    pub(super) fn stop(&self, number: u8, timeout: Duration) -> Result<(), SupervisorError> {
+        self.signal(number, true)?;
+        if !self.has_left_after(timeout) {
+            return self.kill();
+        }
+        self.wait_for_the_end();
+        Ok(())
+    }
+
+    fn kill(&self) -> Result<(), SupervisorError> {
+        self.thaw_for_the_end()?;
+        self.send(KILL);
+        if !self.has_left_after(READERS) {
+            self.output.abandon();
+            if !self.has_left_after(GUEST)
+                && let Some(held) = self.lock().phase.held()
+            {
+                held.signal_vmm(Signal::KILL);
+            }
+        }
+        self.wait_for_the_end();
+        Ok(())
+    }
+
+    /// Whether its process ends within this time. What comes after that is bounded.
+    fn has_left_after(&self, time: Duration) -> bool {
+        let stays = |inner: &mut Inner| !matches!(inner.phase, Phase::Leaving | Phase::Over);
+        let wait = self.changed.wait_timeout_while(self.lock(), time, stays);
+        !wait.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    fn wait_for_the_end(&self) {
+        let going_on = |inner: &mut Inner| !matches!(inner.phase, Phase::Over);
+        drop(self.changed.wait_while(self.lock(), going_on));
+    }
+
+    /// Freezes the container, then stops the VM: its processors, and all that its devices do.
+    pub(super) fn pause(&self) -> Result<(), SupervisorError> {
+        // Not under the lock: a guest may never answer.
+        self.running()?.guest.freeze()?;
+        let mut inner = self.lock();
+        let held = inner.phase.running()?;
+        held.signal_vmm(Signal::STOP);
+        inner.phase = Phase::Paused(held);
+        Ok(inner.record(|state| state.status = Status::Paused)?)
+    }
+
+    /// And the reverse, with the right time.
+    pub(super) fn unpause(&self) -> Result<(), SupervisorError> {
+        let held = self.resume()?.ok_or(SupervisorError::NotPaused)?;
+        Ok(held.guest.thaw()?)
+    }
+
+    /// Lets a paused container see its end. Its guest's answer is not waited for.
+    fn thaw_for_the_end(&self) -> Result<(), SupervisorError> {
+        if let Some(held) = self.resume()? {
+            let thaw = move || drop(held.guest.thaw());
+            thread::Builder::new().name("thaw".into()).spawn(thaw)?;
+        }
+        Ok(())
+    }
+
+    /// Lets the VM of a paused container go on.
+    fn resume(&self) -> Result<Option<Held>, SupervisorError> {
+        let mut inner = self.lock();
+        let Phase::Paused(held) = inner.phase.clone() else { return Ok(None) };
+        held.signal_vmm(Signal::CONT);
+        inner.phase = Phase::Running(held.clone());
+        inner.record(|state| state.status = Status::Running)?;
+        Ok(Some(held))
+    }
+
+    /// Runs another process.
+    pub(super) fn exec(
+        &self,
+        process: Process,
+        terminal: Option<TerminalSize>,
+        stdio: Stdio,
+    ) -> Result<(Guest, Running), SupervisorError> {
+        let held = self.running()?;
+        let running = held.guest.start(process, terminal, stdio)?;
+        Ok((held.guest, running))
+    }
+
+    /// What it uses.
+    pub(super) fn statistics(&self) -> Result<Statistics, SupervisorError> {
+        Ok(self.running()?.guest.statistics()?)
+    }
+
+    /// Its guest, when it runs and is not paused.
+    pub(super) fn running(&self) -> Result<Held, SupervisorError> {
+        self.lock().phase.running()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Whoever panicked did not change half of it.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn record(&mut self, change: impl FnOnce(&mut State)) -> Result<(), ContainerError> {
+        change(&mut self.state);
+        match &mut self.tenure {
+            Some(tenure) => tenure.set(&self.state),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Running a bundle: one VM, one process in it, and nothing left behind.
+//!
+//! ```text
+//! bulkhead ──spawns──▶ bulkhead-vmm ──▶ guest: guest-init ──▶ the container's process
+//!    │  ▲                   │ stdout: console        │
+//!    │  └───────────────────┘                        │
+//!    └── agent: a Unix socket in the run's folder ◀──┘ vsock
+//! ```
+//!
+//! The VMM gets SIGTERM when this process dies, whatever the cause, and then stops its VM and removes the run's
+//! folder; this process removes it too. What both of them leave when both are killed, the next run sweeps up.
+
+mod error;
+mod folder;
+mod output;
+mod progress;
+mod scratch;
+mod vmm;
+mod watch;
+
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+pub use error::VmError;
+pub use folder::RunFolder;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::pipe::{PipeFlags, pipe_with};
+pub use scratch::{Scratch, keep, mke2fs};
+use vmm::Vmm;
+use watch::watch;
+
+use crate::agent::{AgentError, Exit, Failure, Guest, Reception, Running, Signals, Stdio};
+use crate::bundle::{Bundle, Drive, Vsock};
+use host::cache::{Cache, CacheError};
+
+/// The guest's address (virtio 1.2 §5.10.4: 0 to 2 are taken). Each VM has a socket device of its own, so all can have
+/// the same.
+const GUEST_CID: u32 = 3;
+
+/// How long a VM may take to end after its guest went away.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
+
+/// A VM whose guest is expected, or in conversation. Dropped, it is killed.
+pub struct Machine {
+    guest: Guest,
+    vmm: Vmm,
+    _folder: RunFolder,
+}
+
+impl Machine {
+    /// Starts the bundle's VM, with `scratch` as its second disk.
+    pub fn start(bundle: &Bundle, scratch: Option<PathBuf>) -> Result<Self, VmError> {
+        let folder = RunFolder::new()?;
+        let mut vm = bundle.vm.clone();
+        let socket = folder.path().join("vsock");
+        vm.vsock = Some(Vsock { guest_cid: GUEST_CID, uds_path: socket.clone() });
+        vm.drives.extend(scratch.map(|path| Drive {
+            drive_id: "scratch".to_owned(),
+            parts: None,
+            path_on_host: Some(path),
+            is_root_device: false,
+            is_read_only: false,
+        }));
+        let reception = Reception::open(&socket)?;
+        let vmm = Vmm::start(&vm, folder.path(), bundle.console)?;
+        let guest = Guest::expect(reception, bundle.setting.clone(), vmm.pidfd())?;
+        watch(&guest, &vmm).map_err(AgentError::from)?;
+        Ok(Self { guest, vmm, _folder: folder })
+    }
+
+    /// Its guest.
+    pub fn guest(&self) -> &Guest {
+        &self.guest
+    }
+
+    /// Its VMM's process.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.vmm.pidfd()
+    }
+
+    /// Ends the VM after its container ended so. Its guest may take the time of `farewell` to write what it has not written to
+    /// its disk yet. What is known of a failure's reason is told.
+    pub fn end(self, outcome: Result<Exit, Failure>, farewell: Duration) -> Result<Exit, VmError> {
+        drop(self.guest);
+        // The process has ended and its output is here. A guest that goes away on its own, in a panic say, ends its VM in a
+        // moment, and that says more than we could.
+        let patience = match outcome.as_ref().map_err(|failure| &**failure) {
+            Err(AgentError::VmEnded | AgentError::GuestLeft) => LAST_MOMENT,
+            Err(AgentError::NotReady(_)) => Duration::ZERO,
+            _ => farewell,
+        };
+        let ended = self.vmm.stop(patience);
+        outcome.map_err(|failure| ended.explain(failure))
+    }
+}
+
+/// Run the container to its end; its exit status. What it writes to a disk goes into an unnamed file in the `cache`.
+pub fn run(
+    bundle: Bundle,
+    cache: impl FnOnce() -> Result<Cache, CacheError>,
+) -> Result<u8, VmError> {
+    let new_scratch = |size| Scratch::new(&cache()?, size);
+    let scratch = bundle.scratch.map(new_scratch).transpose()?;
+    // From here on a signal is the container's, not ours.
+    let signals = Signals::catch().map_err(VmError::Signals)?;
+    let stdio = Stdio::inherit().map_err(VmError::Stdio)?;
+    let machine = Machine::start(&bundle, scratch.as_ref().map(Scratch::path))?;
+    let guest = machine.guest().clone();
+    let pass_on = |number| {
+        // The window is not the container's.
+        if i32::from(number) != libc::SIGWINCH {
+            guest.signal(0, number);
+        }
+    };
+    let outcome = with_signals(&signals, pass_on, || {
+        guest.start(bundle.process, None, stdio).and_then(Running::wait)
+    })?;
+    drop(guest);
+    // Nothing in the VM is worth waiting for.
+    Ok(machine.end(outcome, Duration::ZERO)?.status.exit_code())
+}
+
+/// Passes signals on while `work` runs.
+pub fn with_signals<T>(
+    signals: &Signals,
+    pass_on: impl Fn(u8) + Sync,
+    work: impl FnOnce() -> T,
+) -> Result<T, VmError> {
+    let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC)
+        .map_err(|error| AgentError::from(std::io::Error::from(error)))?;
+    let forward = || {
+        loop {
+            let mut fds =
+                [PollFd::new(signals, PollFlags::IN), PollFd::new(&stopped, PollFlags::IN)];
+            // Interrupted by the very signal that then is in the pipe.
+            let _ = poll(&mut fds, None);
+            if !fds[1].revents().is_empty() {
+                return;
+            }
+            while let Ok(Some(number)) = signals.next() {
+                pass_on(number);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(forward);
+        let result = work();
+        drop(stop);
+        Ok(result)
+    })
+}

@@ -1,0 +1,79 @@
+//! What goes wrong between the command and its VM.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::agent::{AgentError, Failure};
+use host::cache::CacheError;
+use host::program::NoProgram;
+
+/// Why a container did not run to its end.
+#[derive(Debug, Error)]
+#[allow(missing_docs)]
+pub enum VmError {
+    #[error("{path}: cannot {action} the folder for running VMs")]
+    Folder { action: &'static str, path: PathBuf, source: io::Error },
+    #[error(
+        "{path}: the folder for running VMs is not ours alone: it must belong to this user and have mode 700"
+    )]
+    NotOurs { path: PathBuf },
+    #[error("cannot make the scratch disk")]
+    Scratch(#[source] io::Error),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    #[error(
+        "mke2fs is missing, which the container's disk needs: install e2fsprogs (or run with --rm, and without --scratch)"
+    )]
+    NoMke2fs,
+    #[error("cannot make the scratch disk: mke2fs says: {message}")]
+    Mke2fs { message: String },
+    #[error("cannot take over signals")]
+    Signals(#[source] io::Error),
+    #[error("cannot duplicate standard input and output")]
+    Stdio(#[source] io::Error),
+    #[error("{path}: cannot write the VM's configuration")]
+    Config { path: PathBuf, source: io::Error },
+    #[error("{path}: cannot start it")]
+    Spawn { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Program(#[from] NoProgram),
+    /// What the VMM said before it ended.
+    #[error("{message}")]
+    Vmm { message: String, status: u8 },
+    #[error(
+        "this machine's KVM can't run Linux: {why}: in a clone of Bulkhead, `cargo xtask host -- bulkhead run …` does it in an emulated machine"
+    )]
+    Kvm { why: String },
+    /// It was given up.
+    #[error(
+        "the guest did not get ready: it {why}, longer than any boot does; {tail}; --console shows more of it, --kernel \
+         PATH boots another kernel, `bulkhead check` looks at this machine"
+    )]
+    NotReady { why: String, tail: String },
+    #[error("the guest stopped before the process started; its console ends with: {tail}")]
+    Guest { tail: String },
+    #[error(transparent)]
+    Agent(#[from] Failure),
+}
+
+impl VmError {
+    /// The exit status that this error deserves.
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Agent(error) => match **error {
+                AgentError::Process(_) => 2,
+                _ => error.exit_code(),
+            },
+            Self::Vmm { status, .. } => *status,
+            _ => 1,
+        }
+    }
+}
+
+impl From<AgentError> for VmError {
+    fn from(error: AgentError) -> Self {
+        Self::Agent(error.into())
+    }
+}

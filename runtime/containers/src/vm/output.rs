@@ -1,0 +1,91 @@
+//! What the VMM writes: the guest's console on stdout, its own messages on stderr.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::thread::{self, JoinHandle};
+
+use host::text::printable;
+
+/// How much of the console is kept for an explanation.
+const TAIL: usize = 4096;
+
+/// The longest line of the VMM's that is passed on as one.
+const MAX_LINE: u64 = 4096;
+
+/// The start of a message with which the VMM says why it ends.
+const LAST_WORDS: &str = "bulkhead-vmm: ";
+
+/// Reads the console to its end, so that the guest never waits for us; shows it on stderr, or only keeps its tail.
+pub fn console(mut input: impl Read + Send + 'static, show: bool) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut tail = VecDeque::with_capacity(TAIL);
+        let mut buffer = [0; 4096];
+        loop {
+            let count = match input.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => break,
+            };
+            if show {
+                // A stderr that is closed is no reason to stop the guest.
+                let _ = io::stderr().write_all(&buffer[..count]);
+            }
+            tail.extend(&buffer[..count]);
+            tail.drain(..tail.len().saturating_sub(TAIL));
+        }
+        tail.into()
+    })
+}
+
+/// Passes on the VMM's log, and keeps the line with which it says why it ends.
+pub fn messages(input: impl Read + Send + 'static) -> JoinHandle<Option<String>> {
+    thread::spawn(move || {
+        let mut input = BufReader::new(input);
+        let mut last_words = None;
+        let mut line = Vec::new();
+        while let Ok(1..) = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
+            let text = String::from_utf8_lossy(&line);
+            match text.trim_end().strip_prefix(LAST_WORDS) {
+                Some(words) => last_words = Some(words.to_owned()),
+                None => drop(io::stderr().write_all(&line)),
+            }
+            line.clear();
+        }
+        last_words
+    })
+}
+
+/// The last lines of a console with something on them, as one line.
+pub fn last_lines(console: &[u8]) -> Option<String> {
+    const LINES: usize = 3;
+    let lines: Vec<String> = console
+        .rsplit(|&byte| byte == b'\n' || byte == b'\r')
+        .filter(|line| !line.trim_ascii().is_empty())
+        .take(LINES)
+        .map(|line| printable(line.trim_ascii()))
+        .collect();
+    let text = lines.into_iter().rev().collect::<Vec<_>>().join(" | ");
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_of_a_console_is_one_line() {
+        assert_eq!(last_lines(b"\r\n \n"), None);
+        let text = last_lines(b"one\r\ntwo\r\n\r\nthree \x1b[0m\r\nfour\r\n").unwrap();
+        assert_eq!(text, "two | three \\u{1b}[0m | four");
+        let kept = console(io::repeat(b'x').take(100_000), false).join().unwrap();
+        assert_eq!(kept.len(), TAIL);
+    }
+
+    #[test]
+    fn the_reason_for_the_end_is_kept() {
+        let input = io::Cursor::new("bulkhead-vmm: first\nbulkhead-vmm: kernel x: not an ELF\n");
+        assert_eq!(messages(input).join().unwrap().as_deref(), Some("kernel x: not an ELF"));
+        assert_eq!(messages(io::empty()).join().unwrap(), None);
+    }
+}

@@ -1,0 +1,312 @@
+//! OCI image layouts (OCI image specification, "Image Layout"): index → manifest → configuration and layers.
+
+mod names;
+
+use oci_spec::image::{
+    Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType, OciLayout,
+    PlatformBuilder, Sha256Digest,
+};
+
+pub use names::{FULL_NAME, REF_NAME, names, platform_of};
+use names::{describe, is_called};
+
+use super::error::ImageError;
+use super::files::Files;
+use super::{Image, ImageConfig, LayerData, LayerSource, Reference};
+use host::digest::Digest;
+use host::platform::Platform;
+
+/// How deep an index may refer to an index.
+const MAX_DEPTH: usize = 4;
+
+/// The most manifests and nested indexes that are looked at.
+const MAX_MANIFESTS: usize = 1000;
+
+/// The most layers of an image. Each is a file that the VMM keeps open; docker stops at 127.
+const MAX_LAYERS: usize = 256;
+
+/// docker's own words for the OCI media types.
+const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const DOCKER_LAYERS: [&str; 5] = [
+    "application/vnd.docker.image.rootfs.diff.tar",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.zstd",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+];
+
+/// Understand the layout's image of that name, for this platform.
+pub fn open(files: &Files, reference: &Reference, platform: Platform) -> Result<Image, ImageError> {
+    let manifest = choose(files, &index(files)?, reference, platform)?;
+    open_manifest(files, &manifest, reference.path.display().to_string(), platform)
+}
+
+/// Understand the layout's image with that manifest, for this platform; `name` is for messages.
+pub fn open_manifest(
+    files: &Files,
+    manifest: &Descriptor,
+    name: String,
+    platform: Platform,
+) -> Result<Image, ImageError> {
+    let Contents { configuration, layers, .. } = read(files, manifest)?;
+    check_platform(files, &configuration, platform)?;
+    Ok(Image { name, config: ImageConfig::from(&configuration), layers })
+}
+
+/// The layout's index.
+pub fn index(files: &Files) -> Result<ImageIndex, ImageError> {
+    let layout: OciLayout = files.document("oci-layout", None)?;
+    if !layout.image_layout_version().starts_with("1.") {
+        let version = layout.image_layout_version();
+        return Err(
+            files.invalid("oci-layout", format!("version {version} is not supported, only 1"))
+        );
+    }
+    files.document("index.json", None)
+}
+
+/// The manifest to use: of that name, for this platform.
+fn choose(
+    files: &Files,
+    index: &ImageIndex,
+    reference: &Reference,
+    platform: Platform,
+) -> Result<Descriptor, ImageError> {
+    let named: Vec<&Descriptor> = index
+        .manifests()
+        .iter()
+        .filter(|descriptor| {
+            reference.name.as_deref().is_none_or(|name| is_called(descriptor, name))
+        })
+        .collect();
+    let held = || {
+        let names: Vec<String> = index.manifests().iter().map(describe).collect();
+        list(&names)
+    };
+    if let (true, Some(name)) = (named.is_empty(), &reference.name) {
+        return Err(ImageError::NoSuchName {
+            image: files.image(),
+            name: name.clone(),
+            held: held(),
+        });
+    }
+    let manifests = flatten_all(files, named)?;
+    let fits = |manifest: &&Descriptor| {
+        manifest.platform().as_ref().is_none_or(|p| platform.runs(p.os(), p.architecture()))
+    };
+    let mut fitting: Vec<&Descriptor> = manifests.iter().filter(fits).collect();
+    // The same manifest under two names is one image.
+    fitting.dedup_by_key(|manifest| manifest.digest().clone());
+    match fitting[..] {
+        [one] => Ok(one.clone()),
+        [] if manifests.is_empty() => Err(files.invalid("index.json", "it holds no image")),
+        [] => {
+            let platforms: Vec<String> = manifests.iter().filter_map(platform_of).collect();
+            Err(wrong_platform(files, list(&platforms), platform))
+        }
+        _ => Err(ImageError::Ambiguous { image: files.image(), held: held() }),
+    }
+}
+
+/// The manifests that these descriptors stand for.
+pub fn flatten_all<'a>(
+    files: &Files,
+    descriptors: impl IntoIterator<Item = &'a Descriptor>,
+) -> Result<Vec<Descriptor>, ImageError> {
+    let mut manifests = Vec::new();
+    let mut budget = MAX_MANIFESTS;
+    for descriptor in descriptors {
+        flatten(files, descriptor, 0, &mut budget, &mut manifests)?;
+    }
+    Ok(manifests)
+}
+
+/// Collect the manifests that a descriptor stands for.
+fn flatten(
+    files: &Files,
+    descriptor: &Descriptor,
+    depth: usize,
+    budget: &mut usize,
+    manifests: &mut Vec<Descriptor>,
+) -> Result<(), ImageError> {
+    let too_many =
+        || files.invalid("index.json", format!("it holds more than {MAX_MANIFESTS} images"));
+    *budget = budget.checked_sub(1).ok_or_else(too_many)?;
+    let media_type = descriptor.media_type();
+    if *media_type == MediaType::ImageIndex || media_type.as_ref() == DOCKER_INDEX {
+        let digest = digest_of(files, descriptor)?;
+        let name = blob_name(digest);
+        if depth == MAX_DEPTH {
+            return Err(files.invalid(&name, "indexes refer to indexes too deeply"));
+        }
+        let index: ImageIndex = files.document(&name, Some((digest, descriptor.size())))?;
+        for nested in index.manifests() {
+            flatten(files, nested, depth + 1, budget, manifests)?;
+        }
+        return Ok(());
+    }
+    if *media_type == MediaType::ImageManifest || media_type.as_ref() == DOCKER_MANIFEST {
+        manifests.push(descriptor.clone());
+    }
+    // Anything else in an index is to be ignored ("OCI Image Index Specification").
+    Ok(())
+}
+
+/// An image that was understood, for whatever platform.
+pub struct Contents {
+    pub manifest: ImageManifest,
+    pub configuration: ImageConfiguration,
+    pub layers: Vec<LayerSource>,
+}
+
+/// Understand the image with that manifest.
+pub fn read(files: &Files, descriptor: &Descriptor) -> Result<Contents, ImageError> {
+    let Description { manifest, configuration, diff_ids } = describe_image(files, descriptor)?;
+    let mut layers = Vec::new();
+    for (descriptor, diff_id) in manifest.layers().iter().zip(diff_ids) {
+        let digest = digest_of(files, descriptor)?;
+        let path = blob_name(digest);
+        if !files.has(&path) {
+            return Err(ImageError::Missing { image: files.image(), file: path });
+        }
+        let data = LayerData::Packed {
+            files: files.clone(),
+            path,
+            stored: Some((digest, descriptor.size())),
+            diff_id,
+        };
+        layers.push(LayerSource { name: digest.to_string(), key: diff_id.hex(), data });
+    }
+    Ok(Contents { manifest, configuration, layers })
+}
+
+/// What an image says about itself; its layers may not be there yet.
+pub struct Description {
+    pub manifest: ImageManifest,
+    pub configuration: ImageConfiguration,
+    /// One for each layer.
+    diff_ids: Vec<Digest>,
+}
+
+/// Understand the image with that manifest, all but its layers' contents.
+pub fn describe_image(files: &Files, descriptor: &Descriptor) -> Result<Description, ImageError> {
+    let digest = digest_of(files, descriptor)?;
+    let name = blob_name(digest);
+    let manifest: ImageManifest = files.document(&name, Some((digest, descriptor.size())))?;
+    let config = manifest.config();
+    let digest = digest_of(files, config)?;
+    let config_name = blob_name(digest);
+    let configuration: ImageConfiguration =
+        files.document(&config_name, Some((digest, config.size())))?;
+    let diff_ids = diff_ids(files, &config_name, &configuration, manifest.layers().len())?;
+    for descriptor in manifest.layers() {
+        if !is_layer(descriptor.media_type()) {
+            let reason = format!(
+                "a layer has the media type '{}', which is not supported",
+                descriptor.media_type().to_string().escape_debug()
+            );
+            return Err(files.invalid(&name, reason));
+        }
+    }
+    Ok(Description { manifest, configuration, diff_ids })
+}
+
+/// An image for another machine is refused, whatever the index said about it.
+pub fn check_platform(
+    files: &Files,
+    configuration: &ImageConfiguration,
+    platform: Platform,
+) -> Result<(), ImageError> {
+    if platform.runs(configuration.os(), configuration.architecture()) {
+        return Ok(());
+    }
+    let found = format!("{}/{}", configuration.os(), configuration.architecture());
+    Err(wrong_platform(files, found, platform))
+}
+
+/// The digests of the uncompressed layers, one for each layer.
+pub fn diff_ids(
+    files: &Files,
+    name: &str,
+    configuration: &ImageConfiguration,
+    layers: usize,
+) -> Result<Vec<Digest>, ImageError> {
+    let texts = configuration.rootfs().diff_ids();
+    if layers > MAX_LAYERS {
+        return Err(
+            files.invalid(name, format!("it has {layers} layers; the limit is {MAX_LAYERS}"))
+        );
+    }
+    if texts.len() != layers {
+        let reason = format!("it has {} diff_ids for {layers} layers", texts.len());
+        return Err(files.invalid(name, reason));
+    }
+    let parse = |text: &String| {
+        let reason = || format!("the diff_id '{}' is not a sha256 digest", text.escape_debug());
+        Digest::parse(text).ok_or_else(|| files.invalid(name, reason()))
+    };
+    texts.iter().map(parse).collect()
+}
+
+fn is_layer(media_type: &MediaType) -> bool {
+    match media_type {
+        MediaType::ImageLayer
+        | MediaType::ImageLayerGzip
+        | MediaType::ImageLayerZstd
+        | MediaType::ImageLayerNonDistributable
+        | MediaType::ImageLayerNonDistributableGzip
+        | MediaType::ImageLayerNonDistributableZstd => true,
+        other => DOCKER_LAYERS.contains(&other.as_ref()),
+    }
+}
+
+/// The digest that a descriptor names its blob by.
+pub fn digest_of(files: &Files, descriptor: &Descriptor) -> Result<Digest, ImageError> {
+    let digest = descriptor.as_digest_sha256().and_then(Digest::parse_hex);
+    digest.ok_or_else(|| {
+        files.invalid(
+            "index.json",
+            format!("the digest {} is not a sha256 digest", descriptor.digest()),
+        )
+    })
+}
+
+/// A descriptor of what has this digest and length.
+pub fn descriptor(media_type: MediaType, digest: Digest, size: u64) -> Descriptor {
+    let digest: Sha256Digest = digest.hex().parse().expect("64 hexadecimal digits are a digest");
+    Descriptor::new(media_type, size, digest)
+}
+
+/// A manifest's descriptor that says which platform its image is for.
+pub fn with_platform(mut manifest: Descriptor, configuration: &ImageConfiguration) -> Descriptor {
+    let platform = PlatformBuilder::default()
+        .os(configuration.os().clone())
+        .architecture(configuration.architecture().clone())
+        .build()
+        .expect("a platform with a system and an architecture is complete");
+    manifest.set_platform(Some(platform));
+    manifest
+}
+
+/// Where a layout keeps the blob with this digest.
+pub fn blob_name(digest: Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
+fn wrong_platform(files: &Files, found: String, wanted: Platform) -> ImageError {
+    ImageError::Platform { image: files.image(), found, wanted }
+}
+
+/// Names for a message: one line, however many there are.
+pub fn list(names: &[String]) -> String {
+    const MOST: usize = 20;
+    let mut shown: Vec<String> =
+        names.iter().take(MOST).map(|name| name.escape_debug().to_string()).collect();
+    shown.sort();
+    shown.dedup();
+    if names.len() > MOST {
+        shown.push(format!("{} more", names.len() - MOST));
+    }
+    if shown.is_empty() { "no names".to_owned() } else { shown.join(", ") }
+}

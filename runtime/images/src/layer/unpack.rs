@@ -1,0 +1,159 @@
+//! From a tar stream to a blob and a tree.
+//!
+//! OCI image specification, "Image Layer Filesystem Changeset": a layer is a tar of what was added or changed;
+//! `.wh.NAME` says that NAME is gone, `.wh..wh..opq` that nothing below shows through the directory.
+
+use std::io::Write;
+
+use super::blob::{Blob, CopyError};
+use super::entry::{check_device, keep_xattrs, metadata_len};
+use super::limits::Meter;
+use super::{Layer, LayerError, Limits};
+use crate::tar::{self, Member, Reader, Source};
+use crate::tree::{Kind, Meta, Node, Tree, TreeError, components};
+use host::text::printable;
+
+/// The start of a whiteout's name.
+const WHITEOUT: &[u8] = b".wh.";
+
+/// Hides everything that lower layers have in its directory.
+const OPAQUE: &[u8] = b".wh..wh..opq";
+
+/// Names with this start are AUFS's own files; docker has kept the convention and skips them.
+const AUFS: &[u8] = b".wh..wh.";
+
+/// The longest target of a symbolic link (Linux: one page with the final NUL).
+const MAX_TARGET: usize = 4095;
+
+/// Unpack the tar stream: file data into `out`, entries into the returned tree.
+pub fn unpack_tar<S: Source, W: Write>(
+    tar: &mut Reader<S>,
+    out: W,
+    limits: Limits,
+) -> Result<Layer, LayerError> {
+    let mut unpack =
+        Unpack { tree: Tree::default(), blob: Blob::new(out), meter: Meter::new(limits) };
+    while let Some(member) = tar.next_member()? {
+        unpack.add(tar, member)?;
+    }
+    let blob_len = unpack.blob.finish().map_err(LayerError::Write)?;
+    Ok(Layer { tree: unpack.tree, blob_len })
+}
+
+struct Unpack<W> {
+    tree: Tree,
+    blob: Blob<W>,
+    meter: Meter,
+}
+
+impl<W: Write> Unpack<W> {
+    fn add<S: Source>(
+        &mut self,
+        tar: &mut Reader<S>,
+        mut member: Member,
+    ) -> Result<(), LayerError> {
+        let entry = printable(&member.name);
+        let in_entry = |source| LayerError::Tree { entry: entry.clone(), source };
+        let refused = |reason| LayerError::Refused { entry: entry.clone(), reason };
+        let limit = |source| LayerError::Limit { entry: entry.clone(), source };
+
+        self.meter.check_size(tar.offset().saturating_add(member.size)).map_err(limit)?;
+        let path = components(&member.name)
+            .map_err(|source| LayerError::Name { entry: entry.clone(), source })?;
+        if let Some((name, parents)) = path.split_last()
+            && name.starts_with(WHITEOUT)
+        {
+            self.meter.count_entry(member.name.len()).map_err(limit)?;
+            return self.add_whiteout(name, parents, &entry);
+        }
+        if path.iter().any(|part| part.starts_with(AUFS)) {
+            return Ok(());
+        }
+
+        keep_xattrs(&mut member.xattrs).map_err(refused)?;
+        let meta = Meta {
+            mode: member.mode,
+            uid: member.uid,
+            gid: member.gid,
+            mtime: member.mtime,
+            xattrs: member.xattrs,
+        };
+        let metadata = metadata_len(&member.name, &member.link, &meta);
+        self.meter.count_entry(metadata).map_err(limit)?;
+
+        let kind = match member.kind {
+            tar::Kind::Directory => {
+                self.tree.insert(&path, Node::directory(meta)).map_err(in_entry)?;
+                return Ok(());
+            }
+            tar::Kind::HardLink => {
+                let target = components(&member.link).map_err(|source| LayerError::LinkName {
+                    entry: entry.clone(),
+                    target: printable(&member.link),
+                    source,
+                })?;
+                if target == path {
+                    return Err(refused("it is a hard link to itself".to_owned()));
+                }
+                return self.tree.hard_link(&path, &target).map_err(in_entry);
+            }
+            tar::Kind::File => {
+                Kind::File(self.blob.append(tar, member.size).map_err(|error| match error {
+                    CopyError::Read(source) => LayerError::Read { entry: entry.clone(), source },
+                    CopyError::Write(source) => LayerError::Write(source),
+                })?)
+            }
+            tar::Kind::Symlink => Kind::Symlink(check_target(member.link).map_err(refused)?),
+            tar::Kind::Character { major, minor } => {
+                check_device(major, minor).map_err(refused)?;
+                Kind::Character(major, minor)
+            }
+            tar::Kind::Block { major, minor } => {
+                check_device(major, minor).map_err(refused)?;
+                Kind::Block(major, minor)
+            }
+            tar::Kind::Fifo => Kind::Fifo,
+        };
+        self.tree.insert(&path, Node { meta, kind }).map(drop).map_err(in_entry)
+    }
+
+    fn add_whiteout(
+        &mut self,
+        name: &[u8],
+        parents: &[&[u8]],
+        entry: &str,
+    ) -> Result<(), LayerError> {
+        let in_entry = |source: TreeError| LayerError::Tree { entry: entry.to_owned(), source };
+        if name == OPAQUE {
+            return self.tree.hide_below(parents).map_err(in_entry);
+        }
+        if name.starts_with(AUFS) {
+            return Ok(());
+        }
+        match &name[WHITEOUT.len()..] {
+            hidden @ (b"" | b"." | b"..") => Err(LayerError::Refused {
+                entry: entry.to_owned(),
+                reason: format!("a whiteout of '{}' leaves its directory", printable(hidden)),
+            }),
+            hidden => {
+                let mut path = parents.to_vec();
+                path.push(hidden);
+                self.tree.white_out(&path).map_err(in_entry)
+            }
+        }
+    }
+}
+
+/// A symbolic link may point anywhere: only the guest follows it.
+fn check_target(target: Vec<u8>) -> Result<Vec<u8>, String> {
+    match target.len() {
+        0 => Err("the symbolic link's target is empty".to_owned()),
+        len if len > MAX_TARGET => Err(format!(
+            "the symbolic link's target is {len} bytes long; the limit is {MAX_TARGET}"
+        )),
+        _ if target.contains(&0) => {
+            Err("the symbolic link's target has a NUL byte in it".to_owned())
+        }
+        _ => Ok(target),
+    }
+}

@@ -1,0 +1,273 @@
+//! A reader of tar streams, for layers and for the archives that hold them.
+//!
+//! A tar stream is a row of 512-byte records: a header, the member's data padded to the next record,
+//! the next header, and two records of zeros at the end. Three dialects share it: ustar (POSIX.1-1988),
+//! GNU (long names in members of their own) and pax (POSIX.1-2001: any field as `key=value` text in a
+//! member of its own). All three occur in container images, so all three are read here. The reader
+//! counts the bytes it has seen, so that an error can say where, and bounds everything that it keeps.
+
+mod error;
+mod header;
+mod member;
+mod pax;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Read, Seek};
+
+pub use error::TarError;
+use header::Header;
+use host::text::printable;
+pub use member::{Kind, Member, Time};
+use pax::Records;
+
+/// The size of a record (POSIX.1-2001 pax, "ustar Interchange Format").
+pub const RECORD: u64 = 512;
+
+/// The longest extension member (pax records or a GNU long name) that is read. A pax header has to hold
+/// all of a file's extended attributes, of which Linux allows 64 KiB each.
+const MAX_EXTENSION: u64 = 1 << 20;
+
+/// The longest global pax header, which is looked through again for every member that follows it.
+const MAX_GLOBAL: u64 = 64 << 10;
+
+/// The most extension members in a row before a real member: a GNU long name, a GNU long link and pax
+/// records are three; some writers repeat the global header.
+const MAX_EXTENSIONS_IN_A_ROW: usize = 8;
+
+/// A source whose bytes can be passed over.
+pub trait Source: Read + Sized {
+    /// Pass over `len` bytes; how many of them there were.
+    fn skip(&mut self, len: u64) -> io::Result<u64> {
+        io::copy(&mut self.by_ref().take(len), &mut io::sink())
+    }
+}
+
+/// A stream that can only be read on.
+pub struct Stream<R>(pub R);
+
+impl<R: Read> Read for Stream<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl<R: Read> Source for Stream<R> {}
+
+/// A file in which the reader jumps from header to header.
+pub struct Seekable {
+    file: io::BufReader<std::fs::File>,
+    len: u64,
+    position: u64,
+}
+
+impl Seekable {
+    /// Read `file` from its start.
+    pub fn new(mut file: std::fs::File) -> io::Result<Self> {
+        let len = file.seek(io::SeekFrom::End(0))?;
+        file.rewind()?;
+        Ok(Self { file: io::BufReader::new(file), len, position: 0 })
+    }
+}
+
+impl Read for Seekable {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buf)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Source for Seekable {
+    fn skip(&mut self, len: u64) -> io::Result<u64> {
+        let len = len.min(self.len.saturating_sub(self.position));
+        self.file.seek_relative(len as i64)?;
+        self.position += len;
+        Ok(len)
+    }
+}
+
+/// Reads one member after the other; between two calls of [`Reader::next_member`], the reader itself
+/// reads as the member's data.
+pub struct Reader<S> {
+    source: S,
+    offset: u64,
+    /// Data of the current member that was not read yet, and the padding behind it.
+    data_left: u64,
+    padding: u64,
+    current: Vec<u8>,
+    global: Records,
+    ended: bool,
+}
+
+impl<S: Source> Reader<S> {
+    /// A reader at the start of an archive.
+    pub fn new(source: S) -> Self {
+        Self {
+            source,
+            offset: 0,
+            data_left: 0,
+            padding: 0,
+            current: Vec::new(),
+            global: Records::default(),
+            ended: false,
+        }
+    }
+
+    /// Whether the archive's end was marked (by a record of zeros), not just reached.
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// How many bytes of the archive were read or passed over.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The source, with whatever follows the last member read.
+    pub fn into_inner(self) -> S {
+        self.source
+    }
+
+    /// The next member, or `None` at the end of the archive.
+    pub fn next_member(&mut self) -> Result<Option<Member>, TarError> {
+        let mut name = None;
+        let mut link = None;
+        let mut records = self.global.clone();
+        for _ in 0..=MAX_EXTENSIONS_IN_A_ROW {
+            self.skip_data()?;
+            let start = self.offset;
+            let Some(header) = self.read_header()? else {
+                return Ok(None);
+            };
+            self.current = header.name();
+            match header.type_flag() {
+                b'L' => name = Some(self.read_long_name(&header, start)?),
+                b'K' => link = Some(self.read_long_name(&header, start)?),
+                b'x' => {
+                    let text = self.read_extension(&header, start, MAX_EXTENSION)?;
+                    records.merge(&text).map_err(|field| self.bad_pax(field, start))?;
+                }
+                b'g' => {
+                    let text = self.read_extension(&header, start, MAX_GLOBAL)?;
+                    self.global.merge(&text).map_err(|field| self.bad_pax(field, start))?;
+                    records.merge(&text).map_err(|field| self.bad_pax(field, start))?;
+                }
+                _ => {
+                    let member = member::assemble(&header, name, link, records, start)?;
+                    self.current = member.name.clone();
+                    self.expect_data(member.size);
+                    return Ok(Some(member));
+                }
+            }
+        }
+        Err(TarError::TooManyExtensions { offset: self.offset })
+    }
+
+    /// Pass over what is left of the current member.
+    fn skip_data(&mut self) -> Result<(), TarError> {
+        let wanted = self.data_left.saturating_add(self.padding);
+        let got = self.source.skip(wanted).map_err(|source| self.io(source))?;
+        self.offset += got;
+        self.data_left -= got.min(self.data_left);
+        if self.data_left > 0 {
+            return Err(self.cut(wanted - got));
+        }
+        // An archive that stops inside the padding of its last member has lost nothing.
+        self.padding = 0;
+        Ok(())
+    }
+
+    /// The record at the current position as a header; `None` for the end of the archive.
+    fn read_header(&mut self) -> Result<Option<Header>, TarError> {
+        let start = self.offset;
+        let mut record = [0; RECORD as usize];
+        let got = read_full(&mut self.source, &mut record).map_err(|source| self.io(source))?;
+        self.offset += got as u64;
+        match got as u64 {
+            0 => return Ok(None),
+            RECORD => {}
+            _ => return Err(TarError::CutHeader { offset: self.offset }),
+        }
+        if record.iter().all(|&byte| byte == 0) {
+            self.ended = true;
+            return Ok(None);
+        }
+        Header::parse(record).map(Some).ok_or(TarError::Checksum { offset: start })
+    }
+
+    fn expect_data(&mut self, size: u64) {
+        self.data_left = size;
+        self.padding = size.wrapping_neg() % RECORD;
+    }
+
+    /// The data of an extension member.
+    fn read_extension(
+        &mut self,
+        header: &Header,
+        start: u64,
+        limit: u64,
+    ) -> Result<Vec<u8>, TarError> {
+        let size = header.size().ok_or_else(|| header.bad_field("size", start))?;
+        if size > limit {
+            return Err(TarError::ExtensionTooLong { offset: start, size, limit });
+        }
+        self.expect_data(size);
+        let mut data = vec![0; size as usize];
+        let got = read_full(self, &mut data).map_err(|source| self.io(source))?;
+        if got < data.len() {
+            return Err(self.cut((data.len() - got) as u64));
+        }
+        Ok(data)
+    }
+
+    /// GNU tar's long names end with a NUL.
+    fn read_long_name(&mut self, header: &Header, start: u64) -> Result<Vec<u8>, TarError> {
+        let mut name = self.read_extension(header, start, MAX_EXTENSION)?;
+        name.truncate(name.iter().position(|&byte| byte == 0).unwrap_or(name.len()));
+        Ok(name)
+    }
+
+    fn bad_pax(&self, field: String, offset: u64) -> TarError {
+        TarError::Pax { offset, field }
+    }
+
+    fn cut(&self, missing: u64) -> TarError {
+        TarError::Cut { offset: self.offset, member: printable(&self.current), missing }
+    }
+
+    fn io(&self, source: io::Error) -> TarError {
+        TarError::Io { offset: self.offset, source }
+    }
+}
+
+/// Reads the data of the current member; a stream that ends before the data does is an error.
+impl<S: Source> Read for Reader<S> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let wanted = self.data_left.min(buf.len() as u64) as usize;
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let got = self.source.read(&mut buf[..wanted])?;
+        if got == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, self.cut(self.data_left)));
+        }
+        self.offset += got as u64;
+        self.data_left -= got as u64;
+        Ok(got)
+    }
+}
+
+/// Fill `buf` as far as the stream goes.
+fn read_full(source: &mut impl Read, buf: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        match source.read(&mut buf[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
