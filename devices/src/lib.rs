@@ -7,10 +7,10 @@
 //!
 //! | module | what it models |
 //! |---|---|
-//! | [`legacy`] | the fixed devices: a PC's serial port, clock, keyboard controller and ACPI power registers; an Arm machine's UART and clock |
+//! | [`fixed`] | the fixed devices: a PC's serial port, clock, keyboard controller and ACPI power registers; an Arm machine's UART and clock |
 //! | [`virtio`] | the virtqueue, the memory-mapped transport, and the devices behind it |
 
-pub mod legacy;
+pub mod fixed;
 pub mod virtio;
 
 mod device;

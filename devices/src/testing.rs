@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use vm_memory::GuestAddress;
 
-use crate::legacy::clock::Clock;
+use crate::fixed::clock::Clock;
 use crate::{GuestMemory, Interrupt};
 
 /// An interrupt line that counts its edges; clones share the count.

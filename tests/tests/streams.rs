@@ -1,6 +1,6 @@
 //! Much data through a container: no byte is lost, and no side's memory grows.
 //!
-//! A gibibyte goes through the host's agent and the guest's in the tests of these (`runtime`, `guest-init`); here it
+//! A gibibyte goes through the host's half of the conversation and the guest's in the tests of these (`containers`, `guest-init`); here it
 //! is as much as an emulated processor moves in a minute.
 
 use std::fs;

@@ -5,8 +5,8 @@ use arch::aarch64::layout;
 use crate::bus::{Buses, SharedDevice};
 
 pub use arch::aarch64::layout::{PL011_GSI as UART_GSI, PL031_GSI as CLOCK_GSI};
-pub use devices::legacy::pl011::Pl011 as Uart;
-pub use devices::legacy::pl031::Pl031 as Clock;
+pub use devices::fixed::pl011::Pl011 as Uart;
+pub use devices::fixed::pl031::Pl031 as Clock;
 
 /// Puts these two on the bus.
 pub fn plug(uart: SharedDevice, clock: SharedDevice, buses: &mut Buses) {

@@ -4,7 +4,7 @@ use std::io::{self, Stdin};
 use std::sync::{Mutex, TryLockError};
 use std::time::Duration;
 
-use devices::legacy::uart::Uart;
+use devices::fixed::uart::Uart;
 use rustix::io::Errno;
 
 use crate::event::{Poll, Source};

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime};
 
-use devices::legacy::clock::{Clock, RealTimeClock};
+use devices::fixed::clock::{Clock, RealTimeClock};
 use devices::{Outcome, Registers};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
@@ -89,7 +89,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use devices::Interrupt;
-    use devices::legacy::rtc::Rtc;
+    use devices::fixed::rtc::Rtc;
     use rustix::event::{PollFd, PollFlags, poll};
 
     use super::*;

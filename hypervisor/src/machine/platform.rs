@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use devices::legacy::uart::Uart;
+use devices::fixed::uart::Uart;
 
 use super::clock::{HostClock, TimedClock};
 use crate::bus::Buses;

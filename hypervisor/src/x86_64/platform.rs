@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use arch::x86_64::layout;
-use devices::legacy::acpi_power::AcpiPower;
-use devices::legacy::i8042::I8042;
+use devices::fixed::acpi_power::AcpiPower;
+use devices::fixed::i8042::I8042;
 
 use crate::bus::{Buses, SharedDevice};
 
 pub use arch::x86_64::layout::{COM1_GSI as UART_GSI, RTC_GSI as CLOCK_GSI};
-pub use devices::legacy::rtc::Rtc as Clock;
-pub use devices::legacy::serial::Serial as Uart;
+pub use devices::fixed::rtc::Rtc as Clock;
+pub use devices::fixed::serial::Serial as Uart;
 
 /// Puts these two on the bus, and the keyboard controller and the power registers.
 pub fn plug(uart: SharedDevice, clock: SharedDevice, buses: &mut Buses) {

@@ -3,11 +3,11 @@
 mod about;
 mod arguments;
 mod capabilities;
-mod container;
 mod containers;
 mod control;
 mod error;
 mod find;
+mod flags;
 mod images;
 mod life;
 mod limits;
@@ -33,11 +33,11 @@ use clap::CommandFactory;
 
 pub use arguments::{Arguments, explain, parse};
 use arguments::{Command, PrepareArguments, RunArguments};
-pub use container::Container;
 pub use error::{CommandError, in_one_line};
+pub use flags::Flags;
 pub use prepare::prepare;
 
-use ::containers::bundle::Bundle;
+use ::containers::plan::Plan;
 use ::containers::vm;
 use host::cache::Cache;
 use host::platform::Platform;
@@ -48,7 +48,7 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
     match arguments.command {
         Command::Run(arguments) => run(arguments),
         Command::Create(arguments) => run::create(&arguments),
-        Command::Prepare(arguments) => write_bundle(arguments),
+        Command::Prepare(arguments) => write_plan(arguments),
         Command::About(command) => {
             about::execute(command, <Arguments as CommandFactory>::command())
         }
@@ -59,33 +59,33 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
 }
 
 fn run(arguments: RunArguments) -> Result<u8, CommandError> {
-    let RunArguments { bundle, container, life, detach } = arguments;
+    let RunArguments { bundle, flags, life, detach } = arguments;
     match bundle {
-        Some(path) => Ok(vm::run(read_bundle(&path)?, Cache::open_default)?),
-        None => run::run(&container, &life, detach),
+        Some(path) => Ok(vm::run(read_plan(&path)?, Cache::open_default)?),
+        None => run::run(&flags, &life, detach),
     }
 }
 
-fn write_bundle(arguments: PrepareArguments) -> Result<u8, CommandError> {
-    let PrepareArguments { container, platform, .. } = &arguments;
-    let bundle = prepare(container, *platform, program::guest_init)?.bundle;
-    let failed = |source| CommandError::WriteBundle { path: arguments.out.clone(), source };
-    let text = serde_json::to_vec_pretty(&bundle).map_err(|error| failed(error.into()))?;
+fn write_plan(arguments: PrepareArguments) -> Result<u8, CommandError> {
+    let PrepareArguments { flags, platform, .. } = &arguments;
+    let plan = prepare(flags, *platform, program::guest_init)?.plan;
+    let failed = |source| CommandError::WritePlan { path: arguments.out.clone(), source };
+    let text = serde_json::to_vec_pretty(&plan).map_err(|error| failed(error.into()))?;
     fs::write(&arguments.out, text).map_err(failed)?;
     Ok(0)
 }
 
-fn read_bundle(path: &Path) -> Result<Bundle, CommandError> {
+fn read_plan(path: &Path) -> Result<Plan, CommandError> {
     let text = fs::read(path)
-        .map_err(|source| CommandError::ReadBundle { path: path.to_owned(), source })?;
-    let bundle: Bundle = serde_json::from_slice(&text)
-        .map_err(|source| CommandError::Bundle { path: path.to_owned(), source })?;
-    if bundle.platform != Platform::NATIVE {
-        return Err(CommandError::BundlePlatform {
+        .map_err(|source| CommandError::ReadPlan { path: path.to_owned(), source })?;
+    let plan: Plan = serde_json::from_slice(&text)
+        .map_err(|source| CommandError::Plan { path: path.to_owned(), source })?;
+    if plan.vm.platform != Platform::NATIVE {
+        return Err(CommandError::PlanPlatform {
             path: path.to_owned(),
-            found: bundle.platform,
+            found: plan.vm.platform,
             wanted: Platform::NATIVE,
         });
     }
-    Ok(bundle)
+    Ok(plan)
 }

@@ -1,8 +1,8 @@
 //! Containers, each in a VM of its own.
 
-pub mod agent;
-pub mod bundle;
 pub mod container;
+pub mod conversation;
 pub mod guest;
+pub mod plan;
 pub mod supervisor;
 pub mod vm;

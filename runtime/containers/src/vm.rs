@@ -1,10 +1,10 @@
-//! Running a bundle: one VM, one process in it, and nothing left behind.
+//! Running a plan: one VM, one process in it, and nothing left behind.
 //!
 //! ```text
 //! bulkhead ──spawns──▶ bulkhead-vmm ──▶ guest: guest-init ──▶ the container's process
 //!    │  ▲                   │ stdout: console        │
 //!    │  └───────────────────┘                        │
-//!    └── agent: a Unix socket in the run's folder ◀──┘ vsock
+//!    └── conversation: a Unix socket ◀───────────────┘ vsock
 //! ```
 //!
 //! The VMM gets SIGTERM when this process dies, whatever the cause, and then stops its VM and removes the run's
@@ -31,8 +31,10 @@ pub use scratch::{Scratch, keep, mke2fs};
 use vmm::Vmm;
 use watch::watch;
 
-use crate::agent::{AgentError, Exit, Failure, Guest, Reception, Running, Signals, Stdio};
-use crate::bundle::{Bundle, Drive, Vsock};
+use crate::conversation::{
+    ConversationError, Exit, Failure, Guest, Reception, Running, Signals, Stdio,
+};
+use crate::plan::{Drive, Plan, Vsock};
 use host::cache::{Cache, CacheError};
 
 /// The guest's address (virtio 1.2 §5.10.4: 0 to 2 are taken). Each VM has a socket device of its own, so all can have
@@ -50,10 +52,10 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Starts the bundle's VM, with `scratch` as its second disk.
-    pub fn start(bundle: &Bundle, scratch: Option<PathBuf>) -> Result<Self, VmError> {
+    /// Starts the plan's VM, with `scratch` as its second disk.
+    pub fn start(plan: &Plan, scratch: Option<PathBuf>) -> Result<Self, VmError> {
         let folder = RunFolder::new()?;
-        let mut vm = bundle.vm.clone();
+        let mut vm = plan.vm.config.clone();
         let socket = folder.path().join("vsock");
         vm.vsock = Some(Vsock { guest_cid: GUEST_CID, uds_path: socket.clone() });
         vm.drives.extend(scratch.map(|path| Drive {
@@ -64,9 +66,9 @@ impl Machine {
             is_read_only: false,
         }));
         let reception = Reception::open(&socket)?;
-        let vmm = Vmm::start(&vm, folder.path(), bundle.console)?;
-        let guest = Guest::expect(reception, bundle.setting.clone(), vmm.pidfd())?;
-        watch(&guest, &vmm).map_err(AgentError::from)?;
+        let vmm = Vmm::start(&vm, folder.path(), plan.vm.console)?;
+        let guest = Guest::expect(reception, plan.container.setting.clone(), vmm.pidfd())?;
+        watch(&guest, &vmm).map_err(ConversationError::from)?;
         Ok(Self { guest, vmm, _folder: folder })
     }
 
@@ -87,8 +89,8 @@ impl Machine {
         // The process has ended and its output is here. A guest that goes away on its own, in a panic say, ends its VM in a
         // moment, and that says more than we could.
         let patience = match outcome.as_ref().map_err(|failure| &**failure) {
-            Err(AgentError::VmEnded | AgentError::GuestLeft) => LAST_MOMENT,
-            Err(AgentError::NotReady(_)) => Duration::ZERO,
+            Err(ConversationError::VmEnded | ConversationError::GuestLeft) => LAST_MOMENT,
+            Err(ConversationError::NotReady(_)) => Duration::ZERO,
             _ => farewell,
         };
         let ended = self.vmm.stop(patience);
@@ -97,16 +99,13 @@ impl Machine {
 }
 
 /// Run the container to its end; its exit status. What it writes to a disk goes into an unnamed file in the `cache`.
-pub fn run(
-    bundle: Bundle,
-    cache: impl FnOnce() -> Result<Cache, CacheError>,
-) -> Result<u8, VmError> {
+pub fn run(plan: Plan, cache: impl FnOnce() -> Result<Cache, CacheError>) -> Result<u8, VmError> {
     let new_scratch = |size| Scratch::new(&cache()?, size);
-    let scratch = bundle.scratch.map(new_scratch).transpose()?;
+    let scratch = plan.vm.scratch.map(new_scratch).transpose()?;
     // From here on a signal is the container's, not ours.
     let signals = Signals::catch().map_err(VmError::Signals)?;
     let stdio = Stdio::inherit().map_err(VmError::Stdio)?;
-    let machine = Machine::start(&bundle, scratch.as_ref().map(Scratch::path))?;
+    let machine = Machine::start(&plan, scratch.as_ref().map(Scratch::path))?;
     let guest = machine.guest().clone();
     let pass_on = |number| {
         // The window is not the container's.
@@ -115,7 +114,7 @@ pub fn run(
         }
     };
     let outcome = with_signals(&signals, pass_on, || {
-        guest.start(bundle.process, None, stdio).and_then(Running::wait)
+        guest.start(plan.container.process, None, stdio).and_then(Running::wait)
     })?;
     drop(guest);
     // Nothing in the VM is worth waiting for.
@@ -129,7 +128,7 @@ pub fn with_signals<T>(
     work: impl FnOnce() -> T,
 ) -> Result<T, VmError> {
     let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC)
-        .map_err(|error| AgentError::from(std::io::Error::from(error)))?;
+        .map_err(|error| ConversationError::from(std::io::Error::from(error)))?;
     let forward = || {
         loop {
             let mut fds =

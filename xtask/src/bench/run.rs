@@ -13,7 +13,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use containers::bundle::{Bundle, VmConfig, Vsock};
+use containers::plan::{Plan as Written, VmConfig, Vsock};
 use serde::{Deserialize, Serialize};
 
 use super::home::{Home, end_well};
@@ -105,9 +105,9 @@ impl RunGuest {
         prepare.arg(&path).arg("--kernel").arg(kernel).args([demo::NAME, "true"]);
         end_well(&mut prepare)?;
         let text = fs::read(&path).doing(|| format!("read {}", path.display()))?;
-        let bundle: Bundle = serde_json::from_slice(&text)
+        let written: Written = serde_json::from_slice(&text)
             .map_err(|error| Error::Content(format!("the bundle: {error}")))?;
-        Ok(RunGuest { kernel: kernel.to_owned(), vm: bundle.vm })
+        Ok(RunGuest { kernel: kernel.to_owned(), vm: written.vm.config })
     }
 
     fn run(&self, home: &Home) -> std::process::Command {

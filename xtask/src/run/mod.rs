@@ -4,7 +4,7 @@ pub mod bare;
 mod container;
 pub mod demo;
 
-use bulkhead::command::Container;
+use bulkhead::command::Flags;
 use clap::{Args, ValueEnum};
 pub use demo::DemoArgs;
 use host::kvm::Kvm;
@@ -29,7 +29,7 @@ IMAGE is a demo when none is given; else an OCI layout folder, an OCI or docker 
 pub struct RunArgs {
     /// As `bulkhead run` has it; a demo when no image is given.
     #[command(flatten)]
-    container: Container,
+    flags: Flags,
     /// The machine's architecture [default: this machine's]
     #[arg(long, value_enum, value_name = "ARCH", default_value_t = Arch::NATIVE, hide_default_value = true)]
     arch: Arch,
@@ -83,7 +83,7 @@ impl RunArgs {
         }
         match self.guest {
             Guest::Linux => container::run(self),
-            Guest::Bare if self.container.image().is_some() => Err(Error::Usage(
+            Guest::Bare if self.flags.image().is_some() => Err(Error::Usage(
                 "--guest bare takes no image and no command: its kernel is all there is".into(),
             )),
             Guest::Bare => bare::run(self.accel, self.arch),

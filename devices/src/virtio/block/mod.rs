@@ -88,7 +88,7 @@ impl Block {
         request.complete(mem, result)
     }
 
-    fn read(&mut self, request: &Request, mem: &GuestMemory) -> Outcome {
+    fn read(&mut self, request: &Request, mem: &GuestMemory) -> Served {
         let len = request.data_in;
         let Some(offset) = self.locate(request.sector, len) else {
             return Ok(Err(Failure::Io));
@@ -97,7 +97,7 @@ impl Block {
         Ok(done(self.disk.read_at(offset, &buffers)).map(|_| len))
     }
 
-    fn write(&mut self, request: &Request, mem: &GuestMemory) -> Outcome {
+    fn write(&mut self, request: &Request, mem: &GuestMemory) -> Served {
         let len = request.data_out;
         let Some(offset) = self.locate(request.sector, len).filter(|_| !self.read_only) else {
             return Ok(Err(Failure::Io));
@@ -111,7 +111,7 @@ impl Block {
         Ok(done(result))
     }
 
-    fn discard(&mut self, request: &Request, mem: &GuestMemory) -> Outcome {
+    fn discard(&mut self, request: &Request, mem: &GuestMemory) -> Served {
         if !self.agreed(config::F_DISCARD) {
             return Ok(Err(Failure::Unsupported));
         }
@@ -125,7 +125,7 @@ impl Block {
         }))
     }
 
-    fn write_zeroes(&mut self, request: &Request, mem: &GuestMemory) -> Outcome {
+    fn write_zeroes(&mut self, request: &Request, mem: &GuestMemory) -> Served {
         if !self.agreed(config::F_WRITE_ZEROES) {
             return Ok(Err(Failure::Unsupported));
         }
@@ -166,7 +166,7 @@ impl Block {
 }
 
 /// A driver's error that the device survives is in the inner result; the number is how many bytes of data it wrote.
-type Outcome = Result<Result<u64, Failure>, QueueError>;
+type Served = Result<Result<u64, Failure>, QueueError>;
 
 /// The answer to a request that returns no data.
 fn done(result: io::Result<()>) -> Result<u64, Failure> {

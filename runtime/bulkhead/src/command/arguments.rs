@@ -7,10 +7,10 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
 use super::about::AboutCommand;
-use super::container::Container;
 use super::containers::ContainersCommand;
 use super::control::ControlCommand;
 use super::error::CommandError;
+use super::flags::Flags;
 use super::images::ImagesCommand;
 use super::life::Life;
 use super::pull::platform;
@@ -74,10 +74,10 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct RunArguments {
     /// Run what `prepare` wrote to FILE
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["Container", "Life"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["Flags", "Life"])]
     pub bundle: Option<PathBuf>,
     #[command(flatten)]
-    pub container: Container,
+    pub flags: Flags,
     #[command(flatten)]
     pub life: Life,
     /// Let it run in the background, and print its ID
@@ -88,7 +88,7 @@ pub struct RunArguments {
 #[derive(Debug, Args)]
 pub struct PrepareArguments {
     #[command(flatten)]
-    pub container: Container,
+    pub flags: Flags,
     /// What its machine runs [default: what this one does]
     #[arg(long, value_parser = platform(), default_value_t = Platform::NATIVE, hide_default_value = true)]
     pub platform: Platform,

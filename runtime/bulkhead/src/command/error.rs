@@ -32,15 +32,15 @@ pub enum CommandError {
     #[error(transparent)]
     Program(#[from] NoProgram),
     #[error("bundle {path}: cannot write it")]
-    WriteBundle { path: PathBuf, source: io::Error },
+    WritePlan { path: PathBuf, source: io::Error },
     #[error("bundle {path}: cannot read it")]
-    ReadBundle { path: PathBuf, source: io::Error },
+    ReadPlan { path: PathBuf, source: io::Error },
     #[error("bundle {path}: cannot understand it")]
-    Bundle { path: PathBuf, source: serde_json::Error },
+    Plan { path: PathBuf, source: serde_json::Error },
     #[error(
         "bundle {path} is for {found}, this machine runs {wanted}: prepare it with --platform {wanted}"
     )]
-    BundlePlatform { path: PathBuf, found: Platform, wanted: Platform },
+    PlanPlatform { path: PathBuf, found: Platform, wanted: Platform },
     #[error(transparent)]
     Image(Box<ImageError>),
     #[error(transparent)]

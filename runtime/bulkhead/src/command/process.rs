@@ -7,37 +7,37 @@ use std::path::PathBuf;
 use protocol::{ByteString, Limit, Process, Setting};
 
 use super::capabilities;
-use super::container::Container;
 use super::error::CommandError;
+use super::flags::Flags;
 use super::security::SecurityOption;
 use super::variables;
 use images::image::ImageConfig;
 
 /// The process to run. `host` gives this process's environment variables.
 pub fn process(
-    container: &Container,
+    flags: &Flags,
     image: &ImageConfig,
     host: impl Fn(&OsStr) -> Option<OsString>,
 ) -> Result<Process, CommandError> {
     let of_image = image.env.iter().cloned().map(ByteString::from);
     let mut process = Process {
-        args: arguments(container.entrypoint.as_deref(), container.command(), image),
-        env: environment(of_image, &container.env_file, &container.env, host)?,
-        cwd: text(container.workdir.as_deref(), &image.working_dir, "/"),
-        user: text(container.user.as_deref(), &image.user, ""),
-        capabilities: capabilities::allowed(&container.cap_add, &container.cap_drop),
-        limits: limits(&container.ulimit),
+        args: arguments(flags.entrypoint.as_deref(), flags.command(), image),
+        env: environment(of_image, &flags.env_file, &flags.env, host)?,
+        cwd: text(flags.workdir.as_deref(), &image.working_dir, "/"),
+        user: text(flags.user.as_deref(), &image.user, ""),
+        capabilities: capabilities::allowed(&flags.cap_add, &flags.cap_drop),
+        limits: limits(&flags.ulimit),
         no_new_privileges: false,
         seccomp: true,
     };
-    for option in &container.security_opt {
+    for option in &flags.security_opt {
         match *option {
             SecurityOption::NoNewPrivileges(value) => process.no_new_privileges = value,
             SecurityOption::Seccomp(value) => process.seccomp = value,
         }
     }
     if process.args.is_empty() {
-        let image = container.image().unwrap_or_default().display().to_string();
+        let image = flags.image().unwrap_or_default().display().to_string();
         return Err(CommandError::NoCommand { image });
     }
     process.check().map_err(CommandError::Process)?;
@@ -45,12 +45,12 @@ pub fn process(
 }
 
 /// Where it runs.
-pub fn setting(container: &Container) -> Result<Setting, CommandError> {
+pub fn setting(flags: &Flags) -> Result<Setting, CommandError> {
     let setting = Setting {
-        hostname: container.hostname.clone().into(),
-        read_only: container.read_only,
-        tmpfs: container.tmpfs.clone(),
-        memory: container.memory,
+        hostname: flags.hostname.clone().into(),
+        read_only: flags.read_only,
+        tmpfs: flags.tmpfs.clone(),
+        memory: flags.memory,
     };
     setting.check().map_err(CommandError::Process)?;
     Ok(setting)

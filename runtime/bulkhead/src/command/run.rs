@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-use super::container::Container as Flags;
 use super::error::CommandError;
+use super::flags::Flags;
 use super::life::Life;
 use super::output::print;
 use super::prepare::{Prepared, prepare};
-use containers::agent::{Signals, Stdio};
 use containers::container::{self, Config, Container, ContainerError, Containers, Id, ImageName};
+use containers::conversation::{Signals, Stdio};
 use containers::supervisor::{self, Folders, Foreground, Supervisor, SupervisorError};
 use containers::vm::VmError;
 use host::cache;
@@ -19,7 +19,7 @@ use host::terminal::{self, Raw};
 #[derive(Debug, Args)]
 pub struct CreateArguments {
     #[command(flatten)]
-    pub container: Flags,
+    pub flags: Flags,
     #[command(flatten)]
     pub life: Life,
 }
@@ -31,10 +31,10 @@ const KEPT: u64 = 16 << 30;
 fn new(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
     life.check()?;
     let (own_labels, log) = (life.labels()?, life.log()?);
-    let Prepared { mut bundle, stop_signal, mut labels, stored } =
+    let Prepared { mut plan, stop_signal, mut labels, stored } =
         prepare(flags, Platform::NATIVE, program::guest_init)?;
-    if bundle.scratch.is_none() && !life.rm && !bundle.setting.read_only {
-        bundle.scratch = Some(KEPT);
+    if plan.vm.scratch.is_none() && !life.rm && !plan.container.setting.read_only {
+        plan.vm.scratch = Some(KEPT);
     }
     labels.extend(own_labels);
     let image = flags.image().unwrap_or_default().to_string_lossy().into_owned();
@@ -43,7 +43,7 @@ fn new(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
         name: life.name.clone().unwrap_or_default(),
         created: container::now(),
         image: ImageName { name: image, manifest: stored.as_ref().map(|(_, digest)| *digest) },
-        bundle,
+        plan,
         terminal: life.tty,
         stdin_open: life.interactive,
         auto_remove: life.rm,
@@ -59,7 +59,7 @@ fn new(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
 
 /// `create`: prints the ID.
 pub fn create(arguments: &CreateArguments) -> Result<u8, CommandError> {
-    let container = new(&arguments.container, &arguments.life)?;
+    let container = new(&arguments.flags, &arguments.life)?;
     print(&format!("{}\n", container.id()))?;
     Ok(0)
 }

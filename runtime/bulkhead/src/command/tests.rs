@@ -100,9 +100,9 @@ fn process_of(
     image: &ImageConfig,
 ) -> Result<(protocol::Setting, protocol::Process), CommandError> {
     let arguments = run_arguments(arguments);
-    let container = &arguments.container;
+    let flags = &arguments.flags;
     let host = |name: &OsStr| (name == "HERE").then(|| "host".into());
-    Ok((setting(container)?, process(container, image, host)?))
+    Ok((setting(flags)?, process(flags, image, host)?))
 }
 
 #[test]

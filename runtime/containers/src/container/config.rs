@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Id, check_name};
-use crate::bundle::Bundle;
+use crate::plan::{ContainerPlan, Plan};
 use host::digest::Digest;
 
 /// All that is decided when it is created.
@@ -21,7 +21,8 @@ pub struct Config {
     /// The image it is made of.
     pub image: ImageName,
     /// What runs, in what machine.
-    pub bundle: Bundle,
+    #[serde(rename = "bundle")]
+    pub plan: Plan,
     /// Whether its process has a terminal.
     pub terminal: bool,
     /// Whether its process has an input.
@@ -103,7 +104,7 @@ impl Config {
         if !(1..=most).contains(&max_file) {
             return Err(format!("log.max_file: {max_file} is not in 1 to {most}"));
         }
-        let Bundle { process, setting, .. } = &self.bundle;
+        let ContainerPlan { process, setting } = &self.plan.container;
         process.check().map_err(|error| format!("bundle.process.{error}"))?;
         setting.check().map_err(|error| format!("bundle.setting.{error}"))
     }

@@ -12,8 +12,8 @@ use super::detach_keys::DetachKeys;
 use super::error::SupervisorError;
 use super::message::{Reply, Request};
 use super::socket::{self, Connection};
-use crate::agent::Signals;
 use crate::container::Container;
+use crate::conversation::Signals;
 use crate::vm::with_signals;
 use host::terminal::{self, Raw};
 

@@ -24,7 +24,7 @@ impl Disk {
     /// The container's, which is made for its first run.
     pub fn of(container: &Container, folders: &Folders) -> Result<Self, VmError> {
         let config = container.config();
-        Ok(match config.bundle.scratch {
+        Ok(match config.plan.vm.scratch {
             None => Self::None,
             Some(size) if config.auto_remove => {
                 Self::Nameless(Scratch::new(&folders.cache()?, size)?)

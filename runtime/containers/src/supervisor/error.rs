@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use protocol::FrameError;
 use thiserror::Error;
 
-use crate::agent::Failure;
 use crate::container::ContainerError;
+use crate::conversation::Failure;
 use crate::vm::VmError;
 use host::program::NoProgram;
 

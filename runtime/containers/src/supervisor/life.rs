@@ -14,9 +14,9 @@ use super::live::{KILL, Live};
 use super::output::Output;
 use super::serve::Server;
 use super::socket;
-use crate::agent::{Exit, Running, Signals, Stdio};
 use crate::container::log::{self, Stream};
 use crate::container::{Config, Container, RestartPolicy, State, Status, now};
+use crate::conversation::{Exit, Running, Signals, Stdio};
 use crate::vm::{Machine, VmError, with_signals};
 use host::terminal;
 
@@ -190,10 +190,10 @@ impl Supervisor {
             (None, false) => None,
         };
         let stdio = Stdio { stdin, stdout, stderr };
-        let machine = Machine::start(&config.bundle, disk.path())?;
+        let machine = Machine::start(&config.plan, disk.path())?;
         self.live.entered(machine.guest(), machine.pidfd())?;
         let terminal = config.terminal.then(|| size.unwrap_or(terminal::UNSEEN));
-        let process = config.bundle.process.clone();
+        let process = config.plan.container.process.clone();
         let outcome = machine.guest().start(process, terminal, stdio).and_then(|running| {
             self.is_up();
             started();

@@ -12,8 +12,8 @@ use super::error::SupervisorError;
 use super::input::Input;
 use super::output::Output;
 use super::phase::{Held, Phase};
-use crate::agent::{Guest, Running, Stdio};
 use crate::container::{ContainerError, State, Status, Tenure};
+use crate::conversation::{Guest, Running, Stdio};
 use crate::vm::VmError;
 use host::terminal;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::error::SupervisorError;
-use crate::agent::Guest;
+use crate::conversation::Guest;
 
 /// Where it is.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use super::error::SupervisorError;
 use super::live::{KILL, Live};
 use super::message::{Reply, Request};
 use super::socket::{self, Connection};
-use crate::agent::{Guest, Stdio};
+use crate::conversation::{Guest, Stdio};
 
 /// How many clients may be connected at once.
 const MOST: usize = 200;

@@ -7,8 +7,8 @@ use protocol::{ByteString, ExitStatus};
 use super::disk::{Disk, FAREWELL};
 use super::error::SupervisorError;
 use super::folders::Folders;
-use crate::agent::{Exit, Failure};
 use crate::container::{Container, Tenure};
+use crate::conversation::{Exit, Failure};
 use crate::vm::Machine;
 
 /// Its guest is up, and none of the container's processes runs in it. Nobody else has the container meanwhile.
@@ -30,7 +30,7 @@ impl Visit {
         if to_write && !disk.stays() {
             return Err(SupervisorError::NothingStays);
         }
-        let machine = Machine::start(&container.config().bundle, disk.path())?;
+        let machine = Machine::start(&container.config().plan, disk.path())?;
         Ok(Self { machine, _disk: disk, _tenure: tenure })
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::agent::{AgentError, Failure};
+use crate::conversation::{ConversationError, Failure};
 use host::cache::CacheError;
 use host::program::NoProgram;
 
@@ -55,15 +55,15 @@ pub enum VmError {
     #[error("the guest stopped before the process started; its console ends with: {tail}")]
     Guest { tail: String },
     #[error(transparent)]
-    Agent(#[from] Failure),
+    Conversation(#[from] Failure),
 }
 
 impl VmError {
     /// The exit status that this error deserves.
     pub fn exit_status(&self) -> u8 {
         match self {
-            Self::Agent(error) => match **error {
-                AgentError::Process(_) => 2,
+            Self::Conversation(error) => match **error {
+                ConversationError::Process(_) => 2,
                 _ => error.exit_code(),
             },
             Self::Vmm { status, .. } => *status,
@@ -72,8 +72,8 @@ impl VmError {
     }
 }
 
-impl From<AgentError> for VmError {
-    fn from(error: AgentError) -> Self {
-        Self::Agent(error.into())
+impl From<ConversationError> for VmError {
+    fn from(error: ConversationError) -> Self {
+        Self::Conversation(error.into())
     }
 }

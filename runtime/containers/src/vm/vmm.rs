@@ -13,8 +13,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::error::VmError;
 use super::output::{console, last_lines, messages};
-use crate::agent::{AgentError, Failure};
-use crate::bundle::VmConfig;
+use crate::conversation::{ConversationError, Failure};
+use crate::plan::VmConfig;
 use host::child::spawn_bound;
 use host::kvm::Kvm;
 use host::program;
@@ -127,16 +127,16 @@ impl Drop for Vmm {
 }
 
 impl Ended {
-    /// The best reason for a failed run: what the VMM said, else what the guest said last, else what the agent saw.
+    /// The best reason for a failed run: what the VMM said, else what the guest said last, else what the conversation saw.
     pub fn explain(self, seen: Failure) -> VmError {
-        if let AgentError::NotReady(why) = &*seen {
+        if let ConversationError::NotReady(why) = &*seen {
             let tail = last_lines(&self.console).map_or_else(
                 || "its console is empty".to_owned(),
                 |tail| format!("its console ends with: {tail}"),
             );
             return VmError::NotReady { why: why.clone(), tail };
         }
-        let vm_is_gone = matches!(*seen, AgentError::VmEnded | AgentError::GuestLeft);
+        let vm_is_gone = matches!(*seen, ConversationError::VmEnded | ConversationError::GuestLeft);
         if !vm_is_gone {
             return seen.into();
         }

@@ -9,7 +9,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use super::progress::{Judge, Limits, Sample, TICK};
 use super::vmm::{Vmm, kvm};
-use crate::agent::{Guest, Onlooker};
+use crate::conversation::{Guest, Onlooker};
 
 /// After so many looks, many times what a boot takes, KVM is doubted.
 const DOUBT: u32 = 5;

@@ -120,7 +120,7 @@ const SHORT: usize = 20;
 
 /// A container with docker's words for the fields.
 fn row(config: &Config, state: &State, whole: bool) -> Value {
-    let mut command = command_line(&config.bundle.process);
+    let mut command = command_line(&config.plan.container.process);
     if !whole && command.chars().count() > SHORT {
         command = command.chars().take(SHORT - 1).chain(['…']).collect();
     }
@@ -165,7 +165,7 @@ fn command_line(process: &Process) -> String {
 /// What `inspect` prints of a container, with docker's words where it has them.
 pub fn facts(container: &Container) -> Result<Value, CommandError> {
     let (config, state) = (container.config(), container.state()?);
-    let process = &config.bundle.process;
+    let process = &config.plan.container.process;
     let texts = |texts: &[protocol::ByteString]| -> Vec<String> {
         texts.iter().map(ToString::to_string).collect()
     };
@@ -196,7 +196,7 @@ pub fn facts(container: &Container) -> Result<Value, CommandError> {
         },
         "Config": {
             "Image": config.image.name,
-            "Hostname": config.bundle.setting.hostname.to_string(),
+            "Hostname": config.plan.container.setting.hostname.to_string(),
             "User": process.user.to_string(),
             "Env": texts(&process.env),
             "Cmd": texts(&process.args),
@@ -209,9 +209,9 @@ pub fn facts(container: &Container) -> Result<Value, CommandError> {
         },
         "HostConfig": {
             "AutoRemove": config.auto_remove,
-            "ReadonlyRootfs": config.bundle.setting.read_only,
-            "Memory": config.bundle.setting.memory,
-            "CpuCount": config.bundle.vm.machine_config.vcpu_count,
+            "ReadonlyRootfs": config.plan.container.setting.read_only,
+            "Memory": config.plan.container.setting.memory,
+            "CpuCount": config.plan.vm.config.machine_config.vcpu_count,
             "RestartPolicy": { "Name": restart, "MaximumRetryCount": retries },
             "LogConfig": { "MaxSize": config.log.max_size, "MaxFile": config.log.max_file },
         },

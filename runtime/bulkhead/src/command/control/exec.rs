@@ -51,7 +51,7 @@ pub struct ExecArguments {
 
 /// Runs the command; its exit status.
 pub fn exec(container: &Container, arguments: &ExecArguments) -> Result<u8, CommandError> {
-    let mut process = container.config().bundle.process.clone();
+    let mut process = container.config().plan.container.process.clone();
     process.args = arguments.command.iter().cloned().map(ByteString::from).collect();
     let (files, flags) = (&arguments.env_file, &arguments.env);
     process.env = environment(process.env, files, flags, |name| std::env::var_os(name))?;

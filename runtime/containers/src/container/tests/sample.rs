@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::bundle::{BootSource, Bundle, Entropy, MachineConfig, VmConfig};
 use crate::container::{Config, Id, ImageName, LogOptions, RestartPolicy, now};
+use crate::plan::{BootSource, ContainerPlan, Entropy, MachineConfig, Plan, VmConfig, VmPlan};
 use host::digest::Digest;
 use host::platform::Platform;
 
 pub fn draft(name: &str) -> Config {
-    let bundle = Bundle {
+    let vm = VmPlan {
         platform: Platform::NATIVE,
-        vm: VmConfig {
+        config: VmConfig {
             boot_source: BootSource {
                 kernel_image_path: "/kernel".into(),
                 initrd_path: "/initrd".into(),
@@ -21,6 +21,10 @@ pub fn draft(name: &str) -> Config {
             vsock: None,
             entropy: Entropy {},
         },
+        console: false,
+        scratch: None,
+    };
+    let container = ContainerPlan {
         setting: protocol::Setting {
             hostname: "x".into(),
             read_only: false,
@@ -37,15 +41,13 @@ pub fn draft(name: &str) -> Config {
             no_new_privileges: false,
             seccomp: true,
         },
-        console: false,
-        scratch: None,
     };
     Config {
         id: Id::random().unwrap(),
         name: name.to_owned(),
         created: now(),
         image: ImageName { name: "busybox".into(), manifest: Some(Digest::of(b"manifest")) },
-        bundle,
+        plan: Plan { vm, container },
         terminal: false,
         stdin_open: false,
         auto_remove: false,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use protocol::{Statistics, ToHost};
 
-use super::AgentError;
+use super::ConversationError;
 use super::error::{escaped, out_of_order};
 use super::request::{Failure, Reply, tell};
 
@@ -25,7 +25,7 @@ impl Asked {
     }
 
     /// Tells an answer to who waits for it.
-    pub(super) fn answer(&mut self, message: ToHost) -> Result<(), AgentError> {
+    pub(super) fn answer(&mut self, message: ToHost) -> Result<(), ConversationError> {
         let unexpected = out_of_order(&message);
         match (self.0.pop_front(), message) {
             (Some(Question::Freeze(reply)), ToHost::Frozen)
@@ -34,7 +34,7 @@ impl Asked {
                 tell(reply, Ok(*statistics));
             }
             (Some(question), ToHost::Failed { message }) => {
-                question.fail(AgentError::Refused(escaped(&message)).into());
+                question.fail(ConversationError::Refused(escaped(&message)).into());
             }
             _ => return Err(unexpected),
         }

@@ -15,7 +15,6 @@
 mod asked;
 mod calls;
 mod control;
-mod conversation;
 mod copies;
 mod error;
 mod guest;
@@ -25,6 +24,7 @@ mod pump;
 mod request;
 mod setup;
 mod signals;
+mod thread;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 use protocol::PORT;
 use rustix::event::{PollFd, poll};
 
-pub use error::AgentError;
+pub use error::ConversationError;
 pub use guest::{Guest, Onlooker};
 pub use request::{Exit, Failure, Running};
 pub use signals::Signals;
@@ -69,7 +69,7 @@ pub struct Reception {
 
 impl Reception {
     /// Opens it; `vsock` is the VM's `uds_path`.
-    pub fn open(vsock: &Path) -> Result<Self, AgentError> {
+    pub fn open(vsock: &Path) -> Result<Self, ConversationError> {
         let mut path = vsock.as_os_str().to_owned();
         path.push(format!("_{PORT}"));
         let path = PathBuf::from(path);
@@ -80,7 +80,7 @@ impl Reception {
         };
         match listen() {
             Ok(listener) => Ok(Self { listener, path }),
-            Err(error) => Err(AgentError::Listen { path, error }),
+            Err(error) => Err(ConversationError::Listen { path, error }),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use protocol::{FrameReader, Hello, MAX_FRAME, Stream, ToGuest, ToHost, decode, encode};
 use rustix::event::PollFlags;
 
-use super::AgentError;
+use super::ConversationError;
 
 /// Frames in both directions on a nonblocking socket.
 pub(super) struct Control {
@@ -22,27 +22,27 @@ const MAX_OUTBOX: usize = 4 * MAX_FRAME;
 
 impl Control {
     /// Greets the guest, whose own greeting was read.
-    pub(super) fn new(stream: UnixStream) -> Result<Self, AgentError> {
+    pub(super) fn new(stream: UnixStream) -> Result<Self, ConversationError> {
         let mut control = Self { stream, reader: FrameReader::default(), outbox: Vec::new() };
         control.queue(&encode(&Hello::new(Stream::Control))?)?;
         Ok(control)
     }
 
     /// Sends, now or as the guest reads. A guest that leaves so much unread has lost its mind: that is an error.
-    pub(super) fn send(&mut self, message: &ToGuest) -> Result<(), AgentError> {
-        self.queue(&encode(message).map_err(AgentError::TooLong)?)
+    pub(super) fn send(&mut self, message: &ToGuest) -> Result<(), ConversationError> {
+        self.queue(&encode(message).map_err(ConversationError::TooLong)?)
     }
 
-    fn queue(&mut self, frame: &[u8]) -> Result<(), AgentError> {
+    fn queue(&mut self, frame: &[u8]) -> Result<(), ConversationError> {
         if self.outbox.len() + frame.len() > MAX_OUTBOX {
-            return Err(AgentError::Protocol("does not read what it is told".to_owned()));
+            return Err(ConversationError::Protocol("does not read what it is told".to_owned()));
         }
         self.outbox.extend(frame);
         self.flush()
     }
 
     /// Writes what the guest takes.
-    pub(super) fn flush(&mut self) -> Result<(), AgentError> {
+    pub(super) fn flush(&mut self) -> Result<(), ConversationError> {
         while !self.outbox.is_empty() {
             match self.stream.write(&self.outbox) {
                 Ok(count) => drop(self.outbox.drain(..count)),
@@ -56,7 +56,7 @@ impl Control {
     }
 
     /// The next message, if it is there.
-    pub(super) fn receive(&mut self) -> Result<Option<ToHost>, AgentError> {
+    pub(super) fn receive(&mut self) -> Result<Option<ToHost>, ConversationError> {
         match self.reader.read(&mut self.stream)? {
             Some(body) => Ok(Some(decode(&body)?)),
             None => Ok(None),

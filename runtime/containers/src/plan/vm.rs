@@ -1,29 +1,21 @@
-//! A bundle: everything that is needed to run a container, in one JSON file.
+//! The VM's half of a plan: in what machine a container runs.
 //!
-//! `bulkhead prepare` writes it, `bulkhead run --bundle` runs it, perhaps elsewhere: in the emulated host, where the
-//! same paths lead to the same files. The VM is described in the schema of `bulkhead-vmm --config-file`, which is
-//! Firecracker's; what only a run can know (its socket, its scratch disk) is added when it starts.
+//! The machine is described in the schema of `bulkhead-vmm --config-file`, which is Firecracker's.
 
 use std::path::PathBuf;
 
-use protocol::{Process, Setting};
 use serde::{Deserialize, Serialize};
 
 use host::disk::Part;
 use host::platform::Platform;
 
-/// A prepared container.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Bundle {
+/// The VM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VmPlan {
     /// What its kernel, its image and its guest-init are for.
     pub platform: Platform,
-    /// The VM without socket and scratch disk.
-    pub vm: VmConfig,
-    /// The container in it.
-    pub setting: Setting,
-    /// Its first process.
-    pub process: Process,
+    /// Its configuration, without socket and scratch disk.
+    pub config: VmConfig,
     /// Whether the guest's console goes to stderr.
     pub console: bool,
     /// The size of the scratch disk in bytes; without one, the container writes to memory.

@@ -15,7 +15,7 @@ use super::ulimit::parse_ulimit;
 
 /// What to run, in what machine.
 #[derive(Clone, Debug, Args)]
-pub struct Container {
+pub struct Flags {
     /// The image, and perhaps a command and its arguments instead of the image's own
     ///
     /// Flags go before it: all that follows is the command's.
@@ -97,7 +97,7 @@ pub struct Container {
     help: Option<bool>,
 }
 
-impl Container {
+impl Flags {
     /// The image, if one was named.
     pub fn image(&self) -> Option<&OsStr> {
         self.words.first().map(OsString::as_os_str)

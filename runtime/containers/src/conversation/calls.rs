@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use protocol::{FrameReader, Hello, Stream};
 use rustix::event::{PollFd, PollFlags};
 
-use super::AgentError;
+use super::ConversationError;
 
 /// More than a guest has at once without their Hello: it says it right after the call.
 const MAX: usize = 16;
@@ -22,7 +22,7 @@ struct Call {
 
 impl Calls {
     /// Takes new ones.
-    pub(super) fn accept(&mut self, listener: &UnixListener) -> Result<(), AgentError> {
+    pub(super) fn accept(&mut self, listener: &UnixListener) -> Result<(), ConversationError> {
         loop {
             match listener.accept() {
                 Ok((stream, _)) if self.0.len() < MAX => {
@@ -31,7 +31,7 @@ impl Calls {
                 }
                 Ok(_) => {
                     let what = format!("opened more than {MAX} connections without a word");
-                    return Err(AgentError::Protocol(what));
+                    return Err(ConversationError::Protocol(what));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -41,7 +41,7 @@ impl Calls {
     }
 
     /// Those that have said it now.
-    pub(super) fn known(&mut self) -> Result<Vec<(Stream, UnixStream)>, AgentError> {
+    pub(super) fn known(&mut self) -> Result<Vec<(Stream, UnixStream)>, ConversationError> {
         let mut known = Vec::new();
         for mut call in std::mem::take(&mut self.0) {
             match call.reader.read(&mut call.stream)? {

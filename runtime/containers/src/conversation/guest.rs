@@ -10,9 +10,9 @@ use protocol::{ByteString, Process, Setting, Statistics, TerminalSize};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::conversation::Conversation;
 use super::request::{End, Failure, Reply, Request, Running, Unready};
-use super::{AgentError, Reception, Stdio};
+use super::thread::Conversation;
+use super::{ConversationError, Reception, Stdio};
 
 /// A guest in conversation. When the last of its clones is dropped, the conversation is closed.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Guest {
         reception: Reception,
         setting: Setting,
         vm: BorrowedFd<'_>,
-    ) -> Result<Self, AgentError> {
+    ) -> Result<Self, ConversationError> {
         setting.check()?;
         let (requests, asked) = channel();
         let wake =
@@ -67,7 +67,7 @@ impl Guest {
         terminal: Option<TerminalSize>,
         stdio: Stdio,
     ) -> Result<Running, Failure> {
-        process.check().map_err(AgentError::from)?;
+        process.check().map_err(ConversationError::from)?;
         let process = Box::new(process);
         self.ask(|started| Request::Start { process, terminal, stdio, started })
     }
@@ -111,7 +111,7 @@ impl Guest {
         let (reply, answer) = channel();
         self.0.send(request(reply));
         // The thread drops what comes too late for it.
-        let end = || self.0.end.get().cloned().unwrap_or_else(|| AgentError::Over.into());
+        let end = || self.0.end.get().cloned().unwrap_or_else(|| ConversationError::Over.into());
         answer.recv().unwrap_or_else(|_| Err(end()))
     }
 }

@@ -7,7 +7,7 @@ use super::{
     TIME,
 };
 use crate::RestoreError;
-use crate::legacy::clock::SECONDS_LIMIT;
+use crate::fixed::clock::SECONDS_LIMIT;
 
 /// Divider on, rate 1024 Hz: what a PC's firmware leaves behind.
 const REG_A_AT_POWER_ON: u8 = 0x26;

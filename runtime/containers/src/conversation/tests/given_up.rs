@@ -14,7 +14,7 @@ fn wait_until_closed(pipe: &OwnedFd) {
 
 #[track_caller]
 fn assert_given_up(failure: &Failure) {
-    let AgentError::NotReady(why) = &**failure else { panic!("{failure}") };
+    let ConversationError::NotReady(why) = &**failure else { panic!("{failure}") };
     assert_eq!((why.as_str(), failure.exit_code()), ("slept", 1));
     assert_eq!(failure.to_string(), "the guest did not get ready: it slept");
 }

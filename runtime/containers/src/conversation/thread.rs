@@ -18,7 +18,7 @@ use super::process::Process;
 use super::processes::Processes;
 use super::request::{End, Exit, Failure, Request, Unready};
 use super::setup::{clock, setup};
-use super::{AgentError, Reception, wait};
+use super::{ConversationError, Reception, wait};
 
 /// Everything that the thread knows.
 pub(super) struct Conversation {
@@ -65,7 +65,7 @@ impl Conversation {
 
     /// Talks until the container has ended, and tells all who still wait why there is no more.
     pub(super) fn hold(mut self, reception: Reception) {
-        let end = self.talk(&reception).err().unwrap_or(AgentError::Over);
+        let end = self.talk(&reception).err().unwrap_or(ConversationError::Over);
         let failure: Failure = Arc::new(end);
         // Before the last look at the requests: who asks later finds it.
         let _ = self.end.set(Arc::clone(&failure));
@@ -77,7 +77,7 @@ impl Conversation {
         }
     }
 
-    fn talk(&mut self, reception: &Reception) -> Result<(), AgentError> {
+    fn talk(&mut self, reception: &Reception) -> Result<(), ConversationError> {
         loop {
             // Only clears it: what was asked is in the channel.
             let _ = rustix::io::read(&self.wake, &mut [0; 8]);
@@ -100,13 +100,13 @@ impl Conversation {
             }
             // What it said before its end was heard, above.
             if vm_ended {
-                return Err(AgentError::VmEnded);
+                return Err(ConversationError::VmEnded);
             }
         }
     }
 
     /// Takes the guest's calls, and those that say what they are for to their places.
-    fn answer_calls(&mut self, reception: &Reception) -> Result<(), AgentError> {
+    fn answer_calls(&mut self, reception: &Reception) -> Result<(), ConversationError> {
         self.calls.accept(&reception.listener)?;
         for (kind, stream) in self.calls.known()? {
             self.place(kind, stream)?;
@@ -115,7 +115,7 @@ impl Conversation {
     }
 
     /// Waits until there is something to do. True: the VM is gone.
-    fn listen(&self, reception: &Reception) -> Result<bool, AgentError> {
+    fn listen(&self, reception: &Reception) -> Result<bool, ConversationError> {
         let mut fds = vec![
             PollFd::new(&self.wake, PollFlags::IN),
             PollFd::new(&reception.listener, PollFlags::IN),
@@ -140,17 +140,17 @@ impl Conversation {
     }
 
     /// Somebody asks for something.
-    fn take(&mut self, request: Request) -> Result<(), AgentError> {
+    fn take(&mut self, request: Request) -> Result<(), ConversationError> {
         if let Request::Signal { process: 0, number } = request
             && self.processes.first().is_none_or(|first| !first.runs() || first.has_ended())
         {
             // Nobody is there to take it, or its output's reader does not: stop waiting for that.
-            return Err(AgentError::Interrupted(number));
+            return Err(ConversationError::Interrupted(number));
         }
         match request {
             // It may have got ready in this moment.
             Request::GiveUp(_) if self.unready.is_none() && self.unstarted.is_none() => Ok(()),
-            Request::GiveUp(why) => Err(AgentError::NotReady(why)),
+            Request::GiveUp(why) => Err(ConversationError::NotReady(why)),
             request if self.unready.is_some() => {
                 self.early.push_back(request);
                 Ok(())
@@ -159,7 +159,7 @@ impl Conversation {
         }
     }
 
-    fn pass_on(&mut self, request: Request) -> Result<(), AgentError> {
+    fn pass_on(&mut self, request: Request) -> Result<(), ConversationError> {
         let Some(control) = &mut self.control else { return Ok(()) };
         let starts = matches!(request, Request::Start { .. });
         self.unstarted.take_if(|_| !starts && self.processes.first().is_none());
@@ -176,7 +176,7 @@ impl Conversation {
                 let start = Start { number, process: *process, terminal, stdin };
                 match control.send(&ToGuest::Start(Box::new(start))) {
                     // This one's fault only.
-                    Err(error @ AgentError::TooLong(_)) => {
+                    Err(error @ ConversationError::TooLong(_)) => {
                         let _ = started.send(Err(error.into()));
                         return Ok(());
                     }
@@ -217,8 +217,9 @@ impl Conversation {
     }
 
     /// A connection has said what it is for.
-    fn place(&mut self, kind: Stream, stream: UnixStream) -> Result<(), AgentError> {
-        let unasked = || AgentError::Protocol(format!("opened {kind:?}, which nobody asked for"));
+    fn place(&mut self, kind: Stream, stream: UnixStream) -> Result<(), ConversationError> {
+        let unasked =
+            || ConversationError::Protocol(format!("opened {kind:?}, which nobody asked for"));
         match kind {
             Stream::Control if self.control.is_some() => Err(unasked()),
             Stream::Control => {
@@ -235,21 +236,21 @@ impl Conversation {
     }
 
     /// Writes what waits, reads what is there.
-    fn converse(&mut self) -> Result<(), AgentError> {
+    fn converse(&mut self) -> Result<(), ConversationError> {
         while let Some(control) = &mut self.control {
             control.flush()?;
             match control.receive() {
                 Ok(None) => break,
                 Ok(Some(message)) => self.hear(message)?,
                 // It has said all that matters.
-                Err(AgentError::GuestLeft) if self.is_first_over() => break,
+                Err(ConversationError::GuestLeft) if self.is_first_over() => break,
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    fn hear(&mut self, message: ToHost) -> Result<(), AgentError> {
+    fn hear(&mut self, message: ToHost) -> Result<(), ConversationError> {
         let unexpected = out_of_order(&message);
         match message {
             ToHost::Ready => {
@@ -267,11 +268,11 @@ impl Conversation {
                 self.processes.get_mut(process).ok_or(unexpected)?.started(pid)
             }
             ToHost::StartFailed { process: 0, kind, message } => {
-                Err(AgentError::StartFailed { kind, message: escaped(&message) })
+                Err(ConversationError::StartFailed { kind, message: escaped(&message) })
             }
             ToHost::StartFailed { process, kind, message } => {
                 let failed = self.processes.take_unstarted(process);
-                let error = AgentError::StartFailed { kind, message: escaped(&message) };
+                let error = ConversationError::StartFailed { kind, message: escaped(&message) };
                 failed.ok_or(unexpected)?.tell(Err(error.into()));
                 Ok(())
             }
@@ -281,7 +282,7 @@ impl Conversation {
             }
             ToHost::Copied { transfer } => self.copies.copied(transfer).ok_or(unexpected),
             ToHost::CopyFailed { transfer, message } => {
-                let failure = AgentError::Refused(escaped(&message)).into();
+                let failure = ConversationError::Refused(escaped(&message)).into();
                 self.copies.failed(transfer, failure).ok_or(unexpected)
             }
             ToHost::Frozen | ToHost::Thawed | ToHost::Statistics(_) | ToHost::Failed { .. } => {
@@ -291,7 +292,7 @@ impl Conversation {
     }
 
     /// Tells the ends of what has ended. True: the container's first process is among it.
-    fn finish(&mut self) -> Result<bool, AgentError> {
+    fn finish(&mut self) -> Result<bool, ConversationError> {
         let first_is_over = self.processes.finish()?;
         self.copies.finish()?;
         Ok(first_is_over)

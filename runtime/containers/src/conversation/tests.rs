@@ -40,7 +40,7 @@ fn pipe() -> (OwnedFd, OwnedFd) {
     pipe_with(PipeFlags::CLOEXEC).unwrap()
 }
 
-/// Both ends of a pipe: for the agent, for the test.
+/// Both ends of a pipe: for the conversation, for the test.
 fn agent_reads() -> (OwnedFd, File) {
     let (read, write) = pipe();
     (read, write.into())
@@ -308,14 +308,14 @@ fn questions_and_copies_are_answered() {
     let guest_handle = run.guest.clone();
     assert_eq!(status(run.outcome), ExitStatus::Code(4));
     guest.join().unwrap();
-    assert!(matches!(*guest_handle.statistics().unwrap_err(), AgentError::Over));
+    assert!(matches!(*guest_handle.statistics().unwrap_err(), ConversationError::Over));
 }
 
 #[test]
 fn the_end_of_the_vm_or_a_signal_ends_the_wait() {
     let run = Run::new(process(&["sh"]));
     drop(run.vm);
-    assert!(matches!(*run.outcome.join().unwrap().unwrap_err(), AgentError::VmEnded));
+    assert!(matches!(*run.outcome.join().unwrap().unwrap_err(), ConversationError::VmEnded));
 
     let run = Run::new(process(&["sh"]));
     run.guest.signal(0, 2);
@@ -339,11 +339,11 @@ fn the_guest_may_leave_at_any_step() {
             }
         }
         let error = run.error();
-        assert!(matches!(*error, AgentError::GuestLeft), "step {step}: {error}");
+        assert!(matches!(*error, ConversationError::GuestLeft), "step {step}: {error}");
     }
 }
 
-/// Connects as the guest would, sends these bytes, and returns the agent's complaint.
+/// Connects as the guest would, sends these bytes, and returns the conversation's error.
 fn complaint(connections: &[&[u8]]) -> String {
     let run = Run::new(process(&["sh"]));
     let open: Vec<_> = connections

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rustix::event::PollFd;
 
-use super::AgentError;
+use super::ConversationError;
 use super::process::Process;
 use super::request::Failure;
 
@@ -20,8 +20,12 @@ pub(super) struct Processes {
 
 impl Processes {
     /// The number of the one that is added next.
-    pub(super) fn next(&self) -> Result<u32, AgentError> {
-        if self.under_way.len() < MOST { Ok(self.next) } else { Err(AgentError::TooMany(MOST)) }
+    pub(super) fn next(&self) -> Result<u32, ConversationError> {
+        if self.under_way.len() < MOST {
+            Ok(self.next)
+        } else {
+            Err(ConversationError::TooMany(MOST))
+        }
     }
 
     /// Adds it.
@@ -45,7 +49,7 @@ impl Processes {
     }
 
     /// Tells the ends of what has ended. True: the container's first process is among it.
-    pub(super) fn finish(&mut self) -> Result<bool, AgentError> {
+    pub(super) fn finish(&mut self) -> Result<bool, ConversationError> {
         let mut over = Vec::new();
         for (&number, process) in &self.under_way {
             if let Some(exit) = process.is_over()? {

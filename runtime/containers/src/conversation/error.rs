@@ -7,7 +7,7 @@ use protocol::{ByteString, ExitStatus, FailureKind, FrameError, HelloError, Proc
 
 /// What can go wrong between host and guest.
 #[derive(Debug, thiserror::Error)]
-pub enum AgentError {
+pub enum ConversationError {
     /// The process to run, or the container, is malformed.
     #[error("process: {0}")]
     Process(#[from] ProcessError),
@@ -64,7 +64,7 @@ pub enum AgentError {
     Io(#[from] io::Error),
 }
 
-impl AgentError {
+impl ConversationError {
     /// The status for the command to exit with.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -76,7 +76,7 @@ impl AgentError {
 }
 
 /// A frame that can't be read is the guest's end, or its fault.
-impl From<FrameError> for AgentError {
+impl From<FrameError> for ConversationError {
     fn from(error: FrameError) -> Self {
         match error {
             FrameError::Closed | FrameError::Io(_) => Self::GuestLeft,
@@ -86,7 +86,7 @@ impl From<FrameError> for AgentError {
 }
 
 /// The guest said something that nobody asked for.
-pub(super) fn out_of_order(message: &ToHost) -> AgentError {
+pub(super) fn out_of_order(message: &ToHost) -> ConversationError {
     let name = match message {
         ToHost::Ready => "ready",
         ToHost::Started { .. } => "started",
@@ -99,7 +99,7 @@ pub(super) fn out_of_order(message: &ToHost) -> AgentError {
         ToHost::CopyFailed { .. } => "copy-failed",
         ToHost::Failed { .. } => "failed",
     };
-    AgentError::Protocol(format!("said \"{name}\" when it was not its turn"))
+    ConversationError::Protocol(format!("said \"{name}\" when it was not its turn"))
 }
 
 /// The longest part of a guest's words that a person is shown.

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::AgentError;
+use super::ConversationError;
 use super::pump::Pump;
 use super::request::{Failure, Reply, tell};
 
@@ -50,7 +50,7 @@ impl Copies {
         &mut self,
         number: u32,
         stream: UnixStream,
-    ) -> Result<Option<()>, AgentError> {
+    ) -> Result<Option<()>, ConversationError> {
         let Some(copy) = self.under_way.get_mut(&number) else { return Ok(None) };
         let Some(archive) = copy.archive.take() else { return Ok(None) };
         copy.pump = Some(match copy.direction {
@@ -73,7 +73,7 @@ impl Copies {
     }
 
     /// Tells of those that are complete.
-    pub(super) fn finish(&mut self) -> Result<(), AgentError> {
+    pub(super) fn finish(&mut self) -> Result<(), ConversationError> {
         let mut complete = Vec::new();
         for (&number, copy) in &self.under_way {
             let done = match &copy.pump {

@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::pump::Pump;
 use super::request::{Exit, Failure, Reply, Running};
-use super::{AgentError, Stdio};
+use super::{ConversationError, Stdio};
 
 /// A process that was asked for.
 pub(super) struct Process {
@@ -58,8 +58,12 @@ impl Process {
     }
 
     /// One of its streams.
-    pub(super) fn place(&mut self, kind: Stream, stream: UnixStream) -> Result<(), AgentError> {
-        let wrong = |what: &str| AgentError::Protocol(format!("opened {kind:?} {what}"));
+    pub(super) fn place(
+        &mut self,
+        kind: Stream,
+        stream: UnixStream,
+    ) -> Result<(), ConversationError> {
+        let wrong = |what: &str| ConversationError::Protocol(format!("opened {kind:?} {what}"));
         let has_stdin = self.stdio.as_ref().is_some_and(|stdio| stdio.stdin.is_some());
         let (slot, wanted) = match kind {
             Stream::Stdin { .. } => (&mut self.stdin, has_stdin),
@@ -77,15 +81,18 @@ impl Process {
     }
 
     /// The guest says that it runs.
-    pub(super) fn started(&mut self, pid: u32) -> Result<(), AgentError> {
+    pub(super) fn started(&mut self, pid: u32) -> Result<(), ConversationError> {
         if self.pid.replace(pid).is_some() {
-            return Err(AgentError::Protocol(format!("started process {} twice", self.number)));
+            return Err(ConversationError::Protocol(format!(
+                "started process {} twice",
+                self.number
+            )));
         }
         self.begin()
     }
 
     /// Once its streams are there and it runs: starts the copying, and tells.
-    fn begin(&mut self) -> Result<(), AgentError> {
+    fn begin(&mut self) -> Result<(), ConversationError> {
         let Some(pid) = self.pid else { return Ok(()) };
         let complete = |stdio: &mut Stdio| {
             self.stdout.is_some()
@@ -110,16 +117,16 @@ impl Process {
     }
 
     /// The guest says that it ended.
-    pub(super) fn ended(&mut self, exit: Exit) -> Result<(), AgentError> {
+    pub(super) fn ended(&mut self, exit: Exit) -> Result<(), ConversationError> {
         if self.pid.is_none() || self.ended.replace(exit).is_some() {
             let what = format!("ended process {}, which does not run", self.number);
-            return Err(AgentError::Protocol(what));
+            return Err(ConversationError::Protocol(what));
         }
         Ok(())
     }
 
     /// How it ended, when its output has been passed on as well.
-    pub(super) fn is_over(&self) -> Result<Option<Exit>, AgentError> {
+    pub(super) fn is_over(&self) -> Result<Option<Exit>, ConversationError> {
         if self.stdio.is_some() {
             return Ok(None);
         }

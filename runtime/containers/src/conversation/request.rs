@@ -6,10 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use protocol::{ByteString, ExitStatus, Process, Setting, Statistics, TerminalSize};
 
-use super::{AgentError, Stdio};
+use super::{ConversationError, Stdio};
 
 /// The end of a conversation is told to all who still wait for something: they share one reason.
-pub type Failure = Arc<AgentError>;
+pub type Failure = Arc<ConversationError>;
 
 /// Where an answer goes. Who does not wait for it any more does not mind.
 pub(super) type Reply<T> = Sender<Result<T, Failure>>;
@@ -37,7 +37,7 @@ impl Running {
     /// Waits until it ended and its output was passed on.
     pub fn wait(self) -> Result<Exit, Failure> {
         // The thread tells each end, its own as well.
-        self.exit.recv().unwrap_or_else(|_| Err(AgentError::Over.into()))
+        self.exit.recv().unwrap_or_else(|_| Err(ConversationError::Over.into()))
     }
 }
 
