@@ -19,7 +19,7 @@ use super::report::Report;
 use super::virtio::{self, Device};
 use fdt::{Fdt, Node};
 
-core::arch::global_asm!(include_str!("boot.s"));
+core::arch::global_asm!(include_str!("aarch64/boot.s"));
 
 /// All checks, in the order of the report.
 pub fn check_all(report: &mut Report, start_info: u64) {

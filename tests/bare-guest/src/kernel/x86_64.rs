@@ -14,7 +14,7 @@ use super::registers::Registers;
 use super::report::Report;
 use super::virtio::{self, Device};
 
-core::arch::global_asm!(include_str!("boot.s"), options(att_syntax));
+core::arch::global_asm!(include_str!("x86_64/boot.s"), options(att_syntax));
 
 /// Where the machine has its virtio-mmio devices, a page each.
 const FIRST_SLOT: u64 = 0xc000_0000;

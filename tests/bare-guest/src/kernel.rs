@@ -9,13 +9,16 @@ mod report;
 mod virtio;
 
 #[cfg(target_arch = "aarch64")]
-#[path = "aarch64/mod.rs"]
-mod machine;
+mod aarch64;
 #[cfg(target_arch = "x86_64")]
-#[path = "x86_64/mod.rs"]
-mod machine;
+mod x86_64;
 
 use core::panic::PanicInfo;
+
+#[cfg(target_arch = "aarch64")]
+use aarch64 as machine;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as machine;
 
 use report::{Line, Report, put, say};
 
