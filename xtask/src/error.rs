@@ -2,7 +2,7 @@
 
 use std::io;
 
-use bulkhead::command::{CommandError, in_one_line};
+use bulkhead::{CommandError, in_one_line};
 use host::cache::CacheError;
 use host::kvm::ProbeError;
 

@@ -21,7 +21,7 @@ mod watchdog;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use bulkhead::command::explain;
+use bulkhead::explain;
 use clap::{Parser, Subcommand};
 
 /// Build, run and test Bulkhead: containers, each in a microVM of its own

@@ -4,7 +4,7 @@ pub mod bare;
 mod container;
 pub mod demo;
 
-use bulkhead::command::Flags;
+use bulkhead::Flags;
 use clap::{Args, ValueEnum};
 pub use demo::DemoArgs;
 use host::kvm::Kvm;

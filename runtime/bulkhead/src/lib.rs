@@ -1,16 +1,52 @@
-//! Images, containers and the bulkhead command.
+//! The `bulkhead` command.
 //!
-//! An image goes through this crate like this:
+//! [`parse`] reads the command line, [`execute`] does what it says. What belongs to one command alone, its flags, its help
+//! and what it does, is in the file of its name in `commands`. The rest is what several commands share:
 //!
-//! ```text
-//! IMAGE ──image──▶ layers ──layer──▶ blob + index, once each, in the cache
-//!                                        │
-//!                 tree: indexes laid over each other
-//!                                        │
-//!                 erofs: metadata part ──▶ disk: [metadata][blob][blob]…
-//! ```
-//!
-//! With a kernel and an initramfs ([`guest`]) and the process to run ([`command`]) the disk makes a [`bundle`], and [`vm`]
-//! runs it.
+//! | module | what it knows |
+//! |---|---|
+//! | `arguments` | the command line as a whole, and how a mistake in it is put |
+//! | `commands` | each command, in a file of its name |
+//! | `flags` | the image and the flags of `run`, `create` and `prepare` |
+//! | `capabilities`, `security`, `size`, `tmpfs`, `ulimit`, `variables` | what a flag's text means |
+//! | `life` | the flags about a container's life |
+//! | `platforms` | the names of platforms |
+//! | `refused` | docker's flags that have no meaning here, and why |
+//! | `find` | which image a person means |
+//! | `limits` | what one layer may unpack to |
+//! | `process` | the process: what the image says, and what the flags say instead |
+//! | `prepare` | from flags to a plan, which can be run |
+//! | `foreground` | a container that has this process's streams |
+//! | `names` | the same, done to several containers |
+//! | `output`, `template` | tables, and `--format` |
+//! | `error` | what went wrong, in one line, and the exit status |
 
-pub mod command;
+mod arguments;
+mod capabilities;
+mod commands;
+mod error;
+mod find;
+mod flags;
+mod foreground;
+mod life;
+mod limits;
+mod names;
+mod output;
+mod platforms;
+mod prepare;
+mod process;
+mod refused;
+mod security;
+mod size;
+mod template;
+#[cfg(test)]
+mod tests;
+mod tmpfs;
+mod ulimit;
+mod variables;
+
+pub use arguments::{Arguments, explain, parse};
+pub use commands::execute;
+pub use error::{CommandError, in_one_line};
+pub use flags::Flags;
+pub use prepare::{Prepared, prepare};

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use bulkhead::command::{execute, parse};
+use bulkhead::{execute, parse};
 
 /// What is logged unless RUST_LOG says otherwise. One of TLS's parts logs errors that we print.
 const LOG: &str = "warn,rustls_platform_verifier=off";

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use ::host::kvm::Kvm;
-use bulkhead::command::prepare;
+use bulkhead::prepare;
 use containers::plan::Plan;
 use rustix::fs::MemfdFlags;
 

@@ -1,0 +1,109 @@
+//! What `bulkhead` can do: each command in a file of its name, its flags, its help and what it does.
+
+mod attach;
+mod check;
+mod completions;
+mod cp;
+mod create;
+mod exec;
+mod images;
+mod inspect;
+mod kill;
+mod load;
+mod logs;
+mod man;
+mod pause;
+mod prepare;
+mod prune;
+mod ps;
+pub(crate) mod pull;
+mod rename;
+mod rm;
+mod rmi;
+pub(crate) mod run;
+mod save;
+mod start;
+mod stats;
+mod stop;
+mod supervise;
+mod tag;
+mod unpause;
+mod version;
+mod wait;
+
+use clap::Subcommand;
+
+use crate::arguments::Arguments;
+use crate::error::CommandError;
+
+/// The commands, in the order of the help.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Run(run::RunArguments),
+    Create(create::CreateArguments),
+    Prepare(prepare::PrepareArguments),
+    Ps(ps::PsArguments),
+    Logs(logs::LogsArguments),
+    Rm(rm::RemoveArguments),
+    Rename(rename::RenameArguments),
+    Start(start::StartArguments),
+    Stop(stop::StopArguments),
+    Kill(kill::KillArguments),
+    Wait(wait::WaitArguments),
+    Exec(exec::ExecArguments),
+    Attach(attach::AttachArguments),
+    Pause(pause::PauseArguments),
+    Unpause(unpause::UnpauseArguments),
+    Stats(stats::StatsArguments),
+    Cp(cp::CopyArguments),
+    #[command(name = containers::supervisor::COMMAND)]
+    Supervise(supervise::SuperviseArguments),
+    Images(images::ImagesArguments),
+    Load(load::LoadArguments),
+    Pull(pull::PullArguments),
+    Save(save::SaveArguments),
+    Tag(tag::TagArguments),
+    Rmi(rmi::RemoveImageArguments),
+    Prune(prune::PruneArguments),
+    Inspect(inspect::InspectArguments),
+    Check(check::CheckArguments),
+    Version(version::VersionArguments),
+    Completions(completions::CompletionsArguments),
+    Man(man::ManArguments),
+}
+
+/// Do what the command line says; the exit status.
+pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
+    match arguments.command {
+        Command::Run(arguments) => run::execute(&arguments),
+        Command::Create(arguments) => create::execute(&arguments),
+        Command::Prepare(arguments) => prepare::execute(&arguments),
+        Command::Ps(arguments) => ps::execute(&arguments),
+        Command::Logs(arguments) => logs::execute(&arguments),
+        Command::Rm(arguments) => rm::execute(&arguments),
+        Command::Rename(arguments) => rename::execute(&arguments),
+        Command::Start(arguments) => start::execute(&arguments),
+        Command::Stop(arguments) => stop::execute(&arguments),
+        Command::Kill(arguments) => kill::execute(&arguments),
+        Command::Wait(arguments) => wait::execute(&arguments),
+        Command::Exec(arguments) => exec::execute(&arguments),
+        Command::Attach(arguments) => attach::execute(&arguments),
+        Command::Pause(arguments) => pause::execute(&arguments),
+        Command::Unpause(arguments) => unpause::execute(&arguments),
+        Command::Stats(arguments) => stats::execute(&arguments),
+        Command::Cp(arguments) => cp::execute(&arguments),
+        Command::Supervise(arguments) => supervise::execute(&arguments),
+        Command::Images(arguments) => images::execute(&arguments),
+        Command::Load(arguments) => load::execute(&arguments),
+        Command::Pull(arguments) => pull::execute(&arguments),
+        Command::Save(arguments) => save::execute(&arguments),
+        Command::Tag(arguments) => tag::execute(&arguments),
+        Command::Rmi(arguments) => rmi::execute(&arguments),
+        Command::Prune(arguments) => prune::execute(&arguments),
+        Command::Inspect(arguments) => inspect::execute(&arguments),
+        Command::Check(arguments) => check::execute(&arguments),
+        Command::Version(arguments) => version::execute(&arguments),
+        Command::Completions(arguments) => completions::execute(&arguments),
+        Command::Man(arguments) => man::execute(&arguments),
+    }
+}

@@ -1,0 +1,65 @@
+//! `create`: a new container, which waits for its start.
+
+use clap::Args;
+
+use crate::error::CommandError;
+use crate::flags::Flags;
+use crate::life::Life;
+use crate::output::print;
+use crate::prepare::{Prepared, prepare};
+use containers::container::{self, Config, Container, ContainerError, Containers, Id, ImageName};
+use host::platform::Platform;
+use host::program;
+
+/// Make a container without starting it
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  bulkhead create --name job busybox date && bulkhead start -a job",
+    disable_help_flag = true
+)]
+pub struct CreateArguments {
+    #[command(flatten)]
+    pub flags: Flags,
+    #[command(flatten)]
+    pub life: Life,
+}
+
+/// Prints the ID.
+pub fn execute(arguments: &CreateArguments) -> Result<u8, CommandError> {
+    let container = create(&arguments.flags, &arguments.life)?;
+    print(&format!("{}\n", container.id()))?;
+    Ok(0)
+}
+
+/// The size of the disk for what a container writes that stays when it has ended. It takes only what is written.
+const KEPT: u64 = 16 << 30;
+
+/// Makes a container.
+pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
+    life.check()?;
+    let (own_labels, log) = (life.labels()?, life.log()?);
+    let Prepared { mut plan, stop_signal, mut labels, stored } =
+        prepare(flags, Platform::NATIVE, program::guest_init)?;
+    if plan.vm.scratch.is_none() && !life.rm && !plan.container.setting.read_only {
+        plan.vm.scratch = Some(KEPT);
+    }
+    labels.extend(own_labels);
+    let image = flags.image().unwrap_or_default().to_string_lossy().into_owned();
+    let config = Config {
+        id: Id::random().map_err(ContainerError::Random)?,
+        name: life.name.clone().unwrap_or_default(),
+        created: container::now(),
+        image: ImageName { name: image, manifest: stored.as_ref().map(|(_, digest)| *digest) },
+        plan,
+        terminal: life.tty,
+        stdin_open: life.interactive,
+        auto_remove: life.rm,
+        restart: life.restart,
+        stop_signal: life.stop_signal.unwrap_or(stop_signal),
+        stop_timeout: life.stop_timeout,
+        labels,
+        log,
+    };
+    // The session in `stored` keeps the image until the container does.
+    Ok(Containers::open_default()?.create(config)?)
+}

@@ -1,0 +1,82 @@
+//! `exec`: another command in a container.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use clap::Args;
+use protocol::ByteString;
+
+use crate::error::CommandError;
+use crate::process::environment;
+use containers::container::Containers;
+use containers::supervisor::{Client, End, Request};
+use host::terminal;
+
+/// Run another command in a container
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bulkhead exec -it web sh\n  bulkhead exec -e DEBUG=1 -w /srv web ./check"
+)]
+pub struct ExecArguments {
+    /// Don't wait for it
+    #[arg(long, short, conflicts_with_all = ["interactive", "tty"])]
+    pub detach: bool,
+    /// Pass on what is typed
+    #[arg(long, short)]
+    pub interactive: bool,
+    /// Give it a terminal
+    #[arg(long, short)]
+    pub tty: bool,
+    /// Set an environment variable; NAME alone takes this process's value
+    #[arg(long, short, value_name = "NAME[=VALUE]")]
+    pub env: Vec<OsString>,
+    /// Likewise, each line of a file; --env goes before it
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// Working directory [default: the container's]
+    #[arg(long, short, value_name = "PATH")]
+    pub workdir: Option<OsString>,
+    /// User and group, names or numbers [default: the container's]
+    #[arg(long, short, value_name = "USER[:GROUP]")]
+    pub user: Option<OsString>,
+    /// The container's name or ID
+    #[arg(value_name = "CONTAINER")]
+    pub container: String,
+    /// The command and its arguments
+    #[arg(
+        value_name = "COMMAND",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub command: Vec<OsString>,
+}
+
+/// Runs the command; its exit status.
+pub fn execute(arguments: &ExecArguments) -> Result<u8, CommandError> {
+    let container = &Containers::open_default()?.find(&arguments.container)?;
+    let mut process = container.config().plan.container.process.clone();
+    process.args = arguments.command.iter().cloned().map(ByteString::from).collect();
+    let (files, flags) = (&arguments.env_file, &arguments.env);
+    process.env = environment(process.env, files, flags, |name| std::env::var_os(name))?;
+    if let Some(folder) = &arguments.workdir {
+        process.cwd = folder.as_bytes().into();
+    }
+    if let Some(user) = &arguments.user {
+        process.user = user.as_bytes().into();
+    }
+    process.check().map_err(CommandError::Process)?;
+    let size = arguments.tty.then(|| terminal::size().unwrap_or(terminal::UNSEEN));
+    let stdin = arguments.interactive;
+    let request = Request::Exec { process: Box::new(process), terminal: size, stdin };
+    let client = Client::connect(container)?;
+    if arguments.detach {
+        client.leave(&request)?;
+        return Ok(0);
+    }
+    match client.session(&request, stdin, arguments.tty)? {
+        End::Exited(status) => Ok(status),
+        End::Detached => Ok(0),
+    }
+}

@@ -1,0 +1,158 @@
+//! `logs`: what a container has said.
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::error::CommandError;
+use containers::container::log::{Entry, From, Reader, Stream};
+use containers::container::{Container, ContainerError, Containers, now};
+use host::time;
+
+/// Between two looks for more.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Show what a container has said
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bulkhead logs -f web\n  bulkhead logs --tail 20 -t --since 10m web"
+)]
+pub struct LogsArguments {
+    /// Go on until the container ends
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only the last N lines, or all
+    #[arg(long, short = 'n', value_name = "N", default_value = "all", value_parser = parse_tail)]
+    pub tail: From,
+    /// Only what was said since then: 2026-11-24T12:00:00Z, 1h30m ago, or seconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub since: Option<u64>,
+    /// Show when each line was said
+    #[arg(long, short)]
+    pub timestamps: bool,
+    /// Its name or ID
+    #[arg(value_name = "CONTAINER")]
+    pub container: String,
+}
+
+/// Prints what the container has said, where it was said.
+pub fn execute(arguments: &LogsArguments) -> Result<u8, CommandError> {
+    let container = &Containers::open_default()?.find(&arguments.container)?;
+    let path = container.log_path();
+    let failed = |source| CommandError::ReadFile { path: path.clone(), source };
+    let mut reader = Reader::open(&path, arguments.tail).map_err(failed)?;
+    loop {
+        // Before the look: what is said until then is found.
+        let ended = !arguments.follow || has_ended(container)?;
+        while let Some(entry) = reader.entry().map_err(failed)? {
+            match show(&entry, arguments) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(0),
+                result => result.map_err(CommandError::Output)?,
+            }
+        }
+        if ended {
+            return Ok(0);
+        }
+        thread::sleep(INTERVAL);
+    }
+}
+
+/// One that was removed has ended too.
+fn has_ended(container: &Container) -> Result<bool, CommandError> {
+    match container.state() {
+        Ok(state) => Ok(!state.status.is_live()),
+        Err(ContainerError::NotFound(_)) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn show(entry: &Entry, arguments: &LogsArguments) -> io::Result<()> {
+    let is_old = |since| time::parse_nanoseconds(&entry.time).is_some_and(|at| at < since);
+    if arguments.since.is_some_and(is_old) {
+        return Ok(());
+    }
+    let mut text = entry.log.clone();
+    if arguments.timestamps {
+        text = format!("{} {text}", entry.time);
+    }
+    match entry.stream {
+        Stream::Stdout => io::stdout().lock().write_all(text.as_bytes()),
+        Stream::Stderr => io::stderr().lock().write_all(text.as_bytes()),
+    }
+}
+
+fn parse_tail(text: &str) -> Result<From, String> {
+    match text {
+        "all" => Ok(From::Start),
+        text => text
+            .parse()
+            .map(From::Tail)
+            .map_err(|_| format!("'{}' is neither a number of lines nor all", text.escape_debug())),
+    }
+}
+
+/// In nanoseconds since 1970.
+fn parse_since(text: &str) -> Result<u64, String> {
+    let ago = |ago: Duration| now().saturating_sub(ago.as_nanos().try_into().unwrap_or(u64::MAX));
+    let time = time::parse_nanoseconds(text).or_else(|| parse_duration(text).map(ago));
+    time.or_else(|| parse_seconds(text)).ok_or_else(|| {
+        let text = text.escape_debug();
+        format!(
+            "'{text}' is no time: give one as in 2026-11-24T12:00:00Z, or 30s, 10m, 1h30m ago, or seconds since 1970"
+        )
+    })
+}
+
+/// `1764000000.25`, as `date +%s.%N` prints it.
+fn parse_seconds(text: &str) -> Option<u64> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let since = Duration::try_from_secs_f64(text.parse().ok().filter(|_| is_number)?).ok()?;
+    since.as_nanos().try_into().ok()
+}
+
+/// `1h30m`, `1.5h`, as docker writes it.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let is_digit = |letter: char| letter.is_ascii_digit() || letter == '.';
+    let (mut sum, mut rest) = (None, text);
+    while !rest.is_empty() {
+        let (number, behind) = rest.split_at(rest.find(|letter| !is_digit(letter))?);
+        let (unit, behind) = behind.split_at(behind.find(is_digit).unwrap_or(behind.len()));
+        let seconds = match unit {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 0.001,
+            _ => return None,
+        };
+        let part = Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?;
+        sum = Some(sum.unwrap_or(Duration::ZERO).checked_add(part)?);
+        rest = behind;
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_dockers() {
+        assert_eq!(parse_tail("all"), Ok(From::Start));
+        assert_eq!(parse_tail("5"), Ok(From::Tail(5)));
+        assert!(parse_tail("-1").is_err());
+        assert_eq!(parse_since("1970-01-01T00:01:00.5Z"), Ok(60_500_000_000));
+        assert_eq!(parse_since("60.5"), Ok(60_500_000_000));
+        let since = parse_since("10m").unwrap();
+        let ago = now() - since;
+        assert!((600_000_000_000..601_000_000_000).contains(&ago), "{ago}");
+        assert_eq!(parse_since("99999999h"), Ok(0));
+        for (text, milliseconds) in [("1h30m", 5_400_000), ("1.5h", 5_400_000), ("20ms", 20)] {
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(milliseconds)));
+        }
+        for wrong in ["", "m", "1e3", "10d", "-1h", "1h30", "1..5h", "tomorrow", "é"] {
+            assert!(parse_since(wrong).unwrap_err().contains("is no time"), "{wrong}");
+        }
+    }
+}

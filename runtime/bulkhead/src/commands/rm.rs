@@ -1,0 +1,44 @@
+//! `rm`: containers, removed.
+
+use clap::Args;
+
+use crate::error::CommandError;
+use crate::names::{Names, each};
+use containers::container::{ContainerError, Containers};
+use containers::supervisor::{Client, Request, SupervisorError};
+
+/// Remove containers
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  bulkhead rm -f web job")]
+pub struct RemoveArguments {
+    /// Kill those that run
+    #[arg(long, short)]
+    pub force: bool,
+    #[command(flatten)]
+    pub names: Names,
+}
+
+/// Removes each.
+pub fn execute(arguments: &RemoveArguments) -> Result<u8, CommandError> {
+    let containers = Containers::open_default()?;
+    each(&arguments.names, |name| remove(&containers, name, arguments.force))
+}
+
+fn remove(containers: &Containers, name: &str, force: bool) -> Result<(), CommandError> {
+    let container = match containers.find(name) {
+        Err(ContainerError::NotFound(_)) if containers.remove_damaged(name)? => return Ok(()),
+        found => found?,
+    };
+    if force {
+        let kill = Request::Stop { signal: libc::SIGKILL as u8, timeout: 0 };
+        match Client::connect(&container).and_then(|client| client.request(&kill, &[])) {
+            // It has ended, perhaps in this moment.
+            Ok(()) | Err(SupervisorError::NotRunning | SupervisorError::Lost(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if container.config().auto_remove && !container.folder().exists() {
+            return Ok(());
+        }
+    }
+    Ok(containers.remove(&container, container.tenure()?)?)
+}

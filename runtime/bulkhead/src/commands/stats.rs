@@ -1,0 +1,130 @@
+//! `stats`: what containers use.
+
+use std::io::{self, IsTerminal};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use protocol::Statistics;
+use serde_json::{Value, json};
+
+use crate::error::CommandError;
+use crate::output::{print, table};
+use crate::size::{show_memory, show_size};
+use crate::template::Template;
+use containers::container::{Container, Containers};
+use containers::supervisor::{Client, Reply, Request, SupervisorError};
+
+/// Between two looks: processor time is seen in what it grew by.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Clears the screen: cursor home, erase below (ECMA-48 §8.3.21, §8.3.39).
+const CLEAR: &str = "\x1b[H\x1b[J";
+
+/// Show what containers use
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  bulkhead stats\n  bulkhead stats --no-stream --format '{{.Name}} {{.MemUsage}}' web"
+)]
+pub struct StatsArguments {
+    /// Print once instead of again and again
+    #[arg(long)]
+    pub no_stream: bool,
+    /// Print each container so: json, or text with fields like {{.Name}}
+    #[arg(long, value_name = "FORMAT", value_parser = Template::parse)]
+    pub format: Option<Template>,
+    /// Names or IDs [default: all that run]
+    #[arg(value_name = "CONTAINER")]
+    pub containers: Vec<String>,
+}
+
+/// Prints what containers use.
+pub fn execute(arguments: &StatsArguments) -> Result<u8, CommandError> {
+    let containers = Containers::open_default()?;
+    loop {
+        let chosen = match &arguments.containers[..] {
+            [] => containers.list()?,
+            names => {
+                names.iter().map(|name| containers.find(name)).collect::<Result<Vec<_>, _>>()?
+            }
+        };
+        let all = arguments.containers.is_empty();
+        let begin = Instant::now();
+        let before = chosen.iter().map(|c| look(c, all)).collect::<Result<Vec<_>, _>>()?;
+        thread::sleep(INTERVAL);
+        let mut rows = Vec::new();
+        for (container, before) in chosen.iter().zip(before) {
+            // Whoever ended meanwhile uses nothing.
+            if let (Some(before), Some(now)) = (before, look(container, true)?) {
+                rows.push(fields(container, &before, &now, begin.elapsed()));
+            }
+        }
+        let mut text = String::new();
+        match &arguments.format {
+            Some(template) => {
+                for row in &rows {
+                    text += &template.line(row)?;
+                }
+            }
+            None => text = lines(&rows),
+        }
+        if !arguments.no_stream && io::stdout().is_terminal() {
+            text.insert_str(0, CLEAR);
+        }
+        print(&text)?;
+        if arguments.no_stream {
+            return Ok(0);
+        }
+    }
+}
+
+/// One look. `None`: it does not run, and that is no mistake.
+fn look(container: &Container, may_be_ended: bool) -> Result<Option<Statistics>, CommandError> {
+    let ask = || match Client::connect(container)?.ask(&Request::Statistics, &[])? {
+        Reply::Statistics(statistics) => Ok(*statistics),
+        _ => Err(SupervisorError::Unexpected),
+    };
+    match ask() {
+        Ok(statistics) => Ok(Some(statistics)),
+        Err(_) if may_be_ended => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What a template may name, as docker's does.
+fn fields(container: &Container, before: &Statistics, now: &Statistics, time: Duration) -> Value {
+    let used = now.cpu_nanoseconds.saturating_sub(before.cpu_nanoseconds);
+    let cpu = 100.0 * used as f64 / time.as_nanos().max(1) as f64;
+    let memory = 100.0 * now.memory_bytes as f64 / now.memory_limit.max(1) as f64;
+    json!({
+        "ID": container.id().short(),
+        "Container": container.id().short(),
+        "Name": container.config().name,
+        "CPUPerc": format!("{cpu:.2}%"),
+        "MemUsage":
+            format!("{} / {}", show_memory(now.memory_bytes), show_memory(now.memory_limit)),
+        "MemPerc": format!("{memory:.2}%"),
+        "BlockIO": format!(
+            "{} / {}",
+            show_size(now.block_read_bytes),
+            show_size(now.block_written_bytes)
+        ),
+        "PIDs": now.pids.to_string(),
+    })
+}
+
+fn lines(rows: &[Value]) -> String {
+    const COLUMNS: [(&str, &str); 7] = [
+        ("CONTAINER ID", "ID"),
+        ("NAME", "Name"),
+        ("CPU %", "CPUPerc"),
+        ("MEM USAGE / LIMIT", "MemUsage"),
+        ("MEM %", "MemPerc"),
+        ("BLOCK I/O", "BlockIO"),
+        ("PIDS", "PIDs"),
+    ];
+    let heading = COLUMNS.iter().map(|(heading, _)| (*heading).to_owned()).collect();
+    let cell = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
+    let cells = rows.iter().map(|row| COLUMNS.iter().map(|(_, f)| cell(row, f)).collect());
+    table(&std::iter::once(heading).chain(cells).collect::<Vec<_>>())
+}

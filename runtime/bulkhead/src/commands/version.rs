@@ -1,0 +1,38 @@
+//! `version`: which this is.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::error::CommandError;
+use crate::output::print;
+use crate::template::Template;
+use host::platform::Platform;
+
+/// Print the version
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  bulkhead version\n  bulkhead version --format '{{.Version}}'")]
+pub struct VersionArguments {
+    /// Print it so: json, or text with fields like {{.Version}}
+    #[arg(long, short, value_name = "FORMAT", value_parser = Template::parse)]
+    pub format: Option<Template>,
+}
+
+/// Prints it.
+pub fn execute(arguments: &VersionArguments) -> Result<u8, CommandError> {
+    let fields = json!({
+        "Version": env!("CARGO_PKG_VERSION"),
+        "Protocol": protocol::VERSION,
+        "Platform": Platform::NATIVE.to_string(),
+    });
+    match &arguments.format {
+        Some(format) => print(&format.line(&fields)?)?,
+        None => {
+            let version = env!("CARGO_PKG_VERSION");
+            let (protocol, platform) = (protocol::VERSION, Platform::NATIVE);
+            print(&format!(
+                "Version: {version}\nGuest protocol: {protocol}\nPlatform: {platform}\n"
+            ))?;
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,118 @@
+//! The image and the flags of a container. `cargo xtask run` takes the same.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+use protocol::{Limit, Tmpfs};
+
+use crate::capabilities::parse_capability;
+use crate::commands::pull::PullPolicy;
+use crate::security::{SecurityOption, parse_security_option};
+use crate::size::{parse_cpus, parse_memory, parse_scratch};
+use crate::tmpfs::parse_tmpfs;
+use crate::ulimit::parse_ulimit;
+
+/// What to run, in what machine.
+#[derive(Clone, Debug, Args)]
+pub struct Flags {
+    /// The image, and perhaps a command and its arguments instead of the image's own
+    ///
+    /// Flags go before it: all that follows is the command's.
+    #[arg(value_names = ["IMAGE", "COMMAND"], num_args = 0.., trailing_var_arg = true)]
+    words: Vec<OsString>,
+    /// When to pull an image by name from its registry
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = PullPolicy::Missing)]
+    pub pull: PullPolicy,
+    /// Whether to check the registry's certificate; false also allows HTTP, and only for a registry on this machine
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set
+    )]
+    pub tls_verify: bool,
+    /// Number of virtual CPUs, 1 to 32
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_cpus)]
+    pub cpus: u32,
+    /// Memory of the container, 64M or more; its kernel takes what it needs besides
+    #[arg(long, short, value_name = "SIZE", default_value = "256M", value_parser = parse_memory)]
+    pub memory: u64,
+    /// Size of a disk for what the container writes; without it, that is memory
+    #[arg(long, value_name = "SIZE", value_parser = parse_scratch)]
+    pub scratch: Option<u64>,
+    /// Set an environment variable; NAME alone takes this process's value
+    #[arg(long, short, value_name = "NAME[=VALUE]")]
+    pub env: Vec<OsString>,
+    /// Likewise, each line of a file; --env goes before it
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// Run PROGRAM instead of the image's entrypoint and command; '' for neither
+    #[arg(long, value_name = "PROGRAM")]
+    pub entrypoint: Option<OsString>,
+    /// Working directory inside the container
+    #[arg(long, short, value_name = "PATH")]
+    pub workdir: Option<OsString>,
+    /// User and group inside the container, names or numbers
+    #[arg(long, short, value_name = "USER[:GROUP]")]
+    pub user: Option<OsString>,
+    /// Host name inside the container
+    #[arg(long, short = 'h', value_name = "NAME", default_value = "bulkhead")]
+    pub hostname: OsString,
+    /// Refuse writes to the root file system
+    #[arg(long)]
+    pub read_only: bool,
+    /// Mount a memory file system; size=, mode=, exec
+    #[arg(long, value_name = "PATH[:OPTIONS]", value_parser = parse_tmpfs)]
+    pub tmpfs: Vec<Tmpfs>,
+    /// Allow a capability that is not in the default set; ALL for all
+    #[arg(long, value_name = "CAP", value_parser = parse_capability)]
+    pub cap_add: Vec<u64>,
+    /// Take a capability of the default set away; ALL for all
+    #[arg(long, value_name = "CAP", value_parser = parse_capability)]
+    pub cap_drop: Vec<u64>,
+    /// Set a resource limit, like nofile=1024:4096; -1 for none
+    #[arg(long, value_name = "NAME=SOFT[:HARD]", value_parser = parse_ulimit)]
+    pub ulimit: Vec<Limit>,
+    /// no-new-privileges, or seccomp=unconfined
+    #[arg(long, value_name = "OPTION", value_parser = parse_security_option)]
+    pub security_opt: Vec<SecurityOption>,
+    /// Show the guest kernel's console on stderr
+    #[arg(long)]
+    pub console: bool,
+    /// Guest kernel: vmlinux or bzImage for x86_64, Image (also packed as gzip or EFI zboot) for aarch64
+    #[arg(long, value_name = "PATH")]
+    pub kernel: Option<PathBuf>,
+    /// Folder of the kernel's modules, NN-name.ko in load order
+    #[arg(long, value_name = "DIR")]
+    pub modules: Option<PathBuf>,
+    /// A whole initramfs instead of guest-init and modules
+    #[arg(long, value_name = "PATH", conflicts_with = "modules")]
+    pub initramfs: Option<PathBuf>,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+}
+
+impl Flags {
+    /// The image, if one was named.
+    pub fn image(&self) -> Option<&OsStr> {
+        self.words.first().map(OsString::as_os_str)
+    }
+
+    /// Names the image where the person has named none.
+    pub fn set_image(&mut self, image: OsString) {
+        self.words = vec![image];
+    }
+
+    /// The command to run instead of the image's own; empty for that. A `--` between image and command may be.
+    pub fn command(&self) -> &[OsString] {
+        match self.words.get(1..).unwrap_or_default() {
+            [first, command @ ..] if first == "--" => command,
+            command => command,
+        }
+    }
+}

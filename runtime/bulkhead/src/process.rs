@@ -1,0 +1,134 @@
+//! The process: what the image says, and what the flags say instead, as `docker run` has it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use protocol::{ByteString, Limit, Process, Setting};
+
+use crate::capabilities;
+use crate::error::CommandError;
+use crate::flags::Flags;
+use crate::security::SecurityOption;
+use crate::variables;
+use images::image::ImageConfig;
+
+/// The process to run. `host` gives this process's environment variables.
+pub fn process(
+    flags: &Flags,
+    image: &ImageConfig,
+    host: impl Fn(&OsStr) -> Option<OsString>,
+) -> Result<Process, CommandError> {
+    let of_image = image.env.iter().cloned().map(ByteString::from);
+    let mut process = Process {
+        args: arguments(flags.entrypoint.as_deref(), flags.command(), image),
+        env: environment(of_image, &flags.env_file, &flags.env, host)?,
+        cwd: text(flags.workdir.as_deref(), &image.working_dir, "/"),
+        user: text(flags.user.as_deref(), &image.user, ""),
+        capabilities: capabilities::allowed(&flags.cap_add, &flags.cap_drop),
+        limits: limits(&flags.ulimit),
+        no_new_privileges: false,
+        seccomp: true,
+    };
+    for option in &flags.security_opt {
+        match *option {
+            SecurityOption::NoNewPrivileges(value) => process.no_new_privileges = value,
+            SecurityOption::Seccomp(value) => process.seccomp = value,
+        }
+    }
+    if process.args.is_empty() {
+        let image = flags.image().unwrap_or_default().display().to_string();
+        return Err(CommandError::NoCommand { image });
+    }
+    process.check().map_err(CommandError::Process)?;
+    Ok(process)
+}
+
+/// Where it runs.
+pub fn setting(flags: &Flags) -> Result<Setting, CommandError> {
+    let setting = Setting {
+        hostname: flags.hostname.clone().into(),
+        read_only: flags.read_only,
+        tmpfs: flags.tmpfs.clone(),
+        memory: flags.memory,
+    };
+    setting.check().map_err(CommandError::Process)?;
+    Ok(setting)
+}
+
+/// The image's entrypoint stays, and a command takes the place of the image's; another entrypoint takes the place of both.
+fn arguments(
+    entrypoint: Option<&OsStr>,
+    command: &[OsString],
+    image: &ImageConfig,
+) -> Vec<ByteString> {
+    let of_image = |words: &[String]| words.iter().cloned().map(ByteString::from).collect();
+    let mut arguments: Vec<ByteString> = match entrypoint {
+        None => of_image(&image.entrypoint),
+        Some(program) if program.is_empty() => Vec::new(),
+        Some(program) => vec![ByteString::from(program.to_owned())],
+    };
+    if command.is_empty() && entrypoint.is_none() {
+        arguments.extend(of_image(&image.cmd));
+    }
+    arguments.extend(command.iter().cloned().map(ByteString::from));
+    arguments
+}
+
+/// The later of two for one resource.
+fn limits(flags: &[Limit]) -> Vec<Limit> {
+    let mut limits: Vec<Limit> = Vec::new();
+    for flag in flags {
+        limits.retain(|limit| limit.resource != flag.resource);
+        limits.push(*flag);
+    }
+    limits
+}
+
+/// Variables, overruled by the files', overruled by the flags'. One that this process does not have either is left out.
+pub fn environment(
+    base: impl IntoIterator<Item = ByteString>,
+    files: &[PathBuf],
+    flags: &[OsString],
+    host: impl Fn(&OsStr) -> Option<OsString>,
+) -> Result<Vec<ByteString>, CommandError> {
+    let mut variables: Vec<ByteString> = Vec::new();
+    let mut set = |variable: &[u8]| {
+        let name = name_of(variable).to_vec();
+        variables.retain(|other| name_of(other.as_bytes()) != name);
+        variables.push(ByteString::from(variable));
+    };
+    base.into_iter().for_each(|variable| set(variable.as_bytes()));
+    let mut of_files = Vec::new();
+    for path in files {
+        of_files.extend(variables::read(path)?.into_iter().map(OsString::from));
+    }
+    for variable in of_files.iter().chain(flags) {
+        let bytes = variable.as_bytes();
+        let name = name_of(bytes);
+        if name.is_empty() {
+            let message =
+                format!("--env '{}' has no name: give NAME=VALUE or NAME", variable.display());
+            return Err(CommandError::Usage(message));
+        }
+        if name.len() < bytes.len() {
+            set(bytes);
+        } else if let Some(value) = host(variable) {
+            set(&[bytes, b"=", value.as_bytes()].concat());
+        }
+    }
+    Ok(variables)
+}
+
+fn name_of(variable: &[u8]) -> &[u8] {
+    variable.split(|&byte| byte == b'=').next().unwrap_or_default()
+}
+
+/// The flag's value, else the image's, else the default.
+fn text(flag: Option<&OsStr>, image: &str, default: &str) -> ByteString {
+    match flag {
+        Some(value) => ByteString::from(value.to_owned()),
+        None if !image.is_empty() => image.into(),
+        None => default.into(),
+    }
+}
