@@ -19,15 +19,15 @@ pub struct Children {
 }
 
 /// The right to start children.
-pub struct Nursery<'a> {
+pub struct SpawnGuard<'a> {
     waiting: MutexGuard<'a, HashMap<Pid, Sender<ExitStatus>>>,
     one_more: &'a Condvar,
 }
 
 impl Children {
     /// Nobody is reaped while it lives.
-    pub fn nursery(&self) -> Nursery<'_> {
-        Nursery { waiting: self.lock(), one_more: &self.one_more }
+    pub fn spawn_guard(&self) -> SpawnGuard<'_> {
+        SpawnGuard { waiting: self.lock(), one_more: &self.one_more }
     }
 
     /// Reaps for ever.
@@ -57,8 +57,8 @@ impl Children {
     }
 }
 
-impl Nursery<'_> {
-    /// A child that was started in this nursery, or that one of its children left. Its end will be told.
+impl SpawnGuard<'_> {
+    /// A child that was started under this guard, or that one of its children left. Its end will be told.
     pub fn expect(&mut self, pid: Pid) -> Receiver<ExitStatus> {
         let (sender, receiver) = channel();
         self.waiting.insert(pid, sender);

@@ -41,6 +41,7 @@ pub mod modules;
 pub mod mounts;
 pub mod order;
 pub mod pump;
+#[cfg(any(test, feature = "testing"))]
 pub mod rehearsal;
 pub mod root;
 pub mod session;

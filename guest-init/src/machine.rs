@@ -51,10 +51,10 @@ impl Machine {
     fn copy(&self, order: &Order, wire: impl FnOnce(&mut Command)) -> Result<(), StartError> {
         let mut program = program();
         wire(&mut program);
-        let mut nursery = self.children.nursery();
+        let mut guard = self.children.spawn_guard();
         let (child, socket) = launch(program, order)?;
-        let end = nursery.expect(Pid::from_child(&child));
-        drop(nursery);
+        let end = guard.expect(Pid::from_child(&child));
+        drop(guard);
         while let Some((report, _)) = order::receive::<Report>(&socket)? {
             if let Report::Failed(kind, message) = report {
                 return Err(StartError::Reported(kind, message));
@@ -100,7 +100,7 @@ impl Guest for Machine {
         if let Some([stdin, stdout, stderr]) = pipes {
             program.stdin(stdin).stdout(stdout).stderr(stderr);
         }
-        let mut nursery = self.children.nursery();
+        let mut guard = self.children.spawn_guard();
         let (mut child, socket) = launch(program, &order)?;
         let (mut pid, mut terminal, mut failure) = (None, None, None);
         while let Some((report, descriptor)) = order::receive(&socket)? {
@@ -119,7 +119,7 @@ impl Guest for Machine {
         let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| io::Error::other("it has no number")).during("start")?;
         let handle = pidfd_open(pid, PidfdFlags::empty()).during("open a handle on the process")?;
-        let end = nursery.expect(pid);
+        let end = guard.expect(pid);
         if start.number == 0 {
             *self.first.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
         }

@@ -189,7 +189,7 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
                     let number = start.number;
                     if let Err(error) = self.start(&start, scope) {
                         log(&error);
-                        self.say(&failed(number, &error));
+                        self.send(&failed(number, &error));
                     }
                 }
                 ToGuest::Signal { process, number } => {
@@ -238,22 +238,22 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
                 process::linger(stream);
                 Ok(())
             });
-            self.say(&match result {
+            self.send(&match result {
                 Ok(()) => ToHost::Copied { transfer },
                 Err(error) => ToHost::CopyFailed { transfer, message: error.to_string() },
             });
         };
         if let Err(error) = Builder::new().name("copy".into()).spawn_scoped(scope, body) {
-            self.say(&ToHost::CopyFailed { transfer, message: error.to_string() });
+            self.send(&ToHost::CopyFailed { transfer, message: error.to_string() });
         }
     }
 
     fn answer(&self, answer: Result<ToHost, StartError>) {
-        self.say(&answer.unwrap_or_else(|error| ToHost::Failed { message: error.to_string() }));
+        self.send(&answer.unwrap_or_else(|error| ToHost::Failed { message: error.to_string() }));
     }
 
     /// Tells the host. That it is gone is found by reading.
-    fn say(&self, message: &ToHost) {
+    fn send(&self, message: &ToHost) {
         let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = write_message(&mut *control, message);
     }

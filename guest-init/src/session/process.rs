@@ -72,7 +72,7 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
         })?;
         let Child { pid, handle, terminal, end } = child;
         self.lock().insert(process, Process { handle, terminal, ended: false });
-        self.say(&ToHost::Started { process, pid });
+        self.send(&ToHost::Started { process, pid });
         let body = move || {
             let status = self.follow(process, wires, || {
                 // The sender lives as long as the process.
@@ -168,7 +168,7 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
             }
         }
         let out_of_memory = self.guest.ran_out_of_memory();
-        self.say(&ToHost::Exited { process, status, out_of_memory });
+        self.send(&ToHost::Exited { process, status, out_of_memory });
         if process == 0 {
             // Stays, so that nothing is started any more without being found.
             processes.entry(0).and_modify(|first| first.ended = true);

@@ -17,19 +17,19 @@ fn main() -> ExitCode {
     match cli::parse(lexopt::Parser::from_env()) {
         Ok(Command::Run(options)) => run(options),
         Ok(Command::Probe) => {
-            say(io::stdout(), &format!("kvm: {}\n", bulkhead_hypervisor::probe::probe()));
+            print(io::stdout(), &format!("kvm: {}\n", bulkhead_hypervisor::probe::probe()));
             ExitCode::SUCCESS
         }
         Ok(Command::Help) => {
-            say(io::stdout(), cli::HELP);
+            print(io::stdout(), cli::HELP);
             ExitCode::SUCCESS
         }
         Ok(Command::Version) => {
-            say(io::stdout(), concat!("bulkhead-vmm ", env!("CARGO_PKG_VERSION"), "\n"));
+            print(io::stdout(), concat!("bulkhead-vmm ", env!("CARGO_PKG_VERSION"), "\n"));
             ExitCode::SUCCESS
         }
         Err(error) => {
-            complain(&error);
+            print_to_stderr(&error);
             ExitCode::from(2)
         }
     }
@@ -45,14 +45,14 @@ fn run(options: Options) -> ExitCode {
             report(&end, options.stats);
             match end.stop {
                 Stop::Failure(reason) => {
-                    complain(&reason);
+                    print_to_stderr(&reason);
                     ExitCode::FAILURE
                 }
                 _ => ExitCode::SUCCESS,
             }
         }
         Err(error) => {
-            complain(&error);
+            print_to_stderr(&error);
             ExitCode::from(error.exit_status())
         }
     }
@@ -70,7 +70,7 @@ fn report(end: &End, print: bool) {
     let figures = format!("{exits} bytes_mapped={} bytes_copied={}", loaded.mapped, loaded.copied);
     log::info!("{}; {figures}", end.stop);
     if print {
-        complain(&format_args!("stats: {figures}"));
+        print_to_stderr(&format_args!("stats: {figures}"));
     }
 }
 
@@ -78,7 +78,7 @@ fn report(end: &End, print: bool) {
 fn remove(folder: &Path) {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            complain(&format_args!(
+            print_to_stderr(&format_args!(
                 "{}: cannot remove the runtime folder: {error}",
                 folder.display()
             ));
@@ -88,11 +88,11 @@ fn remove(folder: &Path) {
 }
 
 /// One line on stderr.
-fn complain(what: &dyn Display) {
-    say(io::stderr(), &format!("bulkhead-vmm: {what}\n"));
+fn print_to_stderr(what: &dyn Display) {
+    print(io::stderr(), &format!("bulkhead-vmm: {what}\n"));
 }
 
 /// Unlike `println!`, does not mind if nobody listens any more.
-fn say(mut to: impl Write, text: &str) {
+fn print(mut to: impl Write, text: &str) {
     let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
 }

@@ -12,6 +12,7 @@
 //! finds the container ended.
 
 mod client;
+mod copy_vm;
 mod detach;
 mod detach_keys;
 mod disk;
@@ -19,18 +20,17 @@ mod error;
 mod folders;
 mod input;
 mod life;
-mod live;
+mod lifecycle;
 mod message;
 mod output;
 mod phase;
 mod serve;
 mod socket;
-mod visit;
 
 pub use client::{Client, End};
+pub use copy_vm::CopyVm;
 pub use detach::{COMMAND, start, supervise};
 pub use error::SupervisorError;
 pub use folders::Folders;
 pub use life::{Foreground, Supervisor};
 pub use message::{Reply, Request};
-pub use visit::Visit;

@@ -5,15 +5,15 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// A file that is being written aside. Dropped before [`Aside::commit`], it leaves nothing behind.
-pub struct Aside {
+/// A file that is being written aside. Dropped before [`AtomicFile::commit`], it leaves nothing behind.
+pub struct AtomicFile {
     /// The file to write.
     pub file: File,
     path: PathBuf,
     committed: bool,
 }
 
-impl Aside {
+impl AtomicFile {
     /// A new, empty file in `folder`.
     pub fn new(folder: &Path) -> io::Result<Self> {
         step()?;
@@ -37,7 +37,7 @@ impl Aside {
     }
 }
 
-impl Drop for Aside {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.committed {
             let _ = remove(&self.path);

@@ -120,7 +120,7 @@ impl ImageStore {
 
     /// Replace a small file.
     fn write(&self, path: &Path, text: &[u8]) -> Result<(), StoreError> {
-        let mut aside = file::Aside::new(&self.ingest()).map_err(failed("write", path))?;
+        let mut aside = file::AtomicFile::new(&self.ingest()).map_err(failed("write", path))?;
         let written = std::io::Write::write_all(&mut aside.file, text);
         written.and_then(|()| aside.commit(path)).map_err(failed("write", path))
     }

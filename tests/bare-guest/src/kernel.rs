@@ -20,7 +20,7 @@ use aarch64 as machine;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as machine;
 
-use report::{Line, Report, put, say};
+use report::{Line, Report, put, send_line};
 
 /// Where boot.s arrives.
 #[unsafe(export_name = "kernel_main")]
@@ -36,6 +36,6 @@ extern "C" fn kernel_main(start_info: u64) -> ! {
 fn panic(info: &PanicInfo<'_>) -> ! {
     let mut line = Line::new();
     put!(line, "FAIL {info}");
-    say(&[line.as_bytes()]);
+    send_line(&[line.as_bytes()]);
     machine::power::off()
 }

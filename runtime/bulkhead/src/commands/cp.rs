@@ -15,7 +15,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use crate::error::CommandError;
 use crate::foreground::folders;
 use containers::container::{Container, Containers};
-use containers::supervisor::{Client, Request, SupervisorError, Visit};
+use containers::supervisor::{Client, CopyVm, Request, SupervisorError};
 
 /// Copy files between a container and this machine
 #[derive(Debug, Args)]
@@ -46,16 +46,16 @@ pub fn execute(arguments: &CopyArguments) -> Result<u8, CommandError> {
     let to = place(containers, &arguments.to)?;
     match (from, to) {
         (Place::In(container, path), Place::Stream) => {
-            Files::reach(container, false)?.visit(|files| files.take(&path, io::stdout().as_fd()))
+            Files::reach(container, false)?.apply(|files| files.take(&path, io::stdout().as_fd()))
         }
         (Place::Stream, Place::In(container, path)) => {
-            Files::reach(container, true)?.visit(|files| files.give(&path, io::stdin().as_fd()))
+            Files::reach(container, true)?.apply(|files| files.give(&path, io::stdin().as_fd()))
         }
         (Place::In(container, path), Place::Here(to)) => {
-            Files::reach(container, false)?.visit(|files| take_files(files, &path, &to))
+            Files::reach(container, false)?.apply(|files| take_files(files, &path, &to))
         }
         (Place::Here(from), Place::In(container, path)) => {
-            Files::reach(container, true)?.visit(|files| give_files(files, &from, &path))
+            Files::reach(container, true)?.apply(|files| give_files(files, &from, &path))
         }
         _ => {
             let message = "cp: one of FROM and TO is CONTAINER:PATH, the other a path or -";
@@ -70,31 +70,30 @@ enum Files {
     /// By its supervisor.
     Running(Box<Container>),
     /// It does not run: in a VM for this purpose.
-    Visited(Visit),
+    Stopped(CopyVm),
 }
 
 impl Files {
     fn reach(container: Box<Container>, to_write: bool) -> Result<Self, CommandError> {
         Ok(match container.state()?.control {
             Some(_) => Self::Running(container),
-            None => Self::Visited(Visit::begin(&container, &folders()?, to_write)?),
+            None => Self::Stopped(CopyVm::start(&container, &folders()?, to_write)?),
         })
     }
 
     /// Does something to them; what is written is on the disk afterwards.
-    fn visit(
+    fn apply(
         self,
         work: impl FnOnce(&Self) -> Result<(), CommandError>,
     ) -> Result<(), CommandError> {
         let result = work(&self);
         match (self, result) {
             (Self::Running(_), result) => result,
-            (
-                Self::Visited(visit),
-                Err(CommandError::Supervisor(SupervisorError::Guest(failure))),
-            ) => Ok(visit.end(Some(failure))?),
-            (Self::Visited(visit), result) => {
-                let ended = visit.end(None);
+            (Self::Stopped(vm), Err(CommandError::Supervisor(SupervisorError::Guest(failure)))) => {
+                Ok(vm.end(Some(failure))?)
+            }
+            (Self::Stopped(vm), result) => {
+                let ended = vm.end(None);
                 result.and(ended.map_err(CommandError::from))
             }
         }
@@ -103,7 +102,7 @@ impl Files {
     fn take(&self, path: &Path, to: BorrowedFd<'_>) -> Result<(), CommandError> {
         let path = text(path);
         Ok(match self {
-            Self::Visited(visit) => visit.copy_out(path, to),
+            Self::Stopped(vm) => vm.copy_out(path, to),
             Self::Running(container) => {
                 Client::connect(container)?.request(&Request::CopyOut { path }, &[to])
             }
@@ -113,7 +112,7 @@ impl Files {
     fn give(&self, path: &Path, from: BorrowedFd<'_>) -> Result<(), CommandError> {
         let path = text(path);
         Ok(match self {
-            Self::Visited(visit) => visit.copy_in(path, from),
+            Self::Stopped(vm) => vm.copy_in(path, from),
             Self::Running(container) => {
                 Client::connect(container)?.request(&Request::CopyIn { path }, &[from])
             }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{ContainerError, failed};
-use host::file::Aside;
+use host::file::AtomicFile;
 
 /// More than the longest command line and environment that Linux takes, as JSON.
 const MAX_SIZE: u64 = 16 << 20;
@@ -50,7 +50,7 @@ pub fn write(path: &Path, value: &impl Serialize) -> Result<(), ContainerError> 
     let replace = || {
         let mut text = serde_json::to_vec_pretty(value)?;
         text.push(b'\n');
-        let mut aside = Aside::at(path.with_extension("json.new"))?;
+        let mut aside = AtomicFile::at(path.with_extension("json.new"))?;
         aside.file.write_all(&text)?;
         aside.commit(path)
     };

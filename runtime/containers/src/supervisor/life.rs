@@ -10,7 +10,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::disk::{Disk, FAREWELL};
 use super::error::SupervisorError;
 use super::folders::Folders;
-use super::live::{KILL, Live};
+use super::lifecycle::{KILL, Lifecycle};
 use super::output::Output;
 use super::serve::Server;
 use super::socket;
@@ -31,7 +31,7 @@ const STABLE: Duration = Duration::from_secs(10);
 pub struct Supervisor {
     container: Container,
     folders: Folders,
-    live: Arc<Live>,
+    lifecycle: Arc<Lifecycle>,
     server: Server,
 }
 
@@ -57,11 +57,11 @@ impl Supervisor {
         let config = container.config();
         let output = Output::new(log::Writer::open(&container.log_path(), config.log)?)?;
         let stop_signal = config.stop_signal;
-        let live = Arc::new(Live::new(tenure, state, output));
-        let server = Server::start(listener, Arc::clone(&live), stop_signal)?;
+        let lifecycle = Arc::new(Lifecycle::new(tenure, state, output));
+        let server = Server::start(listener, Arc::clone(&lifecycle), stop_signal)?;
         // From now on it can be stopped; and killed before it is up, it was started all the same.
-        live.record(|_| ())?;
-        Ok(Self { container, folders, live, server })
+        lifecycle.record(|_| ())?;
+        Ok(Self { container, folders, lifecycle, server })
     }
 
     /// Lives through the container's life. `started` is called when it runs for the first time. Returns how it ended the
@@ -75,12 +75,12 @@ impl Supervisor {
             None => self.lives(None, None, started),
             Some(Foreground { stdio, size, signals }) => {
                 let Stdio { stdin, stdout, stderr } = stdio;
-                self.live.output.attach(stdout, stderr, true);
-                let live = Arc::clone(&self.live);
+                self.lifecycle.output.attach(stdout, stderr, true);
+                let lifecycle = Arc::clone(&self.lifecycle);
                 let pass_on = |number| match i32::from(number) {
-                    libc::SIGWINCH => live.resize(),
+                    libc::SIGWINCH => lifecycle.resize(),
                     // Whoever sits before it wants no restart after his Ctrl-C.
-                    _ => drop(live.signal(number, true)),
+                    _ => drop(lifecycle.signal(number, true)),
                 };
                 with_signals(&signals, pass_on, || self.lives(stdin, size, started))?
             }
@@ -110,7 +110,7 @@ impl Supervisor {
             let error = result.as_ref().err().map(ToString::to_string);
             let result = match result {
                 // Whatever became of its VM meanwhile.
-                Err(_) if started.is_none() && self.live.is_killed() => {
+                Err(_) if started.is_none() && self.lifecycle.is_killed() => {
                     Ok(Exit { status: ExitStatus::Signal(KILL), out_of_memory: false })
                 }
                 result => result,
@@ -119,7 +119,7 @@ impl Supervisor {
                 Ok(exit) => (exit.status.exit_code(), exit.out_of_memory),
                 Err(error) => (error.exit_status(), false),
             };
-            self.live.output.detach_all();
+            self.lifecycle.output.detach_all();
             let wanted = started.is_none()
                 && match config.restart {
                     RestartPolicy::No => false,
@@ -137,20 +137,20 @@ impl Supervisor {
                 state.out_of_memory = out_of_memory;
                 state.error = error.clone();
             };
-            if wanted && !self.live.is_stopping() {
-                self.live.record(|state| {
+            if wanted && !self.lifecycle.is_stopping() {
+                self.lifecycle.record(|state| {
                     ended(state);
                     state.status = Status::Restarting;
                 })?;
-                self.live.ended(status);
-                if self.live.may_restart_after(delay) {
+                self.lifecycle.ended(status);
+                if self.lifecycle.may_restart_after(delay) {
                     delay = LONGEST_DELAY.min(delay * 2);
                     restarts += 1;
-                    self.live.record(|state| state.restart_count = restarts)?;
+                    self.lifecycle.record(|state| state.restart_count = restarts)?;
                     continue;
                 }
             }
-            let tenure = self.live.finish(|state| {
+            let tenure = self.lifecycle.finish(|state| {
                 ended(state);
                 state.status = Status::Exited;
                 (state.supervisor, state.control) = (None, None);
@@ -163,7 +163,7 @@ impl Supervisor {
                     self.container.give_back(tenure, &state)?;
                 }
             }
-            self.live.over(status);
+            self.lifecycle.over(status);
             return result.map_err(Into::into);
         }
     }
@@ -181,17 +181,17 @@ impl Supervisor {
         let (stdout_source, stdout) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| io(e.into()))?;
         let (stderr_source, stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| io(e.into()))?;
         let copies = [
-            self.live.output.copy(Stream::Stdout, stdout_source).map_err(io)?,
-            self.live.output.copy(Stream::Stderr, stderr_source).map_err(io)?,
+            self.lifecycle.output.copy(Stream::Stdout, stdout_source).map_err(io)?,
+            self.lifecycle.output.copy(Stream::Stderr, stderr_source).map_err(io)?,
         ];
         let stdin = match (stdin, config.stdin_open) {
             (Some(own), _) => Some(own),
-            (None, true) => Some(self.live.input.open().map_err(io)?),
+            (None, true) => Some(self.lifecycle.input.open().map_err(io)?),
             (None, false) => None,
         };
         let stdio = Stdio { stdin, stdout, stderr };
         let machine = Machine::start(&config.plan, disk.path())?;
-        self.live.entered(machine.guest(), machine.pidfd())?;
+        self.lifecycle.entered(machine.guest(), machine.pidfd())?;
         let terminal = config.terminal.then(|| size.unwrap_or(terminal::UNSEEN));
         let process = config.plan.container.process.clone();
         let outcome = machine.guest().start(process, terminal, stdio).and_then(|running| {
@@ -208,18 +208,18 @@ impl Supervisor {
         let farewell = if disk.stays() { FAREWELL } else { Duration::ZERO };
         if outcome.is_ok() {
             wait_for_readers();
-            self.live.leaving();
+            self.lifecycle.leaving();
             return machine.end(outcome, farewell);
         }
         // A guest that has lost its mind may never end its streams: its VM's end does.
         let result = machine.end(outcome, farewell);
         wait_for_readers();
-        self.live.leaving();
+        self.lifecycle.leaving();
         result
     }
 
     fn is_up(&self) {
-        let recorded = self.live.record(|state| {
+        let recorded = self.lifecycle.record(|state| {
             state.status = Status::Running;
             state.started_at = Some(now());
             state.finished_at = None;

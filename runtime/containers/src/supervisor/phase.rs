@@ -1,4 +1,4 @@
-//! Where a container is in its life, and what it is held by there.
+//! Where a container is in its life, and the VM that it has there.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use crate::conversation::Guest;
 pub(super) enum Phase {
     /// The VM does not run yet, or not again yet.
     Waiting,
-    Running(Held),
-    Paused(Held),
+    Running(RunningVm),
+    Paused(RunningVm),
     /// Its process has ended, or the conversation about it, and its VM is about to.
     Leaving,
     /// For good.
     Over,
 }
 
-/// What a running container is held by.
+/// The VM of a container that runs.
 #[derive(Clone)]
-pub(super) struct Held {
+pub(super) struct RunningVm {
     pub(super) guest: Guest,
     pub(super) vmm: Arc<OwnedFd>,
 }
 
-impl Held {
+impl RunningVm {
     pub(super) fn signal_vmm(&self, signal: Signal) {
         // It may have ended in this moment.
         let _ = pidfd_send_signal(&self.vmm, signal);
@@ -36,18 +36,18 @@ impl Held {
 }
 
 impl Phase {
-    /// What it is held by, paused or not.
-    pub(super) fn held(&self) -> Option<Held> {
+    /// Its VM, paused or not.
+    pub(super) fn running_vm(&self) -> Option<RunningVm> {
         match self {
-            Self::Running(held) | Self::Paused(held) => Some(held.clone()),
+            Self::Running(vm) | Self::Paused(vm) => Some(vm.clone()),
             Self::Waiting | Self::Leaving | Self::Over => None,
         }
     }
 
-    /// What it is held by, if something can be done in it.
-    pub(super) fn running(&self) -> Result<Held, SupervisorError> {
+    /// Its VM, if something can be done in it.
+    pub(super) fn running(&self) -> Result<RunningVm, SupervisorError> {
         match self {
-            Self::Running(held) => Ok(held.clone()),
+            Self::Running(vm) => Ok(vm.clone()),
             Self::Paused(_) => Err(SupervisorError::Paused),
             Self::Waiting | Self::Leaving | Self::Over => Err(SupervisorError::NotRunning),
         }

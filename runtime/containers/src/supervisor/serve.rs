@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::SupervisorError;
-use super::live::{KILL, Live};
+use super::lifecycle::{KILL, Lifecycle};
 use super::message::{Reply, Request};
 use super::socket::{self, Connection};
 use crate::conversation::{Guest, Stdio};
@@ -29,7 +29,7 @@ impl Server {
     /// Starts to. `stop_signal` is the one that is meant to end the container.
     pub(super) fn start(
         listener: UnixListener,
-        live: Arc<Live>,
+        lifecycle: Arc<Lifecycle>,
         stop_signal: u8,
     ) -> std::io::Result<Self> {
         let clients = Arc::new(AtomicUsize::new(0));
@@ -48,7 +48,7 @@ impl Server {
                 }
                 let client = Client {
                     connection: Connection::new(stream),
-                    live: Arc::clone(&live),
+                    lifecycle: Arc::clone(&lifecycle),
                     stop_signal,
                     count: Count::new(&clients),
                 };
@@ -88,7 +88,7 @@ impl Drop for Count {
 /// One connection.
 struct Client {
     connection: Connection,
-    live: Arc<Live>,
+    lifecycle: Arc<Lifecycle>,
     stop_signal: u8,
     count: Count,
 }
@@ -115,41 +115,41 @@ impl Client {
         match request {
             Request::Attach { stdin } => {
                 let stdio = stdio(descriptors, stdin)?;
-                let ends = self.live.ends();
-                self.live.running()?;
-                self.live.output.attach(stdio.stdout, stdio.stderr, false);
-                stdio.stdin.map(|source| self.live.input.feed(source)).transpose()?;
+                let ends = self.lifecycle.ends();
+                self.lifecycle.running()?;
+                self.lifecycle.output.attach(stdio.stdout, stdio.stderr, false);
+                stdio.stdin.map(|source| self.lifecycle.input.feed(source)).transpose()?;
                 self.send_started()?;
                 self.listen(None)?;
-                return Ok(Reply::Exited(self.live.wait(ends)));
+                return Ok(Reply::Exited(self.lifecycle.wait(ends)));
             }
             Request::Exec { process, terminal, stdin } => {
                 let stdio = stdio(descriptors, stdin)?;
-                let (guest, running) = self.live.exec(*process, terminal, stdio)?;
+                let (guest, running) = self.lifecycle.exec(*process, terminal, stdio)?;
                 self.send_started()?;
                 self.listen(Some((guest, running.number)))?;
                 return Ok(Reply::Exited(running.wait()?.status.exit_code()));
             }
             Request::Signal(number) => {
-                self.live.signal(number, ends(number, self.stop_signal))?;
+                self.lifecycle.signal(number, ends(number, self.stop_signal))?;
             }
             Request::Stop { signal, timeout } => {
-                self.live.stop(signal, Duration::from_secs(timeout.into()))?;
+                self.lifecycle.stop(signal, Duration::from_secs(timeout.into()))?;
             }
-            Request::Pause => self.live.pause()?,
-            Request::Unpause => self.live.unpause()?,
+            Request::Pause => self.lifecycle.pause()?,
+            Request::Unpause => self.lifecycle.unpause()?,
             Request::Statistics => {
-                return Ok(Reply::Statistics(Box::new(self.live.statistics()?)));
+                return Ok(Reply::Statistics(Box::new(self.lifecycle.statistics()?)));
             }
             Request::CopyOut { path } => {
                 let [archive] = exactly(descriptors)?;
-                self.live.running()?.guest.copy_out(path, archive)?;
+                self.lifecycle.running()?.guest.copy_out(path, archive)?;
             }
             Request::CopyIn { path } => {
                 let [archive] = exactly(descriptors)?;
-                self.live.running()?.guest.copy_in(path, archive)?;
+                self.lifecycle.running()?.guest.copy_in(path, archive)?;
             }
-            Request::Wait => return Ok(Reply::Exited(self.live.wait(self.live.ends()))),
+            Request::Wait => return Ok(Reply::Exited(self.lifecycle.wait(self.lifecycle.ends()))),
             Request::Resize(_) => return Err(SupervisorError::Unexpected),
         }
         Ok(Reply::Done)
@@ -162,7 +162,7 @@ impl Client {
     /// Hears, in a thread of its own, what the client says while a process runs: the container's first, or this one.
     fn listen(&self, exec: Option<(Guest, u32)>) -> Result<(), SupervisorError> {
         let mut connection = self.connection.try_clone()?;
-        let (live, stop_signal) = (Arc::clone(&self.live), self.stop_signal);
+        let (lifecycle, stop_signal) = (Arc::clone(&self.lifecycle), self.stop_signal);
         let body = move || {
             // Until it leaves, or says something else.
             while let Ok(request) = connection.receive() {
@@ -172,10 +172,10 @@ impl Client {
                         guest.signal(*number, signal);
                     }
                     (Request::Resize(size), None) => {
-                        let _ = live.running().map(|held| held.guest.resize(0, size));
+                        let _ = lifecycle.running().map(|vm| vm.guest.resize(0, size));
                     }
                     (Request::Signal(signal), None) => {
-                        let _ = live.signal(signal, ends(signal, stop_signal));
+                        let _ = lifecycle.signal(signal, ends(signal, stop_signal));
                     }
                     _ => return,
                 }

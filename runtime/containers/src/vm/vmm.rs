@@ -142,8 +142,8 @@ impl Ended {
         }
         let status = self.status.and_then(|status| status.code());
         // Where KVM failed, or nobody knows what did, KVM is looked at. What the VMM finds wrong with a kernel, say, is not KVM's fault.
-        let doubtful = self.last_words.as_deref().is_none_or(|words| words.contains("KVM"));
-        if let (true, Some(0 | 1)) = (doubtful, status)
+        let kvm_may_be_why = self.last_words.as_deref().is_none_or(|words| words.contains("KVM"));
+        if let (true, Some(0 | 1)) = (kvm_may_be_why, status)
             && let Some(why) = lack()
         {
             return VmError::Kvm { why };

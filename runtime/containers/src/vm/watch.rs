@@ -11,7 +11,7 @@ use super::progress::{Judge, Limits, Sample, TICK};
 use super::vmm::{Vmm, kvm};
 use crate::conversation::{Guest, Onlooker};
 
-/// After so many looks, many times what a boot takes, KVM is doubted.
+/// After so many looks, many times what a boot takes, KVM may be to blame.
 const DOUBT: u32 = 5;
 
 /// A thread's.

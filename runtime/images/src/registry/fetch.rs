@@ -55,13 +55,13 @@ impl Client<'_> {
                 if let Some(partial) = session.partial(*blob)? {
                     break partial;
                 }
-                bar.say("(another pull fetches it)");
+                bar.set_note("(another pull fetches it)");
                 sleep(LOOK).await;
             };
             if session.has(digest) {
                 return Ok(());
             }
-            bar.say("");
+            bar.set_note("");
             let is_old = partial.length() > 0;
             self.receive(&mut partial, *blob, &bar).await?;
             let (session, registry) = (session.clone(), self.registry().to_owned());

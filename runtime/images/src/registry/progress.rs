@@ -35,7 +35,7 @@ impl Bar {
     }
 
     /// Say what is going on besides.
-    pub fn say(&self, message: &'static str) {
+    pub fn set_note(&self, message: &'static str) {
         self.0.set_message(message);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use oci_spec::image::Descriptor;
 
 use super::error::failed;
-use super::file::Aside;
+use super::file::AtomicFile;
 use super::{ImageStore, Lock, Name, StoreError, index};
 use crate::image::files::check;
 use host::digest::{Digest, DigestReader};
@@ -80,15 +80,15 @@ impl Session {
         &self,
         input: impl Read,
         origin: &str,
-    ) -> Result<(Aside, (Digest, u64)), StoreError> {
+    ) -> Result<(AtomicFile, (Digest, u64)), StoreError> {
         let ingest = self.store.ingest();
-        let mut aside = Aside::new(&ingest).map_err(failed("write", &ingest))?;
+        let mut aside = AtomicFile::new(&ingest).map_err(failed("write", &ingest))?;
         let mut input = DigestReader::new(input);
         copy(&mut input, &mut aside.file, &ingest, origin)?;
         Ok((aside, input.finish()))
     }
 
-    fn keep(&self, received: (Aside, (Digest, u64))) -> Result<(Digest, u64), StoreError> {
+    fn keep(&self, received: (AtomicFile, (Digest, u64))) -> Result<(Digest, u64), StoreError> {
         let (aside, found) = received;
         let path = self.store.blob(found.0);
         if !path.is_file() {

@@ -62,12 +62,12 @@ impl Report {
         let result = check(&mut detail);
         self.checks += 1;
         match result {
-            Ok(()) => say(&[b"ok ", name.as_bytes(), b" ", detail.as_bytes()]),
+            Ok(()) => send_line(&[b"ok ", name.as_bytes(), b" ", detail.as_bytes()]),
             Err(fault) => {
                 self.failed += 1;
                 let parts: &[&[u8]] =
                     &[b"FAIL ", name.as_bytes(), b" ", fault.as_bytes(), b": ", detail.as_bytes()];
-                say(parts);
+                send_line(parts);
             }
         }
         result.is_ok()
@@ -75,19 +75,19 @@ impl Report {
 
     /// Says that something could not be checked, which is no failure.
     pub fn skip(&mut self, name: &str, reason: &str) {
-        say(&[b"skip ", name.as_bytes(), b" ", reason.as_bytes()]);
+        send_line(&[b"skip ", name.as_bytes(), b" ", reason.as_bytes()]);
     }
 
     /// The last line.
     pub fn end(&self) {
         let mut sums = Line::new();
         put!(sums, "bare-guest: {} checks, {} failed", self.checks, self.failed);
-        say(&[sums.as_bytes()]);
+        send_line(&[sums.as_bytes()]);
     }
 }
 
 /// Sends one line.
-pub fn say(parts: &[&[u8]]) {
+pub fn send_line(parts: &[&[u8]]) {
     for part in parts {
         serial::send(part);
     }

@@ -103,13 +103,13 @@ impl Guest {
         }
     }
 
-    pub fn say(&mut self, id: ConnectionId, op: u16) {
+    pub fn send_control(&mut self, id: ConnectionId, op: u16) {
         self.outbox.push_back((self.header(id, op), Vec::new()));
     }
 
     pub fn connect(&mut self, id: ConnectionId) {
         self.sockets.insert(id, Socket { buf_alloc: self.buf_alloc, ..Socket::default() });
-        self.say(id, op::REQUEST);
+        self.send_control(id, op::REQUEST);
     }
 
     /// Sends what the host has room for; says how much that was.
@@ -131,7 +131,7 @@ impl Guest {
         let len = len.min(socket.received.len() as u32 - socket.read);
         socket.read += len;
         if len > 0 && !socket.reset {
-            self.say(id, op::CREDIT_UPDATE);
+            self.send_control(id, op::CREDIT_UPDATE);
         }
     }
 
@@ -172,11 +172,11 @@ impl Guest {
         if header.op.get() == op::REQUEST {
             assert!(!self.sockets.contains_key(&id), "the name is taken");
             if !self.accepts {
-                return self.say(id, op::RST);
+                return self.send_control(id, op::RST);
             }
             let socket = Socket { buf_alloc: self.buf_alloc, open: true, ..Socket::default() };
             self.sockets.insert(id, socket);
-            self.say(id, op::RESPONSE);
+            self.send_control(id, op::RESPONSE);
         }
         let Some(socket) = self.sockets.get_mut(&id).filter(|socket| !socket.reset) else {
             return self.strays.push(*header);
@@ -198,7 +198,7 @@ impl Guest {
                 assert!(unread <= socket.buf_alloc, "credit exceeded");
             }
             op::SHUTDOWN => socket.host_ended |= header.flags.get(),
-            op::CREDIT_REQUEST => self.say(id, op::CREDIT_UPDATE),
+            op::CREDIT_REQUEST => self.send_control(id, op::CREDIT_UPDATE),
             other => panic!("operation {other}"),
         }
     }

@@ -70,7 +70,7 @@ fn what_the_guest_sent_before_a_reset_still_arrives() {
         if by_device_reset {
             bench.vsock.reset();
         } else {
-            bench.guest.say(id, op::RST);
+            bench.guest.send_control(id, op::RST);
             bench.settle();
             // The name is not free yet, and no packet for it does harm.
             bench.guest.connect(id);
@@ -153,7 +153,7 @@ fn packets_out_of_place_are_reset_or_dropped() {
     // An open connection does not survive what makes no sense in it.
     for (port, op) in [(1, op::REQUEST), (2, op::RESPONSE), (3, 0), (4, 99)] {
         let (id, index) = bench.connected(port);
-        bench.guest.say(id, op);
+        bench.guest.send_control(id, op);
         bench.settle();
         assert!(bench.guest.sockets[&id].reset && bench.host.world().streams[index].dropped);
     }
@@ -206,7 +206,7 @@ fn a_host_that_stops_reading_is_still_heard() {
     let socket = &bench.guest.sockets[&id];
     assert_eq!((socket.received.len(), socket.host_ended), (100_000, shutdown::BOTH));
     assert!(!socket.reset);
-    bench.guest.say(id, op::RST);
+    bench.guest.send_control(id, op::RST);
     bench.settle();
     assert!(bench.host.world().streams[index].dropped);
 }

@@ -35,7 +35,7 @@ pub struct Reader {
     /// The line is too long to be one, and is read over.
     is_too_long: bool,
     /// Something was read over, and that was said.
-    has_complained: bool,
+    has_warned: bool,
 }
 
 impl Reader {
@@ -68,7 +68,7 @@ impl Reader {
             is_full: false,
             begun: Vec::new(),
             is_too_long: false,
-            has_complained: false,
+            has_warned: false,
         })
     }
 
@@ -89,7 +89,7 @@ impl Reader {
                 let is_end_of_long = std::mem::take(&mut self.is_too_long);
                 match serde_json::from_slice(&line) {
                     Ok(entry) if !is_end_of_long => return Ok(Some(entry)),
-                    _ => self.complain(),
+                    _ => self.warn_once(),
                 }
             } else if self.begun.len() as u64 == MAX_LINE {
                 self.is_too_long = true;
@@ -109,10 +109,10 @@ impl Reader {
         }
     }
 
-    fn complain(&mut self) {
-        if !self.has_complained {
+    fn warn_once(&mut self) {
+        if !self.has_warned {
             ::log::warn!("{}: a line that is no entry is left out", self.path.display());
-            self.has_complained = true;
+            self.has_warned = true;
         }
     }
 }

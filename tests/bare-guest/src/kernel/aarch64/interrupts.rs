@@ -5,7 +5,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::{cpu, gic, timer};
-use crate::kernel::report::{Line, put, say};
+use crate::kernel::report::{Line, put, send_line};
 
 /// What a way in for interrupts is called here.
 pub const LINE: &str = "SPI";
@@ -66,6 +66,6 @@ extern "C" fn exception(vector: u64, syndrome: u64, address: u64, fault_address:
         line,
         "FAIL exception {vector}: ESR {syndrome:#x}, ELR {address:#x}, FAR {fault_address:#x}"
     );
-    say(&[line.as_bytes()]);
+    send_line(&[line.as_bytes()]);
     super::power::off()
 }

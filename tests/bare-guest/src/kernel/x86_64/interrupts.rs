@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use super::cpu;
 use super::power;
 use crate::kernel::registers::Registers;
-use crate::kernel::report::{Fault, Line, put, say};
+use crate::kernel::report::{Fault, Line, put, send_line};
 
 /// IOAPIC pin of COM1.
 pub const COM1_PIN: usize = 4;
@@ -146,6 +146,6 @@ extern "C" fn exception(frame: *const Frame) -> ! {
     let mut line = Line::new();
     let address = cpu::fault_address();
     put!(line, "FAIL exception {vector}: error {error:#x}, RIP {rip:#x}, CR2 {address:#x}");
-    say(&[line.as_bytes()]);
+    send_line(&[line.as_bytes()]);
     power::off()
 }

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use super::error::SupervisorError;
 use super::input::Input;
 use super::output::Output;
-use super::phase::{Held, Phase};
+use super::phase::{Phase, RunningVm};
 use crate::container::{ContainerError, State, Status, Tenure};
 use crate::conversation::{Guest, Running, Stdio};
 use crate::vm::VmError;
@@ -25,7 +25,7 @@ const GUEST: Duration = Duration::from_secs(10);
 pub(super) const KILL: u8 = Signal::KILL.as_raw() as u8;
 
 /// The container of this process.
-pub(super) struct Live {
+pub(super) struct Lifecycle {
     inner: Mutex<Inner>,
     changed: Condvar,
     pub(super) output: Arc<Output>,
@@ -49,7 +49,7 @@ struct Inner {
     last_status: u8,
 }
 
-impl Live {
+impl Lifecycle {
     pub(super) fn new(tenure: Tenure, state: State, output: Output) -> Self {
         let inner = Inner {
             phase: Phase::Waiting,
@@ -69,7 +69,7 @@ impl Live {
     pub(super) fn entered(&self, guest: &Guest, vmm: BorrowedFd<'_>) -> Result<(), VmError> {
         let vmm = Arc::new(vmm.try_clone_to_owned().map_err(VmError::Stdio)?);
         let mut inner = self.lock();
-        inner.phase = Phase::Running(Held { guest: guest.clone(), vmm });
+        inner.phase = Phase::Running(RunningVm { guest: guest.clone(), vmm });
         if let Some(number) = inner.early.take() {
             guest.signal(0, number);
         }
@@ -159,8 +159,8 @@ impl Live {
 
     fn send(&self, number: u8) {
         let mut inner = self.lock();
-        match inner.phase.held() {
-            Some(held) => held.guest.signal(0, number),
+        match inner.phase.running_vm() {
+            Some(vm) => vm.guest.signal(0, number),
             None => inner.early = Some(number),
         }
         inner.killed |= number == KILL;
@@ -170,8 +170,8 @@ impl Live {
 
     /// Gives the container's terminal the size of this process's.
     pub(super) fn resize(&self) {
-        if let (Ok(held), Some(size)) = (self.running(), terminal::size()) {
-            held.guest.resize(0, size);
+        if let (Ok(vm), Some(size)) = (self.running(), terminal::size()) {
+            vm.guest.resize(0, size);
         }
     }
 
@@ -191,9 +191,9 @@ impl Live {
         if !self.has_left_after(READERS) {
             self.output.abandon();
             if !self.has_left_after(GUEST)
-                && let Some(held) = self.lock().phase.held()
+                && let Some(vm) = self.lock().phase.running_vm()
             {
-                held.signal_vmm(Signal::KILL);
+                vm.signal_vmm(Signal::KILL);
             }
         }
         self.wait_for_the_end();
@@ -217,35 +217,35 @@ impl Live {
         // Not under the lock: a guest may never answer.
         self.running()?.guest.freeze()?;
         let mut inner = self.lock();
-        let held = inner.phase.running()?;
-        held.signal_vmm(Signal::STOP);
-        inner.phase = Phase::Paused(held);
+        let vm = inner.phase.running()?;
+        vm.signal_vmm(Signal::STOP);
+        inner.phase = Phase::Paused(vm);
         Ok(inner.record(|state| state.status = Status::Paused)?)
     }
 
     /// And the reverse, with the right time.
     pub(super) fn unpause(&self) -> Result<(), SupervisorError> {
-        let held = self.resume()?.ok_or(SupervisorError::NotPaused)?;
-        Ok(held.guest.thaw()?)
+        let vm = self.resume()?.ok_or(SupervisorError::NotPaused)?;
+        Ok(vm.guest.thaw()?)
     }
 
     /// Lets a paused container see its end. Its guest's answer is not waited for.
     fn thaw_for_the_end(&self) -> Result<(), SupervisorError> {
-        if let Some(held) = self.resume()? {
-            let thaw = move || drop(held.guest.thaw());
+        if let Some(vm) = self.resume()? {
+            let thaw = move || drop(vm.guest.thaw());
             thread::Builder::new().name("thaw".into()).spawn(thaw)?;
         }
         Ok(())
     }
 
     /// Lets the VM of a paused container go on.
-    fn resume(&self) -> Result<Option<Held>, SupervisorError> {
+    fn resume(&self) -> Result<Option<RunningVm>, SupervisorError> {
         let mut inner = self.lock();
-        let Phase::Paused(held) = inner.phase.clone() else { return Ok(None) };
-        held.signal_vmm(Signal::CONT);
-        inner.phase = Phase::Running(held.clone());
+        let Phase::Paused(vm) = inner.phase.clone() else { return Ok(None) };
+        vm.signal_vmm(Signal::CONT);
+        inner.phase = Phase::Running(vm.clone());
         inner.record(|state| state.status = Status::Running)?;
-        Ok(Some(held))
+        Ok(Some(vm))
     }
 
     /// Runs another process.
@@ -255,9 +255,9 @@ impl Live {
         terminal: Option<TerminalSize>,
         stdio: Stdio,
     ) -> Result<(Guest, Running), SupervisorError> {
-        let held = self.running()?;
-        let running = held.guest.start(process, terminal, stdio)?;
-        Ok((held.guest, running))
+        let vm = self.running()?;
+        let running = vm.guest.start(process, terminal, stdio)?;
+        Ok((vm.guest, running))
     }
 
     /// What it uses.
@@ -266,7 +266,7 @@ impl Live {
     }
 
     /// Its guest, when it runs and is not paused.
-    pub(super) fn running(&self) -> Result<Held, SupervisorError> {
+    pub(super) fn running(&self) -> Result<RunningVm, SupervisorError> {
         self.lock().phase.running()
     }
 

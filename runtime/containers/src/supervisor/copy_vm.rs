@@ -12,15 +12,15 @@ use crate::conversation::{Exit, Failure};
 use crate::vm::Machine;
 
 /// Its guest is up, and none of the container's processes runs in it. Nobody else has the container meanwhile.
-pub struct Visit {
+pub struct CopyVm {
     machine: Machine,
     _disk: Disk,
     _tenure: Tenure,
 }
 
-impl Visit {
+impl CopyVm {
     /// Boots it. To leave something there, the container must have a disk that stays.
-    pub fn begin(
+    pub fn start(
         container: &Container,
         folders: &Folders,
         to_write: bool,
