@@ -1,28 +1,45 @@
-//! PID 1 of the guest: from an empty initramfs to the container's process, and to power-off.
+//! PID 1 of the guest: from an empty initramfs to the container's processes, and to power-off.
 //!
 //! ```text
-//!   modules    /modules/* are loaded: a stock kernel has its drivers there
-//!   session    calls the host, says Hello                       (protocol's crate documentation has the talk)
-//!   root       /dev/vda, the image, under an overlay; the overlay becomes /
-//!   mounts     proc, sys, dev …, as runc's default configuration has them
-//!   session    Ready; Start arrives
-//!   host_facts host name, clock, randomness
-//!   users, environment, command, capabilities, spawn: the process
-//!   pump       three threads between its pipes and the host
-//!   reaper     waits for it, ends what it left behind
-//!   session    Exited; the host closes; power off
+//!   modules     /modules/* are loaded: a stock kernel has its drivers there
+//!   session     calls the host, says Hello                      (protocol's crate documentation has the talk)
+//!   root        /dev/vda, the image, under an overlay
+//!   session     Ready; Start arrives
+//!   order       the program starts itself again, and tells that one what to become
+//!   container   cgroup, namespaces, root, mounts, user, rights: the process, PID 1 of its own namespace
+//!   pump        threads between its streams and the host
+//!   children    reap it, and every orphan
+//!   session     Exited; the host closes; power off
 //! ```
 //!
-//! [`session`] knows no PID 1 and [`machine`] no protocol: the first runs in a test over Unix sockets, and the
-//! tables and parsers of the second are tested as plain functions.
+//! | module | what it knows |
+//! |---|---|
+//! | [`machine`] | the guest as PID 1 has it: boot, the container's processes, power-off |
+//! | [`modules`] | kernel modules, for a kernel that has its drivers in files |
+//! | [`host_facts`] | what only the host knows: time, randomness, the name; and the loopback interface |
+//! | [`link`] | the way to the host: one vsock connection a stream |
+//! | [`session`] | the guest's half of the conversation |
+//! | [`pump`] | bytes from one descriptor to another, with back pressure |
+//! | [`children`] | the children of PID 1, and who waits for which |
+//! | [`order`] | what guest-init tells the program that it starts, and the answers |
+//! | [`container`] | that program: namespaces, rights and seccomp filters, until it is the container's process |
+//! | [`root`] | the container's root: the image under an overlay |
+//! | [`mounts`] | what else it finds mounted, and what is masked |
+//! | [`cgroup`] | its limits, its counters, its freezer |
+//! | [`users`], [`environment`], [`command`] | user, variables and file of a process |
+//! | `rehearsal` | a guest without a machine, for tests |
+//! | `error`, `log` | why there is no process; lines on the console |
+//!
+//! [`session`] knows no PID 1 and [`machine`] no protocol but its types: the first runs in a test over Unix sockets, and
+//! the tables and parsers of the second are tested as plain functions.
 //!
 //! # Against docker
-//! The process finds what it finds in docker's default container, with these differences, all of them because the
-//! wall around it is a virtual machine's:
-//! - It is not PID 1: guest-init is, and reaps orphans. A signal without a handler therefore ends it.
-//! - When it ends, everything else in the guest is killed, as when PID 1 of a PID namespace ends. So its output ends
-//!   too: a background process that holds stdout open delays nothing, and what was written before is delivered.
-//! - No seccomp filter, no devices cgroup, no user namespace: they'd protect a kernel that nobody else uses.
+//! The process finds what it finds in docker's default container, PID 1 of its namespace under docker's seccomp profile,
+//! with these differences, most of them because the wall around it is a virtual machine's:
+//! - No devices cgroup and no user namespace: they'd protect a kernel that nobody else uses. No network namespace: there
+//!   is no network but the loopback interface.
+//! - When it ends, everything else in the container is killed, as in docker. What was written before is delivered; a
+//!   background process that holds stdout open delays nothing.
 //! - `/etc/hosts` is written (to the overlay) only where the image has none or an empty one; `/etc/hostname` and
 //!   `/etc/resolv.conf` are the image's own.
 //! - `/tmp` and `/run` are the image's own folders, in the overlay, and so refuse writes under `read_only`.

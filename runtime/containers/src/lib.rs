@@ -1,4 +1,23 @@
-//! Containers, each in a VM of its own.
+//! Containers, each in a VM of its own. This crate knows no image formats, no registries and no flags.
+//!
+//! A [`plan`] says what runs in what machine. [`guest`] finds what that machine boots, [`vm`] starts it, a
+//! [`conversation`] with its guest-init starts the process in it. A [`container`] is a plan with a name and a state, in
+//! files; its [`supervisor`] is the process that lives as long as it does.
+//!
+//! ```text
+//! supervisor ──▶ vm ──▶ bulkhead-vmm
+//!     │           └──▶ conversation ──vsock──▶ guest-init
+//!     └──▶ container: config, state, log, lock
+//! ```
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`plan`] | all that is needed to run a container, in one JSON file: the VM's half and the container's |
+//! | [`guest`] | what a guest boots: kernel, initramfs, command line, and its memory |
+//! | [`vm`] | one VM: its process, its folder, its scratch disk, its console |
+//! | [`conversation`] | the host's half of the conversation with guest-init |
+//! | [`container`] | containers as files: what each is, where it is in its life, what it has said |
+//! | [`supervisor`] | the process that has a container's VM, and what others ask of it |
 
 pub mod container;
 pub mod conversation;

@@ -1,4 +1,24 @@
 //! Container images: from archives, registries and the image store to one read-only disk.
+//!
+//! ```text
+//! registry, archive ──▶ store: images with names
+//!                         │
+//! IMAGE ──image──▶ layers ──layer──▶ blob + index, once each, in the cache
+//!                                        │
+//!                 tree: indexes laid over each other
+//!                                        │
+//!                 erofs: metadata part ──▶ disk: [metadata][blob][blob]…
+//! ```
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`image`] | what a person names: archives, layouts and folders, as layers and a configuration |
+//! | [`layer`] | one layer: from a tar stream or a folder to a blob and an index |
+//! | [`tar`] | reading tar streams |
+//! | [`tree`] | a file system tree in memory, and trees laid over each other |
+//! | [`erofs`] | writing EROFS, Linux's read-only file system |
+//! | [`store`] | images with names, kept until somebody removes them |
+//! | [`registry`] | pulling images; what is asynchronous, and TLS, is in here alone |
 
 pub mod erofs;
 pub mod image;
