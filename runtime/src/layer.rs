@@ -7,6 +7,7 @@
 
 mod blob;
 mod entry;
+mod holes;
 mod index;
 mod limits;
 mod unpack;
@@ -16,6 +17,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use blob::{Blob, PAGE};
+pub use holes::Holes;
 pub use index::{IndexError, index_name, read_index, write_index};
 pub use limits::{LimitError, Limits};
 use thiserror::Error;

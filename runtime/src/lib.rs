@@ -28,6 +28,7 @@ mod home;
 pub mod image;
 pub mod kvm;
 pub mod layer;
+pub mod limits;
 pub mod platform;
 pub mod program;
 pub mod registry;

@@ -3,8 +3,11 @@
 mod copy;
 mod exec;
 mod stats;
+mod unpack;
 
 use clap::{Args, Subcommand};
+
+pub use unpack::UnpackError;
 
 use super::error::CommandError;
 use super::output::print;
@@ -48,8 +51,12 @@ pub enum ControlCommand {
     )]
     Stats(stats::StatsArguments),
     /// Copy files between a container and this machine
+    ///
+    /// FOLDER/. stands for what is in a folder. What comes from a container is put at its place when all of it is there: under
+    /// the name that was asked for, through no symbolic link, without owners, set-ID bits, devices and pipes; its folders stay
+    /// open for their owner.
     #[command(
-        after_help = "Examples:\n  bulkhead cp web:/etc/nginx ./nginx\n  bulkhead cp site.conf web:/etc/nginx/conf.d/\n  bulkhead cp web:/var/log - | tar -t"
+        after_help = "Examples:\n  bulkhead cp web:/etc/nginx ./nginx\n  bulkhead cp site.conf web:/etc/nginx/conf.d/\n  bulkhead cp web:/var/log - | tar -t\n  bulkhead cp --max-size 100G web:/srv/data/. ./data"
     )]
     Cp(copy::CopyArguments),
     #[command(name = supervisor::COMMAND, hide = true)]

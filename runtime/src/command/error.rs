@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use protocol::ProcessError;
 use thiserror::Error;
 
+use super::control::UnpackError;
 use crate::cache::CacheError;
 use crate::container::ContainerError;
 use crate::guest::GuestError;
@@ -61,6 +62,8 @@ pub enum CommandError {
     Line { path: PathBuf, line: usize, problem: &'static str },
     #[error("{path}: cannot write it")]
     WriteFile { path: PathBuf, source: io::Error },
+    #[error("cannot copy to {path}")]
+    Unpack { path: PathBuf, source: Box<UnpackError> },
     #[error("cannot write the output")]
     Output(#[source] io::Error),
     #[error(transparent)]
