@@ -6,14 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::ImageError;
+use crate::limits;
 use crate::tar::{Kind, RECORD, Reader, Seekable, TarError, printable};
 use crate::tree::relative;
-
-/// The most members of an image archive. A layer is one or three of them.
-const MAX_MEMBERS: usize = 100_000;
-
-/// The most links from member to member on the way to a file.
-const MAX_LINKS: usize = 8;
 
 /// A tar with a table of its members.
 #[derive(Debug)]
@@ -36,13 +31,14 @@ enum Place {
 }
 
 impl Archive {
-    /// List the members of `tar`; `None` when there are too many for an image archive.
+    /// List the members of `tar`; `None` when there are too many, or too long names, for an image archive.
     pub fn list(path: &Path, tar: File) -> Result<Option<Self>, ImageError> {
         let open = |source| ImageError::Open { path: path.to_owned(), source };
         let bad = |source| ImageError::Archive { path: path.to_owned(), source };
         let file_len = tar.metadata().map_err(open)?.len();
         let mut reader = Reader::new(Seekable::new(tar.try_clone().map_err(open)?).map_err(open)?);
         let mut members = HashMap::new();
+        let mut names = 0;
         while let Some(member) = reader.next_member().map_err(|error| match error {
             // Said for a whole tar, "no header" means that this is none.
             TarError::Checksum { offset: 0 } => not_an_image(path, &tar),
@@ -61,13 +57,20 @@ impl Archive {
                     len: file_len,
                 });
             }
+            for len in [member.name.len(), member.link.len()] {
+                if len > limits::PATH {
+                    let (path, member) = (path.to_owned(), printable(&member.name));
+                    return Err(ImageError::LongMember { path, member, len, limit: limits::PATH });
+                }
+            }
             let place = match member.kind {
                 Kind::File => Place::Data { start, len: member.size },
                 Kind::Symlink => Place::Link(beside(&name, &member.link)),
                 Kind::HardLink => Place::Link(relative(&member.link).join(&b'/')),
                 _ => continue,
             };
-            if members.len() == MAX_MEMBERS {
+            names += name.len() + if let Place::Link(target) = &place { target.len() } else { 0 };
+            if members.len() == limits::ARCHIVE_MEMBERS || names > limits::ARCHIVE_NAMES {
                 return Ok(None);
             }
             members.insert(name, place);
@@ -81,7 +84,7 @@ impl Archive {
     /// Where a file's data is.
     pub fn find(&self, name: &str) -> Option<(u64, u64)> {
         let mut name = relative(name.as_bytes()).join(&b'/');
-        for _ in 0..MAX_LINKS {
+        for _ in 0..limits::ARCHIVE_LINKS {
             match self.members.get(&name)? {
                 Place::Data { start, len } => return Some((*start, *len)),
                 Place::Link(target) => name = target.clone(),
