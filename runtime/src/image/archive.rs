@@ -17,6 +17,8 @@ pub struct Archive {
     pub path: PathBuf,
     /// The tar: that file, or what it was decompressed to.
     tar: File,
+    /// The state of the file that the person named.
+    pub stamp: [u64; 11],
     members: HashMap<Vec<u8>, Place>,
 }
 
@@ -32,7 +34,7 @@ enum Place {
 
 impl Archive {
     /// List the members of `tar`; `None` when there are too many, or too long names, for an image archive.
-    pub fn list(path: &Path, tar: File) -> Result<Option<Self>, ImageError> {
+    pub fn list(path: &Path, tar: File, stamp: [u64; 11]) -> Result<Option<Self>, ImageError> {
         let open = |source| ImageError::Open { path: path.to_owned(), source };
         let bad = |source| ImageError::Archive { path: path.to_owned(), source };
         let file_len = tar.metadata().map_err(open)?.len();
@@ -78,7 +80,7 @@ impl Archive {
         if !reader.ended() {
             return Err(ImageError::Unfinished { path: path.to_owned(), offset: reader.offset() });
         }
-        Ok(Some(Self { path: path.to_owned(), tar, members }))
+        Ok(Some(Self { path: path.to_owned(), tar, stamp, members }))
     }
 
     /// Where a file's data is.

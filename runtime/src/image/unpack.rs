@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::compression::Decompressor;
 use super::files::check;
+use super::held::{Held, Wrong};
 use super::{Image, ImageError, LayerData, LayerSource};
 use crate::cache::{Cache, Entry, Folder, Pending};
 use crate::digest::{Digest, DigestReader, Mismatch};
@@ -112,6 +113,8 @@ fn cached_layer(
         }
         entry => entry,
     };
+    let failed = |source| read_failed(image, &layer.name, source);
+    let held = Held::of(cache, &layer.data)?;
     if let Entry::Missing(index) = entry {
         log::info!("unpacking layer {} of {}", layer.name, image.name);
         let blob = cache.replace(Folder::Blobs, &key)?;
@@ -123,8 +126,19 @@ fn cached_layer(
         // The index comes last: where it is, the layer is complete.
         blob.commit()?;
         write_layer_index(index, &unpacked)?;
+        if let Some(held) = held {
+            held.note();
+        }
+    } else {
+        match held.map_or(Ok(()), |held| held.check(limits.size.saturating_add(1))) {
+            Ok(()) => {}
+            Err(Wrong::Read(source)) => return Err(failed(source)),
+            Err(Wrong::Bytes(source)) => {
+                let (image, layer) = (image.name.clone(), layer.name.clone());
+                return Err(ImageError::LayerMismatch { image, layer, source });
+            }
+        }
     }
-    let failed = |source| read_failed(image, &layer.name, source);
     let blob_len = fs::metadata(&blob).map_err(failed)?.len();
     Ok(Unpacked { name: layer.name.clone(), key, blob, blob_len })
 }
