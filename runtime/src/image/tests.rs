@@ -1,3 +1,5 @@
+mod limits;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;

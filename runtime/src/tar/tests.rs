@@ -228,7 +228,8 @@ proptest! {
         let _ = read_all(&bytes);
         // The whole way, through the tree to a file system.
         let mut reader = Reader::new(Stream(&bytes[..]));
-        if let Ok(layer) = crate::layer::unpack_tar(&mut reader, Vec::new(), crate::layer::Limits::default()) {
+        let mut meter = crate::layer::Meter::new(crate::layer::Limits::default());
+        if let Ok(layer) = crate::layer::unpack_tar(&mut reader, Vec::new(), &mut meter) {
             let mut text = Vec::new();
             crate::layer::write_index(&layer, &mut text).unwrap();
             let layer = crate::layer::read_index(&text[..]).unwrap();
