@@ -16,10 +16,8 @@ use crate::digest::Digest;
 use crate::image::files::Files;
 use crate::image::look::{archive_files, is_layout};
 use crate::layer::Limits;
+use crate::limits;
 use crate::platform::Platform;
-
-/// The most images of an archive, each of which costs some reading.
-const MAX_IMAGES: usize = 1000;
 
 /// An image that was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +63,8 @@ pub fn load(
 }
 
 fn check_count(files: &Files, file: &str, count: usize) -> Result<(), StoreError> {
-    if count > MAX_IMAGES {
-        let reason = format!("it lists {count} images; the limit is {MAX_IMAGES}");
+    if count > limits::LOADED_IMAGES {
+        let reason = format!("it lists {count} images; the limit is {}", limits::LOADED_IMAGES);
         return Err(files.invalid(file, reason).into());
     }
     Ok(())
