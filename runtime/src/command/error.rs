@@ -7,6 +7,7 @@ use protocol::ProcessError;
 use thiserror::Error;
 
 use super::control::UnpackError;
+use super::output::visible;
 use crate::cache::CacheError;
 use crate::container::ContainerError;
 use crate::guest::GuestError;
@@ -115,7 +116,7 @@ impl CommandError {
     }
 }
 
-/// An error and its causes, in one line.
+/// An error and its causes, in one line, on which a terminal does nothing but show it.
 pub fn in_one_line(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -123,5 +124,5 @@ pub fn in_one_line(error: &dyn std::error::Error) -> String {
         text += &format!(": {error}");
         cause = error.source();
     }
-    text.replace('\n', " ")
+    visible(&text.replace('\n', " ")).into_owned()
 }

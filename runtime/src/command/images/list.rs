@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{InspectArguments, ListArguments};
 use crate::command::containers;
 use crate::command::error::CommandError;
-use crate::command::output::table;
+use crate::command::output::{table, visible_json};
 use crate::command::size::show_size;
 use crate::container::{ContainerError, Containers};
 use crate::store::{ImageStore, Name, StoredImage, Version};
@@ -94,7 +94,7 @@ pub fn inspect(store: &ImageStore, arguments: &InspectArguments) -> Result<Strin
     }
     match &arguments.format {
         Some(template) => items.iter().map(|item| template.line(item)).collect(),
-        None => Ok(format!("{:#}\n", Value::Array(items))),
+        None => Ok(visible_json(&format!("{:#}\n", Value::Array(items)))),
     }
 }
 
