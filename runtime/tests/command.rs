@@ -200,6 +200,16 @@ fn a_bundle_says_what_the_flags_said() {
     let second: serde_json::Value =
         serde_json::from_slice(&fs::read(place.path("b.json")).unwrap()).unwrap();
     assert_eq!(bundle, second);
+    // It holds the process's environment, which is nobody else's to read: also where the file was there before.
+    use std::os::unix::fs::PermissionsExt;
+    let mode = || fs::metadata(place.path("b.json")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    fs::set_permissions(place.path("b.json"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(place.bulkhead(&arguments).status.success());
+    assert_eq!(mode(), 0o600);
+    let to_a_pipe = [&["prepare", "--out", "/dev/stdout"], &arguments[3..]].concat();
+    let printed = place.bulkhead(&to_a_pipe).stdout;
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&printed).unwrap(), bundle);
 }
 
 #[test]
