@@ -162,6 +162,21 @@ fn a_vmm_that_ends_early_is_explained() {
     place.fails(&run, 1, "this machine's KVM can't run Linux: of no use: in a clone of Bulkhead");
     place.vmm("kill -9 $$");
     place.fails(&run, 137, "bulkhead-vmm was killed by signal 9");
+    // What it warns of is passed on, and no reason.
+    let said = |script: &str| {
+        place.vmm(script);
+        String::from_utf8(place.bulkhead(&run).stderr).unwrap()
+    };
+    assert_eq!(
+        said("[ \"$2 $3\" = '--id vm' ] && echo 'vm: 2 vCPUs did not stop' >&2; kill -9 $$"),
+        "vm: 2 vCPUs did not stop\nbulkhead: bulkhead-vmm was killed by signal 9\n"
+    );
+    let said = said("echo 'bulkhead-vmm: KVM is odd' >&2; printf 'Kernel panic\\r\\n'; exit 0");
+    assert!(
+        said.starts_with("bulkhead-vmm: KVM is odd\nbulkhead: ")
+            && said.ends_with("Kernel panic\n"),
+        "{said}"
+    );
     place.vmm("exit 0");
     place.fails(&run, 1, "the virtual machine ended before its guest reported");
 }
