@@ -84,6 +84,10 @@ fn a_container_in_the_background_does_what_it_is_told() {
     assert_eq!(fs::read_to_string(world.path("back/file")).unwrap(), "from here");
     on(&["cp", "web:/etc/passwd", "back"], "").assert(0, "", "");
     assert!(fs::read_to_string(world.path("back/passwd")).unwrap().starts_with("root:"));
+    // A folder's contents, beside what is there.
+    on(&["cp", "web:/etc/.", "back"], "").assert(0, "", "");
+    assert!(world.path("back/group").exists() && world.path("back/file").exists());
+    on(&["cp", "--max-files", "3", "web:/etc", "back"], "").assert_refused(1, &["--max-files"]);
     on(&["cp", "web:/no/such/file", "back"], "").assert_refused(1, &["/no/such/file"]);
 
     // Pause: time stands still inside, and is right afterwards.

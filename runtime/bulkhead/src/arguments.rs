@@ -37,7 +37,7 @@ cannot be executed; 2 for wrong usage; 1 for everything else.
 
 Environment: XDG_DATA_HOME (images, else ~/.local/share), XDG_CACHE_HOME (cache, else ~/.cache), XDG_RUNTIME_DIR (files of running VMs, else /run or /tmp),
 DOCKER_CONFIG (folder of docker's config.json with registry credentials, else ~/.docker), HTTPS_PROXY and NO_PROXY,
-BULKHEAD_MAX_LAYER_SIZE and BULKHEAD_MAX_LAYER_ENTRIES (what one layer may unpack to: 32G, 1000000), RUST_LOG (log).";
+BULKHEAD_MAX_LAYER_SIZE and BULKHEAD_MAX_LAYER_ENTRIES (what one layer may unpack to: 32G, 1000000; all of an image: twice that), RUST_LOG (log).";
 
 /// Read the command line. Help and version are printed here; anything wrong is one line.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, CommandError> {

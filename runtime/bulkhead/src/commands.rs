@@ -27,11 +27,14 @@ mod stats;
 mod stop;
 mod supervise;
 mod tag;
+mod unpack;
 mod unpause;
 mod version;
 mod wait;
 
 use clap::Subcommand;
+
+pub use unpack::UnpackError;
 
 use crate::arguments::Arguments;
 use crate::error::CommandError;

@@ -16,6 +16,8 @@ use host::program::NoProgram;
 use images::image::ImageError;
 use images::registry::RegistryError;
 use images::store::StoreError;
+use crate::commands::UnpackError;
+use host::text::in_one_line;
 
 /// Why the command failed.
 #[derive(Debug, Error)]
@@ -61,6 +63,8 @@ pub enum CommandError {
     Line { path: PathBuf, line: usize, problem: &'static str },
     #[error("{path}: cannot write it")]
     WriteFile { path: PathBuf, source: io::Error },
+    #[error("cannot copy to {path}")]
+    Unpack { path: PathBuf, source: Box<UnpackError> },
     #[error("cannot write the output")]
     Output(#[source] io::Error),
     #[error(transparent)]
@@ -110,15 +114,4 @@ impl CommandError {
     pub fn line(&self) -> String {
         in_one_line(self)
     }
-}
-
-/// An error and its causes, in one line.
-pub fn in_one_line(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text.replace('\n', " ")
 }

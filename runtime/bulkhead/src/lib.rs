@@ -47,6 +47,6 @@ mod variables;
 
 pub use arguments::{Arguments, explain, parse};
 pub use commands::execute;
-pub use error::{CommandError, in_one_line};
+pub use error::CommandError;
 pub use flags::Flags;
 pub use prepare::{Prepared, prepare};

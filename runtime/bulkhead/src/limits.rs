@@ -1,8 +1,14 @@
-//! How much an image may be.
+//! How much an image, or what a container sends, may be.
 
 use crate::error::CommandError;
 use crate::size::parse_size;
 use images::layer::Limits;
+
+/// The most bytes that a container may send to `cp`: as much as a layer may hold.
+pub const COPY_SIZE: &str = "32G";
+
+/// The most files, folders and links that it may send: as many as a layer may hold.
+pub const COPY_FILES: u64 = crate::limits::LAYER_ENTRIES;
 
 /// The limits that the environment sets.
 pub fn limits(variable: impl Fn(&str) -> Option<String>) -> Result<Limits, CommandError> {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::error::CommandError;
+use host::text::{visible, visible_json};
 
 /// How to print one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Template {
     pub fn line(&self, item: &Value) -> Result<String, CommandError> {
         let mut line = String::new();
         match self {
-            Self::Json => line += &item.to_string(),
+            Self::Json => line += &visible_json(&item.to_string()),
             Self::Text(pieces) => {
                 for piece in pieces {
                     match piece {
@@ -81,7 +82,10 @@ fn field(item: &Value, path: &[String]) -> Result<String, CommandError> {
             CommandError::Usage(format!("--format: there is no field '.{name}'; fields are {held}"))
         })?;
     }
-    Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    Ok(match value.as_str() {
+        Some(text) => visible(text).into_owned(),
+        None => visible_json(&value.to_string()),
+    })
 }
 
 #[cfg(test)]
@@ -100,7 +104,12 @@ mod tests {
         assert!(
             line("{{.Id}}").unwrap_err().line().contains("no field '.Id'; fields are Config, ID")
         );
-        assert!(line("{{.ID.x}}").unwrap_err().line().contains("fields are none"));
+        let item = json!({"Labels": "a=\u{1b}[2J", "All": {"a": "\u{9b}2J"}});
+        let line = |text: &str| Template::parse(text).unwrap().line(&item).unwrap();
+        assert_eq!(line("{{.Labels}} {{.All}}"), "a=\\u{1b}[2J {\"a\":\"\\u009b2J\"}\n");
+        assert!(!line("json").contains(['\u{1b}', '\u{9b}']));
+        let line = |text: &str| Template::parse(text).unwrap().line(&item);
+        assert!(line("{{.Labels.x}}").unwrap_err().line().contains("fields are none"));
         for wrong in ["{{", "{{}}", "{{.}}", "{{ID}}", "{{json .}}", "{{.A..B}}"] {
             assert!(Template::parse(wrong).is_err(), "{wrong}");
         }

@@ -162,6 +162,21 @@ fn a_vmm_that_ends_early_is_explained() {
     place.fails(&run, 1, "this machine's KVM can't run Linux: of no use: in a clone of Bulkhead");
     place.vmm("kill -9 $$");
     place.fails(&run, 137, "bulkhead-vmm was killed by signal 9");
+    // What it warns of is passed on, and no reason.
+    let said = |script: &str| {
+        place.vmm(script);
+        String::from_utf8(place.bulkhead(&run).stderr).unwrap()
+    };
+    assert_eq!(
+        said("[ \"$2 $3\" = '--id vm' ] && echo 'vm: 2 vCPUs did not stop' >&2; kill -9 $$"),
+        "vm: 2 vCPUs did not stop\nbulkhead: bulkhead-vmm was killed by signal 9\n"
+    );
+    let said = said("echo 'bulkhead-vmm: KVM is odd' >&2; printf 'Kernel panic\\r\\n'; exit 0");
+    assert!(
+        said.starts_with("bulkhead-vmm: KVM is odd\nbulkhead: ")
+            && said.ends_with("Kernel panic\n"),
+        "{said}"
+    );
     place.vmm("exit 0");
     place.fails(&run, 1, "the virtual machine ended before its guest reported");
 }
@@ -200,6 +215,16 @@ fn a_bundle_says_what_the_flags_said() {
     let second: serde_json::Value =
         serde_json::from_slice(&fs::read(place.path("b.json")).unwrap()).unwrap();
     assert_eq!(bundle, second);
+    // It holds the process's environment, which is nobody else's to read: also where the file was there before.
+    use std::os::unix::fs::PermissionsExt;
+    let mode = || fs::metadata(place.path("b.json")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    fs::set_permissions(place.path("b.json"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(place.bulkhead(&arguments).status.success());
+    assert_eq!(mode(), 0o600);
+    let to_a_pipe = [&["prepare", "--out", "/dev/stdout"], &arguments[3..]].concat();
+    let printed = place.bulkhead(&to_a_pipe).stdout;
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&printed).unwrap(), bundle);
 }
 
 #[test]

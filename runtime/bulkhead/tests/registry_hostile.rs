@@ -6,6 +6,7 @@ use common::net::{Answer, Fake, Request};
 use common::store::Place;
 use host::digest::Digest;
 use serde_json::json;
+use serde_json::{Value, json};
 
 const PULL: [&str; 2] = ["pull", "--tls-verify=false"];
 
@@ -110,6 +111,23 @@ fn what_a_registry_should_not_send_is_refused() {
         ("is 9223372036854775807 bytes long, more than", |image, request| {
             let huge = Image::manifest(&image.config, &image.layer, i64::MAX as u64);
             request.path.contains("/manifests/").then(|| ok(&huge))
+        }),
+        ("are 96636764160 bytes long in all, more than 68719476736;", |image, request| {
+            let mut config: Value = serde_json::from_slice(&image.config).unwrap();
+            config["rootfs"]["diff_ids"] = json!(vec![Digest::of(&image.layer).to_string(); 3]);
+            let config = config.to_string().into_bytes();
+            let manifest = Image::manifest(&config, &image.layer, 30 << 30);
+            let mut manifest: Value = serde_json::from_slice(&manifest).unwrap();
+            let layer = |number: u8| {
+                let mut layer = manifest["layers"][0].clone();
+                layer["digest"] = json!(Digest::of(&[number]).to_string());
+                layer
+            };
+            manifest["layers"] = json!([layer(1), layer(2), layer(3)]);
+            let manifest = manifest.to_string().into_bytes();
+            let is_manifest = request.path.contains("/manifests/");
+            (is_manifest || ends(request, &config))
+                .then(|| ok(if is_manifest { &manifest } else { &config }))
         }),
         ("refuses 127.0.0.1:", |_, request| {
             let text = format!("\x1b[31m\n{}", "no ".repeat(100_000)).into_bytes();

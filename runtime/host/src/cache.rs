@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | `blobs/` | one layer's file data, each file at a page boundary | the layer |
 //! | `indexes/` | one layer's entries; it is there when the layer is complete | the layer |
+//! | `held/` | nothing: which bytes of which image are those of a layer | the state of a file of the image, and the layer |
 //! | `images/` | one image's EROFS metadata | its layers |
 //! | `kernels/` | a guest kernel, decompressed; those that `cargo xtask` builds (`own/`) and downloads | the compressed file |
 //! | `initramfs/` | guest-init and modules | the state of their files |
@@ -54,19 +55,21 @@ pub enum CacheError {
 pub enum Folder {
     Blobs,
     Indexes,
+    Held,
     Images,
     Kernels,
     Initramfs,
 }
 
 impl Folder {
-    const ALL: [Self; 5] =
-        [Self::Blobs, Self::Indexes, Self::Images, Self::Kernels, Self::Initramfs];
+    const ALL: [Self; 6] =
+        [Self::Blobs, Self::Indexes, Self::Held, Self::Images, Self::Kernels, Self::Initramfs];
 
     fn name(self) -> &'static str {
         match self {
             Self::Blobs => "blobs",
             Self::Indexes => "indexes",
+            Self::Held => "held",
             Self::Images => "images",
             Self::Kernels => "kernels",
             Self::Initramfs => "initramfs",

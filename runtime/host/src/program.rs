@@ -1,5 +1,6 @@
 //! Finding our other programs: beside this one, else on PATH.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -45,8 +46,20 @@ fn own() -> PathBuf {
 /// The files with this name, in the order in which they are to be taken.
 fn candidates(own: &Path, name: &str) -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path: Vec<PathBuf> = std::env::split_paths(&path).map(|dir| dir.join(name)).collect();
+    let on_path: Vec<PathBuf> = folders(&path).map(|dir| dir.join(name)).collect();
     [own.with_file_name(name)].into_iter().chain(on_path).filter(|candidate| candidate.is_file())
+}
+
+/// The program called `name` in a folder of PATH.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    folders(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// The folders of a PATH in which programs are looked for: none that depends on where we are. An empty part is the current
+/// folder (POSIX.1-2017, 8.3 "PATH"), and so is a PATH that is empty or not there; what lies there is not ours to run.
+pub fn folders(path: &OsStr) -> impl Iterator<Item = PathBuf> {
+    std::env::split_paths(path).filter(|folder| folder.is_absolute())
 }
 
 fn is_for(path: &Path, platform: Platform) -> bool {

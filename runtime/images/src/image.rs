@@ -10,6 +10,7 @@ mod config;
 pub(crate) mod docker;
 mod error;
 pub(crate) mod files;
+mod held;
 pub(crate) mod look;
 pub(crate) mod oci;
 mod reference;

@@ -7,6 +7,7 @@
 
 mod blob;
 mod entry;
+mod holes;
 mod index;
 mod limits;
 mod unpack;
@@ -16,8 +17,9 @@ use std::io;
 use std::path::PathBuf;
 
 pub use blob::{Blob, PAGE};
+pub use holes::Holes;
 pub use index::{IndexError, index_name, read_index, write_index};
-pub use limits::{LimitError, Limits};
+pub use limits::{LimitError, Limits, Meter};
 use thiserror::Error;
 pub use unpack::unpack_tar;
 pub use walk::{Walked, fingerprint, unpack_directory};
@@ -48,6 +50,8 @@ pub enum LayerError {
     Tree { entry: String, source: TreeError },
     #[error("entry '{entry}'")]
     Limit { entry: String, source: LimitError },
+    #[error(transparent)]
+    ImageLimit(#[from] LimitError),
     #[error("it unpacks to more than {limit} bytes; set BULKHEAD_MAX_LAYER_SIZE to allow more")]
     TooLarge { limit: u64 },
     #[error("cut short: the end of the archive is not marked")]

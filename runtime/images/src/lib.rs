@@ -16,6 +16,7 @@
 //! | [`layer`] | one layer: from a tar stream or a folder to a blob and an index |
 //! | [`tar`] | reading tar streams |
 //! | [`tree`] | a file system tree in memory, and trees laid over each other |
+//! | [`limits`] | what an image may cost this machine |
 //! | [`erofs`] | writing EROFS, Linux's read-only file system |
 //! | [`store`] | images with names, kept until somebody removes them |
 //! | [`registry`] | pulling images; what is asynchronous, and TLS, is in here alone |
@@ -23,6 +24,7 @@
 pub mod erofs;
 pub mod image;
 pub mod layer;
+pub mod limits;
 pub mod registry;
 pub mod store;
 pub mod tar;

@@ -100,6 +100,13 @@ async fn pull_image(
             layers.push((digest, layer.size()));
         }
     }
+    let all = layers.iter().fold(0u64, |all, (_, size)| all.saturating_add(*size));
+    let limit = options.limits.in_all().size;
+    if all > limit {
+        return Err(client.wrong(format!(
+            "its layers are {all} bytes long in all, more than {limit}; set BULKHEAD_MAX_LAYER_SIZE to half of what to allow"
+        )));
+    }
     let fetches = layers.iter().map(|layer| client.fetch(session, layer, &progress));
     stream::iter(fetches).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     let manifest = with_platform(manifest, &image.configuration);

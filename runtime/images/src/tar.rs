@@ -19,21 +19,12 @@ pub use error::TarError;
 use header::Header;
 use host::text::printable;
 pub use member::{Kind, Member, Time};
-use pax::Records;
+use pax::Global;
+
+use crate::limits;
 
 /// The size of a record (POSIX.1-2001 pax, "ustar Interchange Format").
 pub const RECORD: u64 = 512;
-
-/// The longest extension member (pax records or a GNU long name) that is read. A pax header has to hold
-/// all of a file's extended attributes, of which Linux allows 64 KiB each.
-const MAX_EXTENSION: u64 = 1 << 20;
-
-/// The longest global pax header, which is looked through again for every member that follows it.
-const MAX_GLOBAL: u64 = 64 << 10;
-
-/// The most extension members in a row before a real member: a GNU long name, a GNU long link and pax
-/// records are three; some writers repeat the global header.
-const MAX_EXTENSIONS_IN_A_ROW: usize = 8;
 
 /// A source whose bytes can be passed over.
 pub trait Source: Read + Sized {
@@ -96,7 +87,7 @@ pub struct Reader<S> {
     data_left: u64,
     padding: u64,
     current: Vec<u8>,
-    global: Records,
+    global: Global,
     ended: bool,
 }
 
@@ -109,7 +100,7 @@ impl<S: Source> Reader<S> {
             data_left: 0,
             padding: 0,
             current: Vec::new(),
-            global: Records::default(),
+            global: Global::default(),
             ended: false,
         }
     }
@@ -133,8 +124,8 @@ impl<S: Source> Reader<S> {
     pub fn next_member(&mut self) -> Result<Option<Member>, TarError> {
         let mut name = None;
         let mut link = None;
-        let mut records = self.global.clone();
-        for _ in 0..=MAX_EXTENSIONS_IN_A_ROW {
+        let mut records = self.global.records();
+        for _ in 0..=limits::TAR_EXTENSIONS_IN_A_ROW {
             self.skip_data()?;
             let start = self.offset;
             let Some(header) = self.read_header()? else {
@@ -145,13 +136,17 @@ impl<S: Source> Reader<S> {
                 b'L' => name = Some(self.read_long_name(&header, start)?),
                 b'K' => link = Some(self.read_long_name(&header, start)?),
                 b'x' => {
-                    let text = self.read_extension(&header, start, MAX_EXTENSION)?;
+                    let text = self.read_extension(&header, start, limits::TAR_EXTENSION)?;
                     records.merge(&text).map_err(|field| self.bad_pax(field, start))?;
                 }
                 b'g' => {
-                    let text = self.read_extension(&header, start, MAX_GLOBAL)?;
+                    let text = self.read_extension(&header, start, limits::TAR_GLOBAL)?;
                     self.global.merge(&text).map_err(|field| self.bad_pax(field, start))?;
-                    records.merge(&text).map_err(|field| self.bad_pax(field, start))?;
+                    let (size, limit) = (self.global.len(), limits::TAR_GLOBAL);
+                    if size > limit {
+                        return Err(TarError::ExtensionTooLong { offset: start, size, limit });
+                    }
+                    records.set_global(&self.global);
                 }
                 _ => {
                     let member = member::assemble(&header, name, link, records, start)?;
@@ -223,7 +218,7 @@ impl<S: Source> Reader<S> {
 
     /// GNU tar's long names end with a NUL.
     fn read_long_name(&mut self, header: &Header, start: u64) -> Result<Vec<u8>, TarError> {
-        let mut name = self.read_extension(header, start, MAX_EXTENSION)?;
+        let mut name = self.read_extension(header, start, limits::TAR_EXTENSION)?;
         name.truncate(name.iter().position(|&byte| byte == 0).unwrap_or(name.len()));
         Ok(name)
     }

@@ -6,6 +6,7 @@
 mod merge;
 mod name;
 mod resolve;
+mod size;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,8 @@ use thiserror::Error;
 
 use crate::tar::Time;
 use host::text::printable;
+use crate::limits;
+
 
 /// What every inode has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,25 +95,31 @@ pub struct NodeId(u32);
 pub enum TreeError {
     #[error("'{}' is not a directory", printable(.0))]
     NotADirectory(Vec<u8>),
-    #[error("too many symbolic links on the way (limit {limit})", limit = resolve::MAX_SYMLINKS)]
+    #[error("too many symbolic links on the way (limit {limit})", limit = limits::SYMLINKS)]
     TooManySymlinks,
     #[error("it is a hard link to '{}', which does not exist", printable(.0))]
     NoLinkTarget(Vec<u8>),
     #[error("it is a hard link to '{}', which is a directory", printable(.0))]
     LinkToDirectory(Vec<u8>),
-    #[error("the tree has too many nodes")]
-    Full,
+    #[error("its links lead more than {limit} folders deep", limit = limits::DEPTH)]
+    TooDeep,
+    #[error(
+        "there are more than {0} entries, with the folders that names go through; set BULKHEAD_MAX_LAYER_ENTRIES to allow more"
+    )]
+    Full(u64),
 }
 
 /// A tree of nodes, the root first.
 #[derive(Clone, Debug)]
 pub struct Tree {
     nodes: Vec<Node>,
+    /// The most nodes beside the root.
+    most: u64,
 }
 
 impl Default for Tree {
     fn default() -> Self {
-        Self { nodes: vec![Node::implied_directory()] }
+        Self::bounded(u64::from(u32::MAX))
     }
 }
 
@@ -139,6 +148,11 @@ impl Node {
 }
 
 impl Tree {
+    /// A tree that takes no more than so many nodes, whoever asks for them: one long name alone can imply thousands.
+    pub fn bounded(most: u64) -> Self {
+        Self { nodes: vec![Node::implied_directory()], most }
+    }
+
     /// The root directory.
     pub const ROOT: NodeId = NodeId(0);
 
@@ -170,7 +184,9 @@ impl Tree {
 
     /// Add a node that has no name yet.
     pub fn add(&mut self, node: Node) -> Result<NodeId, TreeError> {
-        let id = u32::try_from(self.nodes.len()).map_err(|_| TreeError::Full)?;
+        let count = self.nodes.len() as u64;
+        let id = u32::try_from(count).ok().filter(|_| count <= self.most);
+        let id = id.ok_or(TreeError::Full(self.most))?;
         self.nodes.push(node);
         Ok(NodeId(id))
     }

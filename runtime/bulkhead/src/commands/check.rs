@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::error::{CommandError, in_one_line};
+use crate::error::CommandError;
+use host::text::in_one_line;
 use crate::output::{print, table};
 use containers::guest;
 use containers::vm::mke2fs;

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, BufReader};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -12,17 +12,34 @@ use clap::Args;
 use protocol::ByteString;
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::unpack::{Budget, Place, unpack};
 use crate::error::CommandError;
 use crate::foreground::folders;
+use crate::limits::{COPY_FILES, COPY_SIZE};
+use crate::size::parse_size;
 use containers::container::{Container, Containers};
 use containers::supervisor::{Client, CopyVm, Request, SupervisorError};
+use images::tar::{Kind, Reader, Stream};
+
+/// How much is read from a container's archive at a time: what a pipe holds (pipe(7)).
+const BUFFER: usize = 64 << 10;
 
 /// Copy files between a container and this machine
+///
+/// FOLDER/. stands for what is in a folder. What comes from a container is put at its place when all of it is there: under
+/// the name that was asked for, through no symbolic link, without owners, set-ID bits, devices and pipes; its folders stay
+/// open for their owner.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bulkhead cp web:/etc/nginx ./nginx\n  bulkhead cp site.conf web:/etc/nginx/conf.d/\n  bulkhead cp web:/var/log - | tar -t"
+    after_help = "Examples:\n  bulkhead cp web:/etc/nginx ./nginx\n  bulkhead cp site.conf web:/etc/nginx/conf.d/\n  bulkhead cp web:/var/log - | tar -t\n  bulkhead cp --max-size 100G web:/srv/data/. ./data"
 )]
 pub struct CopyArguments {
+    /// The most bytes that a container may send
+    #[arg(long, value_name = "SIZE", default_value = COPY_SIZE, value_parser = parse_size)]
+    pub max_size: u64,
+    /// The most files, folders and links that it may send
+    #[arg(long, value_name = "N", default_value_t = COPY_FILES)]
+    pub max_files: u64,
     /// CONTAINER:PATH, a path on this machine, or - for a tar archive on stdin
     #[arg(value_name = "FROM")]
     pub from: OsString,
@@ -32,7 +49,7 @@ pub struct CopyArguments {
 }
 
 /// One side of a copy.
-enum Place {
+enum Side {
     /// A path in a container, absolute.
     In(Box<Container>, PathBuf),
     Here(PathBuf),
@@ -56,6 +73,10 @@ pub fn execute(arguments: &CopyArguments) -> Result<u8, CommandError> {
         }
         (Place::Here(from), Place::In(container, path)) => {
             Files::reach(container, true)?.apply(|files| give_files(files, &from, &path))
+use images::tar::{Kind, Reader, Stream};
+
+/// How much is read from a container's archive at a time: what a pipe holds (pipe(7)).
+const BUFFER: usize = 64 << 10;
         }
         _ => {
             let message = "cp: one of FROM and TO is CONTAINER:PATH, the other a path or -";
@@ -121,10 +142,10 @@ impl Files {
 }
 
 /// As docker tells them apart: what starts with a dot or a slash is a path of this machine.
-fn place(containers: &Containers, text: &OsStr) -> Result<Place, CommandError> {
+fn side(containers: &Containers, text: &OsStr) -> Result<Side, CommandError> {
     let bytes = text.as_bytes();
     if bytes == b"-" {
-        return Ok(Place::Stream);
+        return Ok(Side::Stream);
     }
     let colon = bytes.iter().position(|&byte| byte == b':');
     match colon {
@@ -132,9 +153,43 @@ fn place(containers: &Containers, text: &OsStr) -> Result<Place, CommandError> {
             let container = containers.find(&String::from_utf8_lossy(&bytes[..at]))?;
             // A relative path is seen from the root.
             let path = Path::new("/").join(OsStr::from_bytes(&bytes[at + 1..]));
-            Ok(Place::In(Box::new(container), path))
+            Ok(Side::In(Box::new(container), path))
         }
-        _ => Ok(Place::Here(text.into())),
+        _ => Ok(Side::Here(text.into())),
+    }
+}
+
+/// What is taken from a container.
+#[derive(Debug, PartialEq, Eq)]
+struct Source {
+    path: PathBuf,
+    /// The last name; the root has none.
+    name: Option<OsString>,
+    /// Not the folder, but what is in it.
+    contents: bool,
+}
+
+impl Source {
+    /// As docker reads a path: `..` by its text, and `/.` at the end for a folder's contents.
+    fn new(text: &Path) -> Self {
+        let mut path = PathBuf::from("/");
+        for component in text.components() {
+            match component {
+                Component::Normal(name) => path.push(name),
+                Component::ParentDir => drop(path.pop()),
+                _ => {}
+            }
+        }
+        let name = path.file_name().map(OsStr::to_owned);
+        let bytes = text.as_os_str().as_bytes();
+        let contents = bytes.ends_with(b"/.");
+        // A link that is called a folder is followed.
+        match name.is_some() {
+            true if contents => path.push("."),
+            true if bytes.ends_with(b"/") => path.push(""),
+            _ => {}
+        }
+        Self { path, contents: contents || name.is_none(), name }
     }
 }
 
@@ -142,68 +197,39 @@ fn text(path: &Path) -> ByteString {
     path.as_os_str().as_bytes().into()
 }
 
-/// Unpacks what the container sends. It is not trusted: nothing lands outside of the place, and no device, owner or set-ID
-/// bit is taken from it.
-fn take_files(files: &Files, path: &Path, to: &Path) -> Result<(), CommandError> {
+/// Takes one file or folder, or a folder's contents.
+fn take_files(files: &Files, from: &Source, to: &Path, budget: Budget) -> Result<(), CommandError> {
     let wrong = |source| CommandError::WriteFile { path: to.to_owned(), source };
     // Into a folder that is there; otherwise the last name is the new one.
-    let (folder, name) = if to.is_dir() {
-        (to.to_owned(), None)
+    let place = if to.is_dir() {
+        let name = from.name.clone().filter(|_| !from.contents);
+        Place { folder: to.to_owned(), name }
     } else {
         let name = to.file_name().ok_or_else(|| wrong(io::ErrorKind::InvalidInput.into()))?;
         let parent = to.parent().filter(|parent| *parent != Path::new(""));
-        (parent.unwrap_or(Path::new(".")).to_owned(), Some(name.to_owned()))
+        let folder = parent.unwrap_or(Path::new(".")).to_owned();
+        Place { folder, name: Some(name.to_owned()) }
     };
-    if !folder.is_dir() {
+    if !place.folder.is_dir() {
         return Err(wrong(io::ErrorKind::NotFound.into()));
     }
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| wrong(error.into()))?;
     thread::scope(|scope| {
-        let unpacking = scope.spawn(|| unpack(File::from(read), &folder, name.as_deref()));
-        let taken = files.take(path, write.as_fd());
+        let archive = BufReader::with_capacity(BUFFER, File::from(read));
+        let unpacking =
+            scope.spawn(|| unpack(archive, from.name.as_deref(), &place.folder, budget));
+        let taken = files.take(&from.path, write.as_fd());
         drop(write);
-        let unpacked = unpacking.join().unwrap_or_else(|_| Err(io::Error::other("a panic")));
-        taken?;
-        unpacked.map_err(wrong)
+        let unpacked = unpacking.join().map_err(|_| wrong(io::Error::other("a panic")))?;
+        // Once it is refused here, the other side can't write any more, and says only that.
+        match &unpacked {
+            Err(error) if !error.is_cut() => {}
+            _ => taken?,
+        }
+        unpacked
+            .and_then(|unpacked| unpacked.put(&place))
+            .map_err(|error| CommandError::Unpack { path: to.to_owned(), source: Box::new(error) })
     })
-}
-
-fn unpack(archive: impl Read, folder: &Path, name: Option<&OsStr>) -> io::Result<()> {
-    let mut archive = tar::Archive::new(archive);
-    archive.set_preserve_permissions(false);
-    // Under a name of its own until it is whole: then the top entry is moved to its place.
-    let aside = tempfile::tempdir_in(folder)?;
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        let kind = entry.header().entry_type();
-        if kind.is_file() || kind.is_dir() || kind.is_symlink() || kind.is_hard_link() {
-            entry.unpack_in(aside.path())?;
-        }
-    }
-    for top in fs::read_dir(aside.path())? {
-        let top = top?;
-        let to = folder.join(name.unwrap_or(&top.file_name()));
-        if to.is_dir() && top.file_type()?.is_dir() {
-            merge(&top.path(), &to)?;
-        } else {
-            fs::rename(top.path(), to)?;
-        }
-    }
-    Ok(())
-}
-
-/// Moves what is in one folder into another, whose own files stay.
-fn merge(from: &Path, to: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() && fs::symlink_metadata(&to).is_ok_and(|to| to.is_dir()) {
-            merge(&entry.path(), &to)?;
-        } else {
-            fs::rename(entry.path(), to)?;
-        }
-    }
-    Ok(())
 }
 
 /// Packs files for the container: into a folder that is there, or under a new last name.
@@ -247,13 +273,39 @@ fn is_folder(files: &Files, path: &Path) -> Result<bool, CommandError> {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(wrong)?;
     thread::scope(|scope| {
         let look = scope.spawn(|| {
-            let mut archive = tar::Archive::new(File::from(read));
-            let mut entries = archive.entries().ok()?;
-            Some(entries.next()?.ok()?.header().entry_type().is_dir())
+            let first = Reader::new(Stream(File::from(read))).next_member().ok()??;
+            Some(first.kind == Kind::Directory)
         });
         // One that is not there is refused, and what is large is not read to its end.
         let _ = files.take(path, write.as_fd());
         drop(write);
         Ok(look.join().ok().flatten().unwrap_or(false))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_a_container_is_read_as_docker_reads_it() {
+        for (text, path, name, contents) in [
+            ("/etc/nginx", "/etc/nginx", Some("nginx"), false),
+            ("/etc/nginx/", "/etc/nginx/", Some("nginx"), false),
+            ("/etc/nginx/.", "/etc/nginx/.", Some("nginx"), true),
+            ("/etc/./nginx/../hosts", "/etc/hosts", Some("hosts"), false),
+            ("/etc/..", "/", None, true),
+            ("/../../etc", "/etc", Some("etc"), false),
+            ("/", "/", None, true),
+            ("/.", "/", None, true),
+        ] {
+            let source = Source::new(Path::new(text));
+            assert_eq!(source.path.as_os_str(), path, "{text}");
+            assert_eq!(
+                (source.name.as_deref(), source.contents),
+                (name.map(OsStr::new), contents),
+                "{text}"
+            );
+        }
+    }
 }

@@ -7,6 +7,7 @@ use crate::error::CommandError;
 use crate::output::print;
 use crate::template::Template;
 use containers::container::{Container, ContainerError, Containers, RestartPolicy, Status};
+use host::text::visible_json;
 use host::time::show;
 use images::store::{ImageStore, Name, StoredImage, Version};
 
@@ -37,7 +38,7 @@ pub fn execute(arguments: &InspectArguments) -> Result<u8, CommandError> {
     }
     let text = match &arguments.format {
         Some(template) => items.iter().map(|item| template.line(item)).collect::<Result<_, _>>()?,
-        None => format!("{:#}\n", Value::Array(items)),
+        None => visible_json(&format!("{:#}\n", Value::Array(items))),
     };
     print(&text)?;
     Ok(0)

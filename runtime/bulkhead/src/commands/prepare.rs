@@ -1,7 +1,9 @@
 //! `prepare`: a plan for a container, to be run later.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -33,6 +35,18 @@ pub fn execute(arguments: &PrepareArguments) -> Result<u8, CommandError> {
     let plan = prepare(flags, *platform, program::guest_init)?.plan;
     let failed = |source| CommandError::WritePlan { path: arguments.out.clone(), source };
     let text = serde_json::to_vec_pretty(&plan).map_err(|error| failed(error.into()))?;
-    fs::write(&arguments.out, text).map_err(failed)?;
+    write_private(&arguments.out, &text).map_err(failed)?;
     Ok(0)
+}
+
+/// Writes a file that only its owner can read, whoever could read what was there; a pipe or a device is written as it is.
+fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
+    // What is in it is taken away when nobody else can read it any more.
+    let mut options = File::options();
+    let mut file = options.write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    if file.metadata()?.is_file() {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.set_len(0)?;
+    }
+    file.write_all(text)
 }

@@ -12,8 +12,11 @@ const TAIL: usize = 4096;
 /// The longest line of the VMM's that is passed on as one.
 const MAX_LINE: u64 = 4096;
 
-/// The start of a message with which the VMM says why it ends.
-const LAST_WORDS: &str = "bulkhead-vmm: ";
+/// The start of a complaint of the VMM's: the last one says why it ends, if its exit status says that something went wrong.
+const COMPLAINT: &str = "bulkhead-vmm: ";
+
+/// What the lines of its log start with instead, given with `--id`.
+pub const LOG_ID: &str = "vm";
 
 /// Reads the console to its end, so that the guest never waits for us; shows it on stderr, or only keeps its tail.
 pub fn console(mut input: impl Read + Send + 'static, show: bool) -> JoinHandle<Vec<u8>> {
@@ -38,22 +41,39 @@ pub fn console(mut input: impl Read + Send + 'static, show: bool) -> JoinHandle<
     })
 }
 
-/// Passes on the VMM's log, and keeps the line with which it says why it ends.
+/// Passes on the VMM's log, and keeps its last complaint: see [`reason`].
 pub fn messages(input: impl Read + Send + 'static) -> JoinHandle<Option<String>> {
     thread::spawn(move || {
         let mut input = BufReader::new(input);
-        let mut last_words = None;
+        let mut last = None;
         let mut line = Vec::new();
         while let Ok(1..) = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
             let text = String::from_utf8_lossy(&line);
-            match text.trim_end().strip_prefix(LAST_WORDS) {
-                Some(words) => last_words = Some(words.to_owned()),
+            match text.trim_end().strip_prefix(COMPLAINT) {
+                Some(words) => drop(last.replace(words.to_owned()).map(|before| complain(&before))),
                 None => drop(io::stderr().write_all(&line)),
             }
             line.clear();
         }
-        last_words
+        last
     })
+}
+
+/// The reason for the VMM's end: its last complaint, if it ended with an exit status that says so. Any other complaint is
+/// passed on, and explains nothing.
+pub fn reason(complaint: Option<String>, status: Option<i32>) -> Option<String> {
+    match (complaint, status) {
+        (Some(complaint), None | Some(0)) => {
+            complain(&complaint);
+            None
+        }
+        (complaint, _) => complaint,
+    }
+}
+
+fn complain(what: &str) {
+    // A stderr that is closed is no reason to stop the guest.
+    let _ = io::stderr().write_all(format!("{COMPLAINT}{what}\n").as_bytes());
 }
 
 /// The last lines of a console with something on them, as one line.
@@ -84,8 +104,14 @@ mod tests {
 
     #[test]
     fn the_reason_for_the_end_is_kept() {
-        let input = io::Cursor::new("bulkhead-vmm: first\nbulkhead-vmm: kernel x: not an ELF\n");
-        assert_eq!(messages(input).join().unwrap().as_deref(), Some("kernel x: not an ELF"));
+        let input =
+            "bulkhead-vmm: first\nbulkhead-vmm: kernel x: not an ELF\nvm: 2 vCPUs did not stop\n";
+        let complaint = messages(io::Cursor::new(input)).join().unwrap();
+        assert_eq!(complaint.as_deref(), Some("kernel x: not an ELF"));
         assert_eq!(messages(io::empty()).join().unwrap(), None);
+        // It ended for another reason, or for none that is wrong.
+        assert_eq!(reason(complaint.clone(), Some(0)), None);
+        assert_eq!(reason(complaint.clone(), None), None);
+        assert_eq!(reason(complaint.clone(), Some(1)), complaint);
     }
 }

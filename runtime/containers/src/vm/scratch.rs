@@ -1,5 +1,6 @@
 //! The scratch disk: a sparse file with an empty ext4 file system.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::error::VmError;
 use host::cache::Cache;
+use host::program;
 
 /// A disk for what one container writes. Its file has no name: it is gone with this process and the VMM, however
 /// they end. It is in the cache's file system, because a folder for running VMs is often memory.
@@ -63,10 +65,12 @@ fn format(path: &Path, journal: &str) -> Result<(), VmError> {
 
 /// The program that makes the file system. It is in a folder that is not on everybody's PATH.
 pub fn mke2fs() -> Result<PathBuf, VmError> {
-    let mut path = std::env::var_os("PATH").unwrap_or_default();
-    path.push(":/usr/sbin:/sbin");
-    let mut found = std::env::split_paths(&path).map(|folder| folder.join("mke2fs"));
-    found.find(|file| file.is_file()).ok_or(VmError::NoMke2fs)
+    find_mke2fs(&std::env::var_os("PATH").unwrap_or_default()).ok_or(VmError::NoMke2fs)
+}
+
+fn find_mke2fs(path: &OsStr) -> Option<PathBuf> {
+    let folders = program::folders(path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders.map(|folder| folder.join("mke2fs")).find(|file| file.is_file())
 }
 
 #[cfg(test)]
@@ -74,6 +78,21 @@ mod tests {
     use std::io::Read;
 
     use super::*;
+
+    #[test]
+    fn a_program_of_the_current_folder_is_never_run() {
+        let here = tempfile::tempdir_in(".").unwrap();
+        std::fs::write(here.path().join("mke2fs"), "").unwrap();
+        let relative = here.path().file_name().unwrap();
+        for path in [OsStr::new(""), OsStr::new(":"), OsStr::new("."), relative] {
+            assert_eq!(program::folders(path).count(), 0, "{path:?}");
+            assert!(find_mke2fs(path).is_none_or(|found| found.is_absolute()), "{path:?}");
+        }
+        let path =
+            std::env::join_paths([Path::new(""), &std::path::absolute(here.path()).unwrap()]);
+        let found = find_mke2fs(&path.unwrap()).unwrap();
+        assert!(found.is_absolute() && found.ends_with(Path::new(relative).join("mke2fs")));
+    }
 
     #[test]
     fn a_scratch_disk_is_an_ext4_file_system_without_a_name() {

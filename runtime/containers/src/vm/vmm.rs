@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::error::VmError;
-use super::output::{console, last_lines, messages};
+use super::output::{LOG_ID, console, last_lines, messages, reason};
 use crate::conversation::{ConversationError, Failure};
 use crate::plan::VmConfig;
 use host::child::spawn_bound;
@@ -53,7 +53,7 @@ impl Vmm {
 
         let mut command = Command::new(&program);
         command
-            .arg("--no-api")
+            .args(["--no-api", "--id", LOG_ID])
             .arg("--config-file")
             .arg(&config_file)
             .arg("--runtime-dir")
@@ -99,7 +99,7 @@ impl Vmm {
         Ended {
             status,
             console: console.unwrap_or_default(),
-            last_words: messages.flatten(),
+            last_words: reason(messages.flatten(), status.and_then(|status| status.code())),
             by_itself: ended,
         }
     }

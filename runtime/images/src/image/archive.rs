@@ -7,14 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::error::ImageError;
 use crate::tar::{Kind, RECORD, Reader, Seekable, TarError};
+use crate::limits;
 use crate::tree::relative;
 use host::text::printable;
-
-/// The most members of an image archive. A layer is one or three of them.
-const MAX_MEMBERS: usize = 100_000;
-
-/// The most links from member to member on the way to a file.
-const MAX_LINKS: usize = 8;
 
 /// A tar with a table of its members.
 #[derive(Debug)]
@@ -23,6 +18,8 @@ pub struct Archive {
     pub path: PathBuf,
     /// The tar: that file, or what it was decompressed to.
     tar: File,
+    /// The state of the file that the person named.
+    pub stamp: [u64; 11],
     members: HashMap<Vec<u8>, Place>,
 }
 
@@ -37,13 +34,14 @@ enum Place {
 }
 
 impl Archive {
-    /// List the members of `tar`; `None` when there are too many for an image archive.
-    pub fn list(path: &Path, tar: File) -> Result<Option<Self>, ImageError> {
+    /// List the members of `tar`; `None` when there are too many, or too long names, for an image archive.
+    pub fn list(path: &Path, tar: File, stamp: [u64; 11]) -> Result<Option<Self>, ImageError> {
         let open = |source| ImageError::Open { path: path.to_owned(), source };
         let bad = |source| ImageError::Archive { path: path.to_owned(), source };
         let file_len = tar.metadata().map_err(open)?.len();
         let mut reader = Reader::new(Seekable::new(tar.try_clone().map_err(open)?).map_err(open)?);
         let mut members = HashMap::new();
+        let mut names = 0;
         while let Some(member) = reader.next_member().map_err(|error| match error {
             // Said for a whole tar, "no header" means that this is none.
             TarError::Checksum { offset: 0 } => not_an_image(path, &tar),
@@ -62,13 +60,20 @@ impl Archive {
                     len: file_len,
                 });
             }
+            for len in [member.name.len(), member.link.len()] {
+                if len > limits::PATH {
+                    let (path, member) = (path.to_owned(), printable(&member.name));
+                    return Err(ImageError::LongMember { path, member, len, limit: limits::PATH });
+                }
+            }
             let place = match member.kind {
                 Kind::File => Place::Data { start, len: member.size },
                 Kind::Symlink => Place::Link(beside(&name, &member.link)),
                 Kind::HardLink => Place::Link(relative(&member.link).join(&b'/')),
                 _ => continue,
             };
-            if members.len() == MAX_MEMBERS {
+            names += name.len() + if let Place::Link(target) = &place { target.len() } else { 0 };
+            if members.len() == limits::ARCHIVE_MEMBERS || names > limits::ARCHIVE_NAMES {
                 return Ok(None);
             }
             members.insert(name, place);
@@ -76,13 +81,13 @@ impl Archive {
         if !reader.ended() {
             return Err(ImageError::Unfinished { path: path.to_owned(), offset: reader.offset() });
         }
-        Ok(Some(Self { path: path.to_owned(), tar, members }))
+        Ok(Some(Self { path: path.to_owned(), tar, stamp, members }))
     }
 
     /// Where a file's data is.
     pub fn find(&self, name: &str) -> Option<(u64, u64)> {
         let mut name = relative(name.as_bytes()).join(&b'/');
-        for _ in 0..MAX_LINKS {
+        for _ in 0..limits::ARCHIVE_LINKS {
             match self.members.get(&name)? {
                 Place::Data { start, len } => return Some((*start, *len)),
                 Place::Link(target) => name = target.clone(),

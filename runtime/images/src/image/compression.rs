@@ -6,14 +6,13 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use crate::limits;
+
 /// RFC 1952 §2.3.1.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// RFC 8878 §3.1.1; the number of a skippable frame (§3.1.2) also starts a zstd stream.
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-
-/// The most memory that a zstd frame may ask for: what `zstd -d` allows without `--long`.
-const MAX_WINDOW: u64 = 128 << 20;
 
 /// Which compression data is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +93,7 @@ pub struct Zstd<R> {
 impl<R: BufRead> Zstd<R> {
     fn new(input: R) -> Self {
         let mut decoder = FrameDecoder::new();
-        decoder.set_max_window_size(MAX_WINDOW);
+        decoder.set_max_window_size(limits::ZSTD_WINDOW);
         Self { input, decoder, in_frame: false }
     }
 

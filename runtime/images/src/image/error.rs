@@ -42,6 +42,10 @@ pub enum ImageError {
         "image archive {path}: cut short: member '{member}' goes from byte {start} to {end}, the file ends at {len}"
     )]
     CutMember { path: PathBuf, member: String, start: u64, end: u64, len: u64 },
+    #[error(
+        "image archive {path}: the name of member '{member}', or of what it links to, is {len} bytes long; the limit is {limit}"
+    )]
+    LongMember { path: PathBuf, member: String, len: usize, limit: usize },
     #[error("image archive {path}: cannot decompress it")]
     Decompress { path: PathBuf, source: io::Error },
     #[error(

@@ -11,9 +11,7 @@ use serde::de::DeserializeOwned;
 use super::archive::Archive;
 use super::error::ImageError;
 use host::digest::{Digest, DigestReader, Mismatch};
-
-/// The longest JSON document that is read (containerd's limit for a manifest is half of this).
-const MAX_DOCUMENT: u64 = 16 << 20;
+use crate::limits;
 
 /// Where an image's files are.
 #[derive(Clone, Debug)]
@@ -78,12 +76,12 @@ impl Files {
         promised: Option<(Digest, u64)>,
     ) -> Result<T, ImageError> {
         let mut file = self.open(name)?;
-        if file.limit() > MAX_DOCUMENT {
+        if file.limit() > limits::DOCUMENT {
             return Err(ImageError::DocumentTooLarge {
                 image: self.image(),
                 file: name.to_owned(),
                 len: file.limit(),
-                limit: MAX_DOCUMENT,
+                limit: limits::DOCUMENT,
             });
         }
         let mut text = Vec::new();
@@ -109,7 +107,7 @@ impl Files {
         ImageError::Invalid { image: self.image(), file: file.to_owned(), reason: reason.into() }
     }
 
-    fn failed(&self, file: &str, source: io::Error) -> ImageError {
+    pub(super) fn failed(&self, file: &str, source: io::Error) -> ImageError {
         ImageError::Read { image: self.image(), file: file.to_owned(), source }
     }
 }

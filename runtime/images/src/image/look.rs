@@ -14,6 +14,7 @@ use crate::layer::{Limits, index_name};
 use host::cache::{Cache, Folder};
 use host::digest::Digest;
 use host::platform::Platform;
+use host::stamp::stamp;
 
 /// The file that makes a directory an OCI layout (OCI image specification, "oci-layout file").
 const LAYOUT: &str = "oci-layout";
@@ -61,6 +62,8 @@ fn open_archive(
 ) -> Result<Image, ImageError> {
     let path = &reference.path;
     let open = |source| ImageError::Open { path: path.clone(), source };
+    // Before it is read: what changes meanwhile is another state.
+    let state = stamp(&file.metadata().map_err(open)?);
     let mut digest = None;
     let tar = if is_compressed(&file).map_err(open)? {
         // A root file system that was unpacked before needs no second decompression.
@@ -82,7 +85,7 @@ fn open_archive(
         };
         tar_image(reference, digest)
     };
-    let Some(archive) = Archive::list(path, tar)? else {
+    let Some(archive) = Archive::list(path, tar, state)? else {
         return root_file_system();
     };
     let files = Files::Archive(Arc::new(archive));
@@ -103,7 +106,8 @@ pub fn archive_files(
     limits: Limits,
 ) -> Result<Option<Files>, ImageError> {
     let open = |source| ImageError::Open { path: path.to_owned(), source };
-    if file.metadata().map_err(open)?.len() == 0 {
+    let metadata = file.metadata().map_err(open)?;
+    if metadata.len() == 0 {
         return Err(ImageError::Empty { path: path.to_owned() });
     }
     let tar = if is_compressed(&file).map_err(open)? {
@@ -111,7 +115,8 @@ pub fn archive_files(
     } else {
         file
     };
-    let files = Archive::list(path, tar)?.map(|archive| Files::Archive(Arc::new(archive)));
+    let files = Archive::list(path, tar, stamp(&metadata))?
+        .map(|archive| Files::Archive(Arc::new(archive)));
     Ok(files.filter(|files| is_layout(files) || docker::is_docker(files, MANIFEST)))
 }
 

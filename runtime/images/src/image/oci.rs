@@ -15,15 +15,7 @@ use super::files::Files;
 use super::{Image, ImageConfig, LayerData, LayerSource, Reference};
 use host::digest::Digest;
 use host::platform::Platform;
-
-/// How deep an index may refer to an index.
-const MAX_DEPTH: usize = 4;
-
-/// The most manifests and nested indexes that are looked at.
-const MAX_MANIFESTS: usize = 1000;
-
-/// The most layers of an image. Each is a file that the VMM keeps open; docker stops at 127.
-const MAX_LAYERS: usize = 256;
+use crate::limits;
 
 /// docker's own words for the OCI media types.
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
@@ -115,7 +107,7 @@ pub fn flatten_all<'a>(
     descriptors: impl IntoIterator<Item = &'a Descriptor>,
 ) -> Result<Vec<Descriptor>, ImageError> {
     let mut manifests = Vec::new();
-    let mut budget = MAX_MANIFESTS;
+    let mut budget = limits::MANIFESTS;
     for descriptor in descriptors {
         flatten(files, descriptor, 0, &mut budget, &mut manifests)?;
     }
@@ -131,13 +123,13 @@ fn flatten(
     manifests: &mut Vec<Descriptor>,
 ) -> Result<(), ImageError> {
     let too_many =
-        || files.invalid("index.json", format!("it holds more than {MAX_MANIFESTS} images"));
+        || files.invalid("index.json", format!("it holds more than {} images", limits::MANIFESTS));
     *budget = budget.checked_sub(1).ok_or_else(too_many)?;
     let media_type = descriptor.media_type();
     if *media_type == MediaType::ImageIndex || media_type.as_ref() == DOCKER_INDEX {
         let digest = digest_of(files, descriptor)?;
         let name = blob_name(digest);
-        if depth == MAX_DEPTH {
+        if depth == limits::INDEX_DEPTH {
             return Err(files.invalid(&name, "indexes refer to indexes too deeply"));
         }
         let index: ImageIndex = files.document(&name, Some((digest, descriptor.size())))?;
@@ -233,9 +225,9 @@ pub fn diff_ids(
     layers: usize,
 ) -> Result<Vec<Digest>, ImageError> {
     let texts = configuration.rootfs().diff_ids();
-    if layers > MAX_LAYERS {
+    if layers > limits::LAYERS {
         return Err(
-            files.invalid(name, format!("it has {layers} layers; the limit is {MAX_LAYERS}"))
+            files.invalid(name, format!("it has {layers} layers; the limit is {}", limits::LAYERS))
         );
     }
     if texts.len() != layers {

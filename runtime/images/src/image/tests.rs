@@ -1,3 +1,5 @@
+mod limits;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
@@ -66,28 +68,45 @@ impl Layout {
 
     /// An image without files for this architecture, and its manifest's descriptor.
     fn image(&self, architecture: &str) -> Value {
-        let tar = [0; 1024];
-        let layer = compress_to_vec(&tar[..], CompressionLevel::Fastest);
-        let layer = self.put("application/vnd.oci.image.layer.v1.tar+zstd", &layer);
+        self.image_of(architecture, &[vec![0; 1024]])
+    }
+
+    /// Likewise, of layers with these tars.
+    fn image_of(&self, architecture: &str, tars: &[Vec<u8>]) -> Value {
+        let layer = |tar: &Vec<u8>| {
+            let layer = compress_to_vec(&tar[..], CompressionLevel::Fastest);
+            self.put("application/vnd.oci.image.layer.v1.tar+zstd", &layer)
+        };
+        let layers: Vec<Value> = tars.iter().map(layer).collect();
+        let diff_ids: Vec<String> = tars.iter().map(|tar| Digest::of(tar).to_string()).collect();
         let config = json!({
             "architecture": architecture, "os": "linux", "config": {"Env": [format!("ARCH={architecture}")]},
-            "rootfs": {"type": "layers", "diff_ids": [Digest::of(&tar).to_string()]},
+            "rootfs": {"type": "layers", "diff_ids": diff_ids},
         });
         let config = self.document("config", &config);
-        let manifest = json!({"schemaVersion": 2, "config": config, "layers": [layer]});
+        let manifest = json!({"schemaVersion": 2, "config": config, "layers": layers});
         let mut descriptor = self.document("manifest", &manifest);
         descriptor["platform"] = json!({"architecture": architecture, "os": "linux"});
         descriptor
     }
 
     fn open(&self, manifests: &[Value], platform: Platform) -> Result<Image, String> {
+        self.open_within(manifests, platform, Limits::default())
+    }
+
+    fn open_within(
+        &self,
+        manifests: &[Value],
+        platform: Platform,
+        limits: Limits,
+    ) -> Result<Image, String> {
         let index = json!({"schemaVersion": 2, "manifests": manifests});
         fs::write(self.path().join("index.json"), index.to_string()).unwrap();
         let cache = Cache::open(self.path().join("cache")).unwrap();
         let reference = Reference { path: self.path().to_owned(), name: None };
-        let image = open(&cache, &reference, platform, Limits::default())
-            .map_err(|error| error.to_string())?;
-        unpack(&cache, &image, Limits::default()).map_err(|error| error.to_string())?;
+        let image =
+            open(&cache, &reference, platform, limits).map_err(|error| error.to_string())?;
+        unpack(&cache, &image, limits).map_err(|error| host::text::in_one_line(&error))?;
         Ok(image)
     }
 }
@@ -156,4 +175,33 @@ fn documents_that_make_no_sense_are_refused() {
         deep = layout.document("index", &json!({"schemaVersion": 2, "manifests": [deep]}));
     }
     assert!(layout.open(&[deep], Platform::Amd64).unwrap_err().contains("too deeply"));
+}
+
+#[test]
+fn a_layer_of_the_cache_is_not_given_to_an_image_that_only_names_it() {
+    let own = Layout::new();
+    let tars = [vec![0; 1024], vec![0; 2048]];
+    let image = own.image_of("amd64", &tars[..1]);
+    own.open(std::slice::from_ref(&image), Platform::Amd64).unwrap();
+    let held = || fs::read_dir(own.path().join("cache/held")).unwrap().count();
+    assert_eq!(held(), 1);
+    own.open(&[image], Platform::Amd64).unwrap();
+    assert_eq!(held(), 1);
+    // Another image with the same cache, which says that its layer is the first one's.
+    let compressed = compress_to_vec(&tars[1][..], CompressionLevel::Fastest);
+    let layer = own.put("application/vnd.oci.image.layer.v1.tar+zstd", &compressed);
+    let config = json!({
+        "architecture": "amd64", "os": "linux",
+        "rootfs": {"type": "layers", "diff_ids": [Digest::of(&tars[0]).to_string()]},
+    });
+    let config = own.document("config", &config);
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": [layer]});
+    let error = own.open(&[own.document("manifest", &manifest)], Platform::Amd64).unwrap_err();
+    let (expected, actual) = (Digest::of(&tars[0]), Digest::of(&tars[1]));
+    assert!(error.contains(&format!("its digest is {actual}, expected {expected}")), "{error}");
+    // With the bytes, packed in another way, it is.
+    let layer = own.put("application/vnd.oci.image.layer.v1.tar", &tars[0]);
+    let manifest = json!({"schemaVersion": 2, "config": config, "layers": [layer]});
+    own.open(&[own.document("manifest", &manifest)], Platform::Amd64).unwrap();
+    assert_eq!(held(), 2);
 }

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use super::compression::Decompressor;
 use super::files::check;
+use super::held::{Held, Wrong};
 use super::{Image, ImageError, LayerData, LayerSource};
 use crate::erofs;
 use crate::layer::{
-    Layer, LayerError, Limits, Walked, fingerprint, index_name, read_index, unpack_directory,
-    unpack_tar, write_index,
+    Holes, Layer, LayerError, Limits, Meter, Walked, fingerprint, index_name, read_index,
+    unpack_directory, unpack_tar, write_index,
 };
 use crate::tar::{Reader, Stream, TarError};
+use host::text::printable;
 use crate::tree::Tree;
 use host::cache::{Cache, Entry, Folder, Pending};
 use host::digest::{Digest, DigestReader, Mismatch};
@@ -33,14 +35,15 @@ struct Unpacked {
 /// The image as one read-only disk, all of whose parts are in the cache.
 pub fn unpack(cache: &Cache, image: &Image, limits: Limits) -> Result<Disk, ImageError> {
     let mut layers = Vec::new();
+    let mut meter = Meter::new(limits);
     for layer in &image.layers {
-        layers.push(cached_layer(cache, image, layer, limits)?);
+        layers.push(cached_layer(cache, image, layer, &mut meter)?);
     }
     let digest = image_digest(&layers);
     let path = match cache.entry(Folder::Images, &digest.hex())? {
         Entry::Ready(path) => path,
         Entry::Missing(mut pending) => {
-            let metadata = merge(cache, image, &layers, digest)?;
+            let metadata = merge(cache, image, &layers, digest, limits)?;
             pending.file.write_all(&metadata).map_err(|source| pending.failed(source))?;
             pending.commit()?
         }
@@ -65,10 +68,18 @@ fn merge(
     image: &Image,
     layers: &[Unpacked],
     digest: Digest,
+    limits: Limits,
 ) -> Result<Vec<u8>, ImageError> {
-    let mut tree = Tree::default();
+    let mut tree = Tree::bounded(limits.in_all().entries);
+    // Counted here as well: what was unpacked before costs as much as what was not, once it is merged.
+    let mut meter = Meter::new(limits);
     for (number, unpacked) in layers.iter().enumerate() {
         let layer = load(&cache.path(Folder::Indexes, &index_name(&unpacked.key)))?;
+        meter.end_layer(&layer.tree, layer.blob_len).map_err(|source| ImageError::Layer {
+            image: image.name.clone(),
+            layer: unpacked.name.clone(),
+            source: Box::new(source.into()),
+        })?;
         tree.lay_over(&layer.tree, number as u32).map_err(|source| ImageError::Merge {
             image: image.name.clone(),
             layer: unpacked.name.clone(),
@@ -93,12 +104,12 @@ fn cached_layer(
     cache: &Cache,
     image: &Image,
     layer: &LayerSource,
-    limits: Limits,
+    meter: &mut Meter,
 ) -> Result<Unpacked, ImageError> {
     let in_layer = |source| layer_failed(image, layer, source);
     let (key, walked) = match &layer.data {
         LayerData::Directory(path) => {
-            let walked = Walked::new(path, limits).map_err(in_layer)?;
+            let walked = Walked::new(path, meter.limits()).map_err(in_layer)?;
             (fingerprint(&walked).hex(), Some(walked))
         }
         _ => (layer.key.clone(), None),
@@ -112,19 +123,35 @@ fn cached_layer(
         }
         entry => entry,
     };
+    let failed = |source| read_failed(image, &layer.name, source);
+    let held = Held::of(cache, &layer.data)?;
     if let Entry::Missing(index) = entry {
-        log::info!("unpacking layer {} of {}", layer.name, image.name);
+        log::info!("unpacking layer {} of {}", printable(layer.name.as_bytes()), image.name);
         let blob = cache.replace(Folder::Blobs, &key)?;
-        let out = BufWriter::with_capacity(1 << 20, &blob.file);
+        let out = BufWriter::with_capacity(1 << 20, Holes::new(&blob.file));
         let unpacked = match (&layer.data, &walked) {
-            (_, Some(walked)) => unpack_directory(walked, out, limits).map_err(in_layer)?,
-            (data, None) => unpack_packed(image, layer, data, out, limits)?,
+            (_, Some(walked)) => unpack_directory(walked, out, meter).map_err(in_layer)?,
+            (data, None) => unpack_packed(image, layer, data, out, meter)?,
         };
+        let ended = meter.end_layer(&unpacked.tree, unpacked.blob_len);
+        ended.map_err(|source| in_layer(source.into()))?;
         // The index comes last: where it is, the layer is complete.
         blob.commit()?;
         write_layer_index(index, &unpacked)?;
+        if let Some(held) = held {
+            held.note();
+        }
+    } else {
+        match held.map_or(Ok(()), |held| held.check(meter.limits().size.saturating_add(1))) {
+            Ok(()) => {}
+            Err(Wrong::Read(source)) => return Err(failed(source)),
+            Err(Wrong::Bytes(source)) => {
+                let (image, layer) = (image.name.clone(), layer.name.clone());
+                return Err(ImageError::LayerMismatch { image, layer, source });
+            }
+        }
+        meter.pass_layer(fs::metadata(&blob).map_err(failed)?.len());
     }
-    let failed = |source| read_failed(image, &layer.name, source);
     let blob_len = fs::metadata(&blob).map_err(failed)?.len();
     Ok(Unpacked { name: layer.name.clone(), key, blob, blob_len })
 }
@@ -144,7 +171,7 @@ fn unpack_packed(
     layer: &LayerSource,
     data: &LayerData,
     out: impl Write,
-    limits: Limits,
+    meter: &mut Meter,
 ) -> Result<Layer, ImageError> {
     let failed = |source| ImageError::LayerRead {
         image: image.name.clone(),
@@ -160,7 +187,7 @@ fn unpack_packed(
         LayerData::Directory(_) => Err(failed(io::ErrorKind::IsADirectory.into())),
         LayerData::Packed { files, path, stored, diff_id } => {
             let file = files.open(path)?;
-            let streamed = stream(file, out, limits).map_err(failed)?;
+            let streamed = stream(file, out, meter).map_err(failed)?;
             // Digests first: they explain why the rest failed.
             if let Some(stored) = stored {
                 check(*stored, streamed.stored).map_err(mismatch)?;
@@ -174,7 +201,7 @@ fn unpack_packed(
         }
         LayerData::Tar { path, digest } => {
             let file = File::open(path).map_err(failed)?;
-            let streamed = stream(file, out, limits).map_err(failed)?;
+            let streamed = stream(file, out, meter).map_err(failed)?;
             let unpacked = streamed.layer.map_err(|source| layer_failed(image, layer, source))?;
             let (expected, actual) = (*digest, streamed.stored.0);
             if expected != actual {
@@ -201,19 +228,20 @@ struct Streamed {
 }
 
 /// stored bytes → digest → decompression → digest → tar. What follows the tar's end is part of both digests.
-fn stream(input: impl Read, out: impl Write, limits: Limits) -> io::Result<Streamed> {
+fn stream(input: impl Read, out: impl Write, meter: &mut Meter) -> io::Result<Streamed> {
     let tar = DigestReader::new(Decompressor::new(DigestReader::new(input))?);
     // Ten zero records behind the archive's end are usual; gigabytes of them are not.
-    let tar = tar.take(limits.size.saturating_add(1));
+    let limit = meter.limits().size;
+    let tar = tar.take(limit.saturating_add(1));
     let mut reader = Reader::new(Stream(tar));
-    let mut layer = unpack_tar(&mut reader, out, limits);
+    let mut layer = unpack_tar(&mut reader, out, meter);
     let ended = reader.ended();
     let mut tar = reader.into_inner().0;
     if layer.is_ok() {
         if let Err(source) = io::copy(&mut tar, &mut io::sink()) {
             layer = Err(TarError::Io { offset: tar.get_ref().count(), source }.into());
         } else if tar.limit() == 0 {
-            layer = Err(LayerError::TooLarge { limit: limits.size });
+            layer = Err(LayerError::TooLarge { limit });
         }
     }
     let (diff_id, _, decompressor) = tar.into_inner().into_parts();

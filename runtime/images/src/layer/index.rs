@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Layer, PAGE};
+use crate::limits;
 use crate::tar::Time;
 use crate::tree::{Extent, Kind, Meta, Node, NodeId, Tree, TreeError, relative};
 
@@ -20,9 +21,6 @@ pub fn index_name(key: &str) -> String {
     format!("{key}.v{FORMAT}")
 }
 
-/// The most bytes of paths in an index. Through symbolic links, short names can put many entries in deep places.
-const MAX_PATHS: u64 = 1 << 30;
-
 /// Why an index cannot be read or written.
 #[derive(Debug, Error)]
 #[allow(missing_docs)]
@@ -31,7 +29,7 @@ pub enum IndexError {
     Line { line: usize, source: serde_json::Error },
     #[error("line {line} does not fit: {reason}")]
     Entry { line: usize, reason: String },
-    #[error("the paths of the layer's entries take more than {MAX_PATHS} bytes")]
+    #[error("the paths of the layer's entries take more than {limit} bytes", limit = limits::INDEX_PATHS)]
     TooLarge,
     #[error("cannot read or write it")]
     Io(#[from] io::Error),
@@ -105,7 +103,7 @@ pub fn write_index(layer: &Layer, mut out: impl Write) -> Result<(), IndexError>
     let mut pending = vec![(String::new(), Tree::ROOT)];
     while let Some((path, id)) = pending.pop() {
         paths += path.len() as u64;
-        if paths > MAX_PATHS {
+        if paths > limits::INDEX_PATHS {
             return Err(IndexError::TooLarge);
         }
         let node = layer.tree.node(id);

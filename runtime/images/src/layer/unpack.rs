@@ -8,7 +8,8 @@ use std::io::Write;
 use super::blob::{Blob, CopyError};
 use super::entry::{check_device, keep_xattrs, metadata_len};
 use super::limits::Meter;
-use super::{Layer, LayerError, Limits};
+use super::{Layer, LayerError};
+use crate::limits;
 use crate::tar::{self, Member, Reader, Source};
 use crate::tree::{Kind, Meta, Node, Tree, TreeError, components};
 use host::text::printable;
@@ -22,17 +23,14 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 /// Names with this start are AUFS's own files; docker has kept the convention and skips them.
 const AUFS: &[u8] = b".wh..wh.";
 
-/// The longest target of a symbolic link (Linux: one page with the final NUL).
-const MAX_TARGET: usize = 4095;
-
-/// Unpack the tar stream: file data into `out`, entries into the returned tree.
+/// Unpack the tar stream: file data into `out`, entries into the returned tree. The caller ends the layer on the meter.
 pub fn unpack_tar<S: Source, W: Write>(
     tar: &mut Reader<S>,
     out: W,
-    limits: Limits,
+    meter: &mut Meter,
 ) -> Result<Layer, LayerError> {
-    let mut unpack =
-        Unpack { tree: Tree::default(), blob: Blob::new(out), meter: Meter::new(limits) };
+    let tree = Tree::bounded(meter.limits().entries);
+    let mut unpack = Unpack { tree, blob: Blob::new(out), meter };
     while let Some(member) = tar.next_member()? {
         unpack.add(tar, member)?;
     }
@@ -40,13 +38,13 @@ pub fn unpack_tar<S: Source, W: Write>(
     Ok(Layer { tree: unpack.tree, blob_len })
 }
 
-struct Unpack<W> {
+struct Unpack<'a, W> {
     tree: Tree,
     blob: Blob<W>,
-    meter: Meter,
+    meter: &'a mut Meter,
 }
 
-impl<W: Write> Unpack<W> {
+impl<W: Write> Unpack<'_, W> {
     fn add<S: Source>(
         &mut self,
         tar: &mut Reader<S>,
@@ -148,8 +146,9 @@ impl<W: Write> Unpack<W> {
 fn check_target(target: Vec<u8>) -> Result<Vec<u8>, String> {
     match target.len() {
         0 => Err("the symbolic link's target is empty".to_owned()),
-        len if len > MAX_TARGET => Err(format!(
-            "the symbolic link's target is {len} bytes long; the limit is {MAX_TARGET}"
+        len if len > limits::PATH => Err(format!(
+            "the symbolic link's target is {len} bytes long; the limit is {}",
+            limits::PATH
         )),
         _ if target.contains(&0) => {
             Err("the symbolic link's target has a NUL byte in it".to_owned())

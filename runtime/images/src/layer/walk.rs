@@ -91,14 +91,14 @@ pub fn fingerprint(walked: &Walked) -> Digest {
 pub fn unpack_directory<W: Write>(
     walked: &Walked,
     out: W,
-    limits: Limits,
+    meter: &mut Meter,
 ) -> Result<Layer, LayerError> {
     // A change within one tick of the clock after another leaves no trace: let the tick of the walk pass, so that
     // whatever changes from here on shows in the second fingerprint.
     thread::sleep(CLOCK_TICK);
-    let mut tree = Tree::default();
+    let limits = meter.limits();
+    let mut tree = Tree::bounded(limits.entries);
     let mut blob = Blob::new(out);
-    let mut meter = Meter::new(limits);
     let mut seen: HashMap<(u64, u64), NodeId> = HashMap::new();
     for found in &walked.found {
         let entry = printable(&found.name);

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::error::{CredentialsError, told};
 use host::child::spawn_bound;
+use host::program;
 
 /// The most that is read of an answer, in bytes.
 const MAX_ANSWER: u64 = 64 << 10;
@@ -33,7 +34,9 @@ pub fn ask(name: &str, server: &str) -> Result<Option<Answer>, CredentialsError>
         return Err(CredentialsError::HelperName(told(name)));
     }
     let failed = |source| CredentialsError::Helper { program: program.clone(), source };
-    let mut command = Command::new(&program);
+    // Looked up here: execvp(3) would take one from the current folder, where a part of PATH is empty.
+    let path = program::on_path(&program).ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    let mut command = Command::new(path);
     command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = spawn_bound(&mut command, &[], Signal::TERM).map_err(failed)?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());

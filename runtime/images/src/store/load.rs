@@ -17,9 +17,7 @@ use crate::layer::Limits;
 use host::cache::Cache;
 use host::digest::Digest;
 use host::platform::Platform;
-
-/// The most images of an archive, each of which costs some reading.
-const MAX_IMAGES: usize = 1000;
+use crate::limits;
 
 /// An image that was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +63,8 @@ pub fn load(
 }
 
 fn check_count(files: &Files, file: &str, count: usize) -> Result<(), StoreError> {
-    if count > MAX_IMAGES {
-        let reason = format!("it lists {count} images; the limit is {MAX_IMAGES}");
+    if count > limits::LOADED_IMAGES {
+        let reason = format!("it lists {count} images; the limit is {}", limits::LOADED_IMAGES);
         return Err(files.invalid(file, reason).into());
     }
     Ok(())

@@ -58,11 +58,11 @@ pub fn assemble(
     header: &Header,
     long_name: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
-    mut records: Records,
+    records: Records,
     offset: u64,
 ) -> Result<Member, TarError> {
-    let name = records.take("path").or(long_name).unwrap_or_else(|| header.name());
-    let link = records.take("linkpath").or(long_link).unwrap_or_else(|| header.link_name());
+    let name = records.bytes("path").or(long_name).unwrap_or_else(|| header.name());
+    let link = records.bytes("linkpath").or(long_link).unwrap_or_else(|| header.link_name());
     if header.type_flag() == b'S' || records.sparse() {
         return Err(TarError::Sparse { offset, member: printable(&name) });
     }

@@ -1,40 +1,70 @@
 //! pax records: `LENGTH KEY=VALUE\n`, repeated.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Time;
 
-/// The records that apply to one member. An empty value takes a record back.
+/// Values by key.
+type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Records that apply to all members from here on: shared with each, never copied for one.
 #[derive(Clone, Default)]
-pub struct Records(BTreeMap<Vec<u8>, Vec<u8>>);
+pub struct Global(Arc<Map>);
+
+impl Global {
+    /// Add the records of `text`; the error says which record is broken.
+    pub fn merge(&mut self, text: &[u8]) -> Result<(), String> {
+        let map = Arc::make_mut(&mut self.0);
+        each_record(text, |key, value| match value {
+            Some(value) => drop(map.insert(key.to_vec(), value.to_vec())),
+            None => drop(map.remove(key)),
+        })
+    }
+
+    /// How many bytes it holds.
+    pub fn len(&self) -> u64 {
+        self.0.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
+    }
+
+    /// The records of a member that has none of its own yet.
+    pub fn records(&self) -> Records {
+        Records { global: self.clone(), own: BTreeMap::new() }
+    }
+}
+
+/// The records that apply to one member. An empty value takes a record back.
+pub struct Records {
+    global: Global,
+    /// What its own extension header says; `None` is taken back.
+    own: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
 
 /// The key under which star, GNU tar, docker and others keep an extended attribute.
 const XATTR: &[u8] = b"SCHILY.xattr.";
 
 impl Records {
     /// Add the records of `text`; the error says which record is broken.
-    pub fn merge(&mut self, mut text: &[u8]) -> Result<(), String> {
-        while !text.is_empty() {
-            // Some writers pad the last record with NULs.
-            if text.iter().all(|&byte| byte == 0) {
-                break;
-            }
-            let (key, value, rest) =
-                split_record(text).ok_or_else(|| format!("record {}", self.0.len()))?;
-            // An attribute may well be empty; for a field, that means "as the header says".
-            if value.is_empty() && !key.starts_with(XATTR) {
-                self.0.remove(key);
-            } else {
-                self.0.insert(key.to_vec(), value.to_vec());
-            }
-            text = rest;
+    pub fn merge(&mut self, text: &[u8]) -> Result<(), String> {
+        let own = &mut self.own;
+        each_record(text, |key, value| drop(own.insert(key.to_vec(), value.map(<[u8]>::to_vec))))
+    }
+
+    /// Other global records, which came after the member's own.
+    pub fn set_global(&mut self, global: &Global) {
+        self.global = global.clone();
+    }
+
+    fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        match self.own.get(key) {
+            Some(own) => own.as_deref(),
+            None => self.global.0.get(key).map(Vec::as_slice),
         }
-        Ok(())
     }
 
     /// A value as bytes.
-    pub fn take(&mut self, key: &str) -> Option<Vec<u8>> {
-        self.0.remove(key.as_bytes())
+    pub fn bytes(&self, key: &str) -> Option<Vec<u8>> {
+        self.get(key.as_bytes()).map(<[u8]>::to_vec)
     }
 
     /// A value as a decimal number.
@@ -42,30 +72,56 @@ impl Records {
         &self,
         key: &'static str,
     ) -> Result<Option<N>, &'static str> {
-        let Some(value) = self.0.get(key.as_bytes()) else { return Ok(None) };
+        let Some(value) = self.get(key.as_bytes()) else { return Ok(None) };
         let text = std::str::from_utf8(value).map_err(|_| key)?;
         text.parse().map(Some).map_err(|_| key)
     }
 
     /// A value as a time: decimal seconds, with any number of decimals, perhaps negative.
     pub fn time(&self, key: &'static str) -> Result<Option<Time>, &'static str> {
-        let Some(value) = self.0.get(key.as_bytes()) else { return Ok(None) };
+        let Some(value) = self.get(key.as_bytes()) else { return Ok(None) };
         parse_time(value).map(Some).ok_or(key)
     }
 
     /// Whether the records describe a sparse file in one of GNU's formats.
     pub fn sparse(&self) -> bool {
-        self.0.keys().any(|key| key.starts_with(b"GNU.sparse."))
+        self.starting_with(b"GNU.sparse.").next().is_some()
     }
 
     /// The extended attributes among the records.
-    pub fn xattrs(&mut self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let records = std::mem::take(&mut self.0);
-        let xattr = |(key, value): (Vec<u8>, Vec<u8>)| {
-            key.strip_prefix(XATTR).map(|name| (name.to_vec(), value))
-        };
-        records.into_iter().filter_map(xattr).collect()
+    pub fn xattrs(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let xattr = |(key, value): (&[u8], &[u8])| (key[XATTR.len()..].to_vec(), value.to_vec());
+        self.starting_with(XATTR).map(xattr).collect()
     }
+
+    /// The records whose keys start so; the other global ones are not looked at.
+    fn starting_with<'a>(
+        &'a self,
+        start: &'static [u8],
+    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let from = start.to_vec();
+        let global = self.global.0.range(from.clone()..).map(|(key, _)| key.as_slice());
+        let global = global.take_while(move |key| key.starts_with(start));
+        let global = global.filter(|key| !self.own.contains_key(*key));
+        let own = self.own.range(from..).map(|(key, _)| key.as_slice());
+        let own = own.take_while(move |key| key.starts_with(start));
+        global.chain(own).filter_map(|key| Some((key, self.get(key)?)))
+    }
+}
+
+/// Hand over each record of `text`: its key, and its value unless it takes a record back.
+fn each_record(mut text: &[u8], mut take: impl FnMut(&[u8], Option<&[u8]>)) -> Result<(), String> {
+    let mut number = 0;
+    // Some writers pad the last record with NULs.
+    while !text.iter().all(|&byte| byte == 0) {
+        let (key, value, rest) = split_record(text).ok_or_else(|| format!("record {number}"))?;
+        // An attribute may well be empty; for a field, that means "as the header says".
+        let is_taken_back = value.is_empty() && !key.starts_with(XATTR);
+        take(key, (!is_taken_back).then_some(value));
+        text = rest;
+        number += 1;
+    }
+    Ok(())
 }
 
 /// The first record of `text`: key, value and what follows it.

@@ -77,14 +77,60 @@ fn pax_records_go_before_the_header() {
     assert_eq!(member.xattrs[&b"user.empty"[..]], b"");
 }
 
-#[test]
-fn global_records_stay_and_are_overruled() {
-    let mut global = pax(&[("uid", b"70000")]);
+fn global(records: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut global = pax(records);
     global[156] = b'g';
     let checksum = 148..156;
     global[checksum.clone()].fill(b' ');
     let sum: u32 = global[..512].iter().map(|&byte| u32::from(byte)).sum();
     global[checksum].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    global
+}
+
+#[test]
+fn global_records_are_taken_back_and_mixed_with_a_members_own() {
+    let mut bytes = global(&[
+        ("uid", b"70000"),
+        ("SCHILY.xattr.user.a", b"1"),
+        ("SCHILY.xattr.user.b", b"2"),
+        ("Z", b""),
+    ]);
+    bytes.extend(pax(&[
+        ("uid", b""),
+        ("SCHILY.xattr.user.b", b"3"),
+        ("SCHILY.xattr.user.c", b"4"),
+    ]));
+    bytes.extend(member(tar::EntryType::Regular, "a", b"", |_| {}));
+    bytes.extend(global(&[("uid", b"")]));
+    bytes.extend(member(tar::EntryType::Regular, "b", b"", |_| {}));
+    let members = read_all(&bytes).unwrap();
+    let xattrs = |number: usize| -> Vec<(&[u8], &[u8])> {
+        members[number].0.xattrs.iter().map(|(name, value)| (&name[..], &value[..])).collect()
+    };
+    assert_eq!((members[0].0.uid, members[1].0.uid), (3, 3));
+    assert_eq!(xattrs(0), [(&b"user.a"[..], &b"1"[..]), (b"user.b", b"3"), (b"user.c", b"4")]);
+    assert_eq!(xattrs(1), [(&b"user.a"[..], &b"1"[..]), (b"user.b", b"2")]);
+}
+
+#[test]
+fn what_global_headers_leave_is_bounded() {
+    let value = vec![b'x'; 30_000];
+    let mut bytes = Vec::new();
+    for key in ["a", "b"] {
+        // Repeated, as some writers do, it is there once.
+        bytes.extend(global(&[(key, &value)]));
+        bytes.extend(global(&[(key, &value)]));
+        bytes.extend(member(tar::EntryType::Regular, key, b"", |_| {}));
+    }
+    assert_eq!(read_all(&bytes).unwrap().len(), 2);
+    bytes.extend(global(&[("c", &value)]));
+    bytes.extend(member(tar::EntryType::Regular, "c", b"", |_| {}));
+    assert!(read_all(&bytes).unwrap_err().to_string().contains("the limit is 65536"));
+}
+
+#[test]
+fn global_records_stay_and_are_overruled() {
+    let global = global(&[("uid", b"70000")]);
     let mut bytes = global;
     bytes.extend(pax(&[("uid", b"9")]));
     bytes.extend(member(tar::EntryType::Regular, "a", b"data", |_| {}));
@@ -182,7 +228,8 @@ proptest! {
         let _ = read_all(&bytes);
         // The whole way, through the tree to a file system.
         let mut reader = Reader::new(Stream(&bytes[..]));
-        if let Ok(layer) = crate::layer::unpack_tar(&mut reader, Vec::new(), crate::layer::Limits::default()) {
+        let mut meter = crate::layer::Meter::new(crate::layer::Limits::default());
+        if let Ok(layer) = crate::layer::unpack_tar(&mut reader, Vec::new(), &mut meter) {
             let mut text = Vec::new();
             crate::layer::write_index(&layer, &mut text).unwrap();
             let layer = crate::layer::read_index(&text[..]).unwrap();

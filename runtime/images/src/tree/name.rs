@@ -2,11 +2,7 @@
 
 use thiserror::Error;
 
-/// The longest file name (Linux `NAME_MAX`, EROFS `EROFS_NAME_LEN`).
-const MAX_NAME: usize = 255;
-
-/// The longest path or link target (Linux `PATH_MAX` counts the final NUL).
-pub const MAX_PATH: usize = 4095;
+use crate::limits;
 
 /// Why a name is refused.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -16,10 +12,12 @@ pub enum NameError {
     Absolute,
     #[error("it leaves the root: the name has a '..' in it")]
     ParentDirectory,
-    #[error("a part of the name is {0} bytes long; the limit is {MAX_NAME}")]
+    #[error("a part of the name is {0} bytes long; the limit is {limit}", limit = limits::NAME)]
     LongComponent(usize),
-    #[error("the name is {0} bytes long; the limit is {MAX_PATH}")]
+    #[error("the name is {0} bytes long; the limit is {limit}", limit = limits::PATH)]
     LongPath(usize),
+    #[error("the name has {0} parts; the limit is {limit}", limit = limits::DEPTH)]
+    TooDeep(usize),
     #[error("the name has a NUL byte in it")]
     Nul,
 }
@@ -28,7 +26,7 @@ pub enum NameError {
 /// root itself, and no parts.
 pub fn components(path: &[u8]) -> Result<Vec<&[u8]>, NameError> {
     let parts = relative(path);
-    if path.len() > MAX_PATH {
+    if path.len() > limits::PATH {
         return Err(NameError::LongPath(path.len()));
     }
     if path.contains(&0) {
@@ -37,11 +35,14 @@ pub fn components(path: &[u8]) -> Result<Vec<&[u8]>, NameError> {
     if path.starts_with(b"/") && !parts.is_empty() {
         return Err(NameError::Absolute);
     }
+    if parts.len() > limits::DEPTH {
+        return Err(NameError::TooDeep(parts.len()));
+    }
     for part in &parts {
         if *part == b".." {
             return Err(NameError::ParentDirectory);
         }
-        if part.len() > MAX_NAME {
+        if part.len() > limits::NAME {
             return Err(NameError::LongComponent(part.len()));
         }
     }

@@ -4,9 +4,7 @@
 use std::collections::VecDeque;
 
 use super::{Kind, Node, NodeId, Tree, TreeError, relative};
-
-/// The most symbolic links on one walk (Linux `MAXSYMLINKS`).
-pub const MAX_SYMLINKS: usize = 40;
+use crate::limits;
 
 /// A walk: where it is, and what is still ahead.
 struct Walk {
@@ -37,7 +35,7 @@ impl Walk {
 
     fn follow(&mut self, target: &[u8]) -> Result<(), TreeError> {
         self.links += 1;
-        if self.links > MAX_SYMLINKS {
+        if self.links > limits::SYMLINKS {
             return Err(TreeError::TooManySymlinks);
         }
         if target.starts_with(b"/") {
@@ -73,6 +71,10 @@ impl Tree {
                     walk.trail.push(made);
                 }
                 Some(_) => return Err(TreeError::NotADirectory(part)),
+            }
+            // The root is no level.
+            if walk.trail.len() > limits::DEPTH + 1 {
+                return Err(TreeError::TooDeep);
             }
         }
         Ok(walk.here())

@@ -110,3 +110,26 @@ fn an_implied_directory_keeps_what_the_lower_one_says() {
     base.lay_over(&layer, 2).unwrap();
     assert_eq!(offset_at(&base, "tmp/x"), None, "a link replaces the directory");
 }
+
+#[test]
+fn every_node_counts_also_those_that_names_imply() {
+    let mut tree = Tree::bounded(10);
+    for name in 0..5 {
+        put(&mut tree, &format!("{name}/a"), file(0)).unwrap();
+    }
+    assert_eq!(put(&mut tree, "a/b", file(0)), Err(TreeError::Full(10)));
+    assert_eq!(tree.len(), 11, "with the root");
+}
+
+#[test]
+fn no_path_is_too_deep_to_walk() {
+    let deep = "a/".repeat(255);
+    let mut tree = Tree::default();
+    put(&mut tree, &deep, file(1)).unwrap();
+    assert_eq!(components(format!("{deep}a").as_bytes()), Err(NameError::TooDeep(256)));
+    // Links put names together.
+    let half = "b/".repeat(150);
+    put(&mut tree, "link", symlink(&half)).unwrap();
+    put(&mut tree, &half, Node::directory(Meta::default())).unwrap();
+    assert_eq!(put(&mut tree, &format!("link/{half}"), file(1)), Err(TreeError::TooDeep));
+}
