@@ -58,6 +58,22 @@ impl<T: Interrupt + ?Sized> Interrupt for Arc<T> {
 /// - [`reset`](Device::reset): back to the state it was built in; the back end stays.
 /// - [`save`](Device::save) of a paused device gives all that the guest could observe;
 ///   [`restore`](Device::restore) into a device built the same way makes it give the same answers from then on.
+///
+/// ```
+/// use bulkhead_devices::legacy::i8042::I8042;
+/// use bulkhead_devices::{Device, Outcome, Registers};
+///
+/// let mut old = I8042::new();
+/// old.write(4, &[0xd1]); // a command, whose parameter comes next
+/// let saved = old.save();
+///
+/// let mut new = I8042::new();
+/// new.restore(&saved)?;
+/// new.write(0, &[0x01]); // the parameter: address line 20 off
+/// assert!(!new.a20());
+/// assert_eq!(new.write(4, &[0xfe]), Outcome::Reset); // how Linux reboots a PC
+/// # Ok::<(), bulkhead_devices::RestoreError>(())
+/// ```
 pub trait Device {
     /// The guest-visible state: plain data, no handles.
     type State: Clone + Debug + PartialEq + Serialize + DeserializeOwned;

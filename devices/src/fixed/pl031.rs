@@ -12,6 +12,30 @@
 //! | IMSC | 1 lets the interrupt through |
 //! | RIS, MIS | the interrupt, raw and masked |
 //! | ICR | 1 takes the interrupt away |
+//!
+//! Time comes in from outside, so a test, or this example, needs no waiting:
+//!
+//! ```
+//! use bulkhead_devices::legacy::clock::{Clock, RealTimeClock};
+//! use bulkhead_devices::legacy::pl031::Pl031;
+//! use bulkhead_devices::{Interrupt, Registers};
+//! use std::time::Duration;
+//!
+//! struct Still; // A host whose clock stands still, a second and a quarter after 1970 began.
+//! impl Clock for Still {
+//!     fn since_epoch(&self) -> Duration {
+//!         Duration::from_millis(1250)
+//!     }
+//! }
+//! struct Line;
+//! impl Interrupt for Line {
+//!     fn raise(&self) {}
+//! }
+//! let mut rtc = Pl031::new(Box::new(Still), Box::new(Line));
+//! rtc.write(0x04, &3u32.to_le_bytes()); // MR: the alarm, at second 3
+//! rtc.write(0x10, &1u32.to_le_bytes()); // IMSC: let it through
+//! assert_eq!(rtc.next_event(), Some(Duration::from_millis(1750)));
+//! ```
 
 #[cfg(test)]
 mod tests;

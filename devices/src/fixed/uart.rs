@@ -1,4 +1,25 @@
 //! A UART as the host sees it: the far end of its line, which is the guest's console.
+//!
+//! ```
+//! use bulkhead_devices::legacy::{serial::Serial, uart::Uart};
+//! use bulkhead_devices::{Interrupt, Registers};
+//!
+//! struct Line;
+//! impl Interrupt for Line {
+//!     fn raise(&self) {}
+//! }
+//!
+//! // What the guest sends goes to a file, a pipe or, here, nowhere.
+//! let mut serial = Serial::new(Box::new(std::io::sink()), Box::new(Line));
+//! serial.write(0, b"A");
+//! // What a person types waits until the guest reads it; what does not fit stays with the host.
+//! assert_eq!(serial.enqueue(&[b'y'; 100]), 64);
+//! let mut byte = [0];
+//! serial.read(5, &mut byte); // line status: bit 0, a byte is there
+//! assert_eq!(byte[0] & 1, 1);
+//! serial.read(0, &mut byte);
+//! assert_eq!((byte, serial.input_room()), (*b"y", 1));
+//! ```
 
 use crate::{Interrupt, Registers};
 

@@ -1,4 +1,31 @@
 //! A block device (virtio 1.2 §5.2): a disk for the guest.
+//!
+//! ```
+//! use bulkhead_devices::GuestMemory;
+//! use bulkhead_devices::virtio::{VirtioDevice, block::{Block, FileDisk}, queue::{Area, Queue}};
+//! use std::io::Write;
+//! use vm_memory::{Bytes, GuestAddress as At};
+//!
+//! let mut file = tempfile::tempfile()?;
+//! file.write_all(&[[0; 512], [7; 512]].concat())?;
+//! let mut disk = Block::new(Box::new(FileDisk::new(file)?), "data", true);
+//!
+//! // As a driver does: a table at 0, an available ring at 0x400, a used ring at 0x800.
+//! let mem = GuestMemory::from_ranges(&[(At(0), 0x2000)])?;
+//! let mut queue = Queue::new(16);
+//! queue.set_address(Area::Driver, 0x400);
+//! queue.set_address(Area::Device, 0x800);
+//! queue.set_ready(true, &mem)?;
+//! mem.write_obj(1u64, At(0x1008))?; // The request, all zeros but for its sector: read sector 1.
+//! // Its header, room for 512 bytes, room for the status. Flags: 1 for "goes on", 2 for "the device writes".
+//! for (index, addr, len, flags) in [(0u64, 0x1000, 16, 1), (1, 0x1200, 512, 3), (2, 0x1400, 1, 2)] {
+//!     mem.write_obj([addr, len | flags << 32 | (index + 1) << 48], At(16 * index))?;
+//! }
+//! mem.write_obj(1u16, At(0x402))?; // One chain is available, that which begins with descriptor 0.
+//! disk.notify(0, std::slice::from_mut(&mut queue), &mem)?;
+//! assert_eq!(mem.read_obj::<u8>(At(0x13ff))?, 7); // The last byte of the sector.
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod config;
 mod disk;

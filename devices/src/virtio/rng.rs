@@ -1,4 +1,31 @@
 //! An entropy device (virtio 1.2 §5.4): random bytes for the guest.
+//!
+//! Every virtio device is driven like this one, through the registers of its transport:
+//!
+//! ```
+//! use bulkhead_devices::virtio::{mmio::Mmio, rng::{Entropy, Rng}};
+//! use bulkhead_devices::{GuestMemory, Interrupt, Registers};
+//! use vm_memory::GuestAddress;
+//!
+//! struct Dice;
+//! impl Entropy for Dice {
+//!     fn fill(&mut self, buf: &mut [u8]) -> std::io::Result<()> {
+//!         Ok(buf.fill(4))
+//!     }
+//! }
+//! struct Line;
+//! impl Interrupt for Line {
+//!     fn raise(&self) {}
+//! }
+//! let memory = GuestMemory::from_ranges(&[(GuestAddress(0), 0x1000)]).unwrap();
+//! let mut mmio = Mmio::new(Rng::new(Box::new(Dice)), memory, Box::new(Line));
+//! let mut register = [0; 4];
+//! mmio.read(0x008, &mut register); // DeviceID
+//! assert_eq!(u32::from_le_bytes(register), 4);
+//! mmio.write(0x070, &8u32.to_le_bytes()); // Status: FEATURES_OK, before ACKNOWLEDGE and DRIVER
+//! mmio.read(0x070, &mut register);
+//! assert_eq!(register, [0; 4]); // is not taken
+//! ```
 
 #[cfg(test)]
 mod tests;
