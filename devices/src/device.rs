@@ -60,7 +60,7 @@ impl<T: Interrupt + ?Sized> Interrupt for Arc<T> {
 ///   [`restore`](Device::restore) into a device built the same way makes it give the same answers from then on.
 ///
 /// ```
-/// use bulkhead_devices::legacy::i8042::I8042;
+/// use bulkhead_devices::fixed::i8042::I8042;
 /// use bulkhead_devices::{Device, Outcome, Registers};
 ///
 /// let mut old = I8042::new();

@@ -16,8 +16,8 @@
 //! Time comes in from outside, so a test, or this example, needs no waiting:
 //!
 //! ```
-//! use bulkhead_devices::legacy::clock::{Clock, RealTimeClock};
-//! use bulkhead_devices::legacy::pl031::Pl031;
+//! use bulkhead_devices::fixed::clock::{Clock, RealTimeClock};
+//! use bulkhead_devices::fixed::pl031::Pl031;
 //! use bulkhead_devices::{Interrupt, Registers};
 //! use std::time::Duration;
 //!

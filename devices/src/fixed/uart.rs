@@ -1,7 +1,7 @@
 //! A UART as the host sees it: the far end of its line, which is the guest's console.
 //!
 //! ```
-//! use bulkhead_devices::legacy::{serial::Serial, uart::Uart};
+//! use bulkhead_devices::fixed::{serial::Serial, uart::Uart};
 //! use bulkhead_devices::{Interrupt, Registers};
 //!
 //! struct Line;
