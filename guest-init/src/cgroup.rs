@@ -1,6 +1,9 @@
 //! The container's control group: its limits, its counters, its freezer
 //! (linux/Documentation/admin-guide/cgroup-v2.rst).
 
+mod bpf;
+mod devices;
+
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -26,7 +29,8 @@ const RESERVE: u64 = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(2);
 
-/// Makes the group. A controller that the kernel lacks limits and counts nothing.
+/// Makes the group, which may use few devices. A controller that the kernel lacks limits and counts nothing; but no container
+/// runs without the wall before the machine's disks.
 pub fn make() -> Result<(), StartError> {
     folder("/sys")?;
     mount("sysfs", "/sys", "sysfs", MountFlags::empty(), None).during("mount sysfs on /sys")?;
@@ -36,7 +40,7 @@ pub fn make() -> Result<(), StartError> {
         log(format_args!("cgroup controllers: {error}"));
     }
     fs::create_dir(GROUP).during("make the container's cgroup")?;
-    Ok(())
+    devices::limit(&fs::File::open(GROUP).during("open the container's cgroup")?)
 }
 
 /// Gives the groups below the hierarchy's root all controllers that the kernel has, in one step: each takes a grace period.
