@@ -19,7 +19,6 @@ use protocol::{
     ByteString, Clock, ExitStatus, FrameError, FrameReader, Hello, HelloError, Setup, Start,
     Statistics, Stream, TerminalSize, ToGuest, ToHost, read_message, write_message,
 };
-use rustix::process::Signal;
 
 use crate::error::{During, StartError};
 use crate::link::{Connect, open};
@@ -79,9 +78,6 @@ pub enum SessionError {
     /// Anything but Setup after Ready, or Setup again.
     #[error("host: sent {0} when it was not its turn")]
     Order(&'static str),
-    /// A signal that there is not.
-    #[error("host: sent {0}, which is no signal's number")]
-    Signal(u8),
 }
 
 /// How serving ended, if the host is still there to hear of it.
@@ -193,10 +189,9 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
                     }
                 }
                 ToGuest::Signal { process, number } => {
-                    let signal = Signal::from_named_raw(number.into());
-                    let signal = signal.ok_or(SessionError::Signal(number))?;
-                    if let Some(process) = self.lock().get(&process) {
-                        process.signal(signal);
+                    let sent = self.lock().get(&process).map(|process| process.signal(number));
+                    if let Some(Err(error)) = sent {
+                        log(format_args!("signal {number} to process {process}: {error}"));
                     }
                 }
                 ToGuest::Resize { process, size } => {

@@ -1,3 +1,5 @@
+mod one_request;
+
 use std::io::{Read, Write};
 use std::net::Shutdown as NetShutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -174,7 +176,7 @@ fn a_host_that_leaves_takes_the_process_along() {
 
 #[test]
 fn garbage_in_place_of_a_request_ends_the_process() {
-    for garbage in ["{}", r#"{"signal":{"process":0,"number":200}}"#, r#""ready""#] {
+    for garbage in ["{}", r#"{"signal":{"process":0,"number":256}}"#, r#""ready""#] {
         let host = Host::new(ProcessGroups::default());
         let mut streams = host.first("exec sleep 1000");
         streams.control.write_all(&frame(garbage)).unwrap();
