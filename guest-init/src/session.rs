@@ -178,12 +178,15 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
         mut commands: File,
         scope: &'scope Scope<'scope, '_>,
     ) -> Result<(), SessionError> {
+        let mut frozen = false;
         loop {
             match read_message(&mut commands).map_err(on(Stream::Control))? {
                 message @ ToGuest::Setup(_) => return Err(SessionError::Order(name(&message))),
                 ToGuest::Start(start) => {
                     let number = start.number;
-                    if let Err(error) = self.start(&start, scope) {
+                    let started =
+                        if frozen { Err(StartError::Frozen) } else { self.start(&start, scope) };
+                    if let Err(error) = started {
                         log(&error);
                         self.say(&failed(number, &error));
                     }
@@ -199,13 +202,23 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
                         process.resize(size);
                     }
                 }
-                ToGuest::Freeze => self.answer(self.guest.freeze().map(|()| ToHost::Frozen)),
+                ToGuest::Freeze => {
+                    let result = self.guest.freeze();
+                    frozen |= result.is_ok();
+                    self.answer(result.map(|()| ToHost::Frozen));
+                }
                 ToGuest::Thaw { clock } => {
-                    self.answer(self.guest.thaw(clock).map(|()| ToHost::Thawed));
+                    let result = self.guest.thaw(clock);
+                    frozen &= result.is_err();
+                    self.answer(result.map(|()| ToHost::Thawed));
                 }
                 ToGuest::Statistics => {
                     let statistics = self.guest.statistics().map(Box::new);
                     self.answer(statistics.map(ToHost::Statistics));
+                }
+                ToGuest::CopyOut { transfer, .. } | ToGuest::CopyIn { transfer, .. } if frozen => {
+                    let message = StartError::Frozen.to_string();
+                    self.say(&ToHost::CopyFailed { transfer, message });
                 }
                 ToGuest::CopyOut { transfer, path } => {
                     self.copy(transfer, scope, move |guest, stream| guest.copy_out(&path, stream));

@@ -105,6 +105,10 @@ fn send_start(control: &mut UnixStream, number: u32, args: &[&str]) {
     write_message(control, &ToGuest::Start(Box::new(start))).unwrap();
 }
 
+fn thaw() -> ToGuest {
+    ToGuest::Thaw { clock: Clock { unix_seconds: 0, nanoseconds: 0 } }
+}
+
 fn all(stream: &mut UnixStream) -> String {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
@@ -258,9 +262,7 @@ fn questions_and_copies_are_answered_each_by_its_number() {
         write_message(&mut control, &message).unwrap();
         read_message::<ToHost>(&mut control).unwrap()
     };
-    assert_eq!(ask(ToGuest::Freeze), ToHost::Frozen);
-    let thaw = ToGuest::Thaw { clock: Clock { unix_seconds: 0, nanoseconds: 0 } };
-    assert_eq!(ask(thaw), ToHost::Failed { message: "thaw: it never froze".into() });
+    assert_eq!(ask(thaw()), ToHost::Failed { message: "thaw: it never froze".into() });
     let statistics = Statistics { pids: 1, ..Statistics::default() };
     assert_eq!(ask(ToGuest::Statistics), ToHost::Statistics(Box::new(statistics)));
 
