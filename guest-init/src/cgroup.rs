@@ -25,6 +25,10 @@ const GROUP: &str = "/sys/fs/cgroup/container";
 /// What guest-init and the kernel keep when the container takes all it can get, in bytes.
 const RESERVE: u64 = 16 << 20;
 
+/// The most processes and threads that the container may have at once: podman's default (containers.conf(5), `pids_limit`).
+/// Far more than services need, and too few for a fork bomb to use up the kernel's memory or numbers.
+const MAX_PIDS: u32 = 2048;
+
 /// How long processes may take to stand still, or to be gone: one that waits for a disk is late.
 const PATIENCE: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(2);
@@ -40,6 +44,9 @@ pub fn make() -> Result<(), StartError> {
         log(format_args!("cgroup controllers: {error}"));
     }
     fs::create_dir(GROUP).during("make the container's cgroup")?;
+    if let Err(error) = fs::write(format!("{GROUP}/pids.max"), MAX_PIDS.to_string()) {
+        log(format_args!("cgroup limit of processes: {error}"));
+    }
     devices::limit(&fs::File::open(GROUP).during("open the container's cgroup")?)
 }
 

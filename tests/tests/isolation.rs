@@ -34,7 +34,8 @@ fn a_container_sees_itself_only() {
         for path in /proc/sys/vm/overcommit_memory /proc/sysrq-trigger /proc/irq/default_smp_affinity; do
             (echo 1 > $path) 2>&1
         done
-        mkdir /sys/fs/cgroup/own 2>&1";
+        mkdir /sys/fs/cgroup/own 2>&1
+        cat /sys/fs/cgroup/pids.max";
     let outcome = world.shell(&[], &image, script);
     let expected = "pid 1: /proc/1\n\
                     cgroup: its own\nipc: its own\nmnt: its own\npid: its own\nuts: its own\n\
@@ -44,7 +45,8 @@ fn a_container_sees_itself_only() {
                     sh: can't create /proc/sys/vm/overcommit_memory: Read-only file system\n\
                     sh: can't create /proc/sysrq-trigger: Read-only file system\n\
                     sh: can't create /proc/irq/default_smp_affinity: Read-only file system\n\
-                    mkdir: can't create directory '/sys/fs/cgroup/own': Read-only file system\n";
+                    mkdir: can't create directory '/sys/fs/cgroup/own': Read-only file system\n\
+                    2048\n";
     assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
     world.assert_nothing_left();
 }
