@@ -1,6 +1,9 @@
 //! The container's control group: its limits, its counters, its freezer
 //! (linux/Documentation/admin-guide/cgroup-v2.rst).
 
+mod bpf;
+mod devices;
+
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -22,11 +25,16 @@ const GROUP: &str = "/sys/fs/cgroup/container";
 /// What guest-init and the kernel keep when the container takes all it can get, in bytes.
 const RESERVE: u64 = 16 << 20;
 
+/// The most processes and threads that the container may have at once: podman's default (containers.conf(5), `pids_limit`).
+/// Far more than services need, and too few for a fork bomb to use up the kernel's memory or numbers.
+const MAX_PIDS: u32 = 2048;
+
 /// How long processes may take to stand still, or to be gone: one that waits for a disk is late.
 const PATIENCE: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(2);
 
-/// Makes the group. A controller that the kernel lacks limits and counts nothing.
+/// Makes the group, which may use few devices. A controller that the kernel lacks limits and counts nothing; but no container
+/// runs without the wall before the machine's disks.
 pub fn make() -> Result<(), StartError> {
     folder("/sys")?;
     mount("sysfs", "/sys", "sysfs", MountFlags::empty(), None).during("mount sysfs on /sys")?;
@@ -36,7 +44,10 @@ pub fn make() -> Result<(), StartError> {
         log(format_args!("cgroup controllers: {error}"));
     }
     fs::create_dir(GROUP).during("make the container's cgroup")?;
-    Ok(())
+    if let Err(error) = fs::write(format!("{GROUP}/pids.max"), MAX_PIDS.to_string()) {
+        log(format_args!("cgroup limit of processes: {error}"));
+    }
+    devices::limit(&fs::File::open(GROUP).during("open the container's cgroup")?)
 }
 
 /// Gives the groups below the hierarchy's root all controllers that the kernel has, in one step: each takes a grace period.

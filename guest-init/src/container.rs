@@ -27,7 +27,7 @@ use std::process::exit;
 
 use protocol::{Process, Setting};
 use rustix::io::FdFlags;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{DumpableBehavior, Pid, PidfdFlags, pidfd_open};
 use rustix::thread::{ThreadNameSpaceType, UnshareFlags, move_into_thread_name_spaces};
 
 use crate::error::{During, StartError};
@@ -43,6 +43,7 @@ const OWN: ThreadNameSpaceType = ThreadNameSpaceType::MOUNT
 
 /// Carries out the order that waits. Returns only by ending the process.
 pub fn main() -> ! {
+    hide();
     // SAFETY: whoever started this program with this argument gave it this descriptor, and nothing here has taken it yet.
     let socket = unsafe { OwnedFd::from_raw_fd(SOCKET) };
     let result = rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC)
@@ -58,6 +59,13 @@ pub fn main() -> ! {
         exit(1);
     }
     exit(0)
+}
+
+/// Until it executes the container's program (execve(2) makes that dumpable again), what this one has, such as its socket, is
+/// not for the container's processes to take by ptrace(2) or /proc, though they may have the same user and capabilities.
+fn hide() {
+    // PR_SET_DUMPABLE can fail for a wrong value only.
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 fn carry_out(order: Order, socket: BorrowedFd<'_>) -> Result<(), StartError> {

@@ -19,6 +19,9 @@ pub enum StartError {
     /// The command is not there, or can't be executed.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// It would stand still before it is the container's process, and guest-init with it.
+    #[error("the container is paused")]
+    Frozen,
     /// What guest-init's program for the container reported.
     #[error("{1}")]
     Reported(FailureKind, String),

@@ -1,5 +1,7 @@
 //! The guest as PID 1 has it: the whole machine.
 
+mod begun;
+
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -10,7 +12,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Builder;
 
 use protocol::{ByteString, Clock, ExitStatus, Setting, Setup, Start, Statistics};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+
+use begun::Begun;
 
 use crate::children::Children;
 use crate::error::{During, StartError};
@@ -102,24 +106,15 @@ impl Guest for Machine {
         }
         let mut guard = self.children.spawn_guard();
         let (mut child, socket) = launch(program, &order)?;
-        let (mut pid, mut terminal, mut failure) = (None, None, None);
-        while let Some((report, descriptor)) = order::receive(&socket)? {
-            match report {
-                Report::Pid(number) => pid = Some(number),
-                Report::Terminal => terminal = descriptor,
-                Report::Failed(kind, message) => failure = Some((kind, message)),
-            }
-        }
-        // It has forked the process and is done.
-        let _ = child.wait();
-        if let Some((kind, message)) = failure {
-            return Err(StartError::Reported(kind, message));
-        }
-        let number = pid.ok_or_else(|| io::Error::other("its program died")).during("start")?;
-        let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| io::Error::other("it has no number")).during("start")?;
-        let handle = pidfd_open(pid, PidfdFlags::empty()).during("open a handle on the process")?;
+        let Begun { pid, terminal } = begun::wait(&mut child, &socket, begun::PATIENCE)?;
+        let handle = pidfd_open(pid, PidfdFlags::empty())
+            // Nobody could ever say anything to it.
+            .inspect_err(|_| {
+                let _ = kill_process(pid, Signal::KILL);
+            })
+            .during("open a handle on the process")?;
         let end = guard.expect(pid);
+        let number = pid.as_raw_nonzero().get().unsigned_abs();
         if start.number == 0 {
             *self.first.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
         }
@@ -140,7 +135,10 @@ impl Guest for Machine {
     }
 
     fn thaw(&self, clock: Clock) -> Result<(), StartError> {
-        host_facts::set_clock(clock)?;
+        // A wrong time is no reason to stand still for ever.
+        if let Err(error) = host_facts::set_clock(clock) {
+            log(error);
+        }
         cgroup::thaw()
     }
 

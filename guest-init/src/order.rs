@@ -7,8 +7,10 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 use protocol::{ByteString, FailureKind, Setting, Start};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_send_buffer_size_force;
 use rustix::net::{
@@ -81,6 +83,22 @@ pub fn send(
         match sendmsg(&socket, &[IoSlice::new(&body)], &mut ancillary, SendFlags::NOSIGNAL) {
             Err(Errno::INTR) => {}
             result => return result.map(drop).during("send a message"),
+        }
+    }
+}
+
+/// Waits for the next message, or the end, but no longer than until `deadline`.
+pub fn await_message(socket: impl AsFd, deadline: Instant) -> Result<(), StartError> {
+    const WHAT: &str = "wait for the container's program";
+    let mut fds = [PollFd::new(&socket, PollFlags::IN)];
+    loop {
+        let rest = deadline.saturating_duration_since(Instant::now());
+        let rest = Timespec::try_from(rest).map_err(std::io::Error::other).during(WHAT)?;
+        match poll(&mut fds, Some(&rest)) {
+            Ok(0) => return Err(std::io::Error::from(std::io::ErrorKind::TimedOut)).during(WHAT),
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error).during(WHAT),
         }
     }
 }

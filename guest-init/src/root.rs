@@ -19,6 +19,8 @@ const IMAGE: &str = "/image";
 const SCRATCH: &str = "/scratch";
 /// The container's root, as guest-init sees it.
 pub const CONTAINER: &str = "/container";
+/// How the container's root is mounted: an image's device nodes, and those that are made in it, are mere names. /dev is another file system.
+const FLAGS: MountFlags = MountFlags::NODEV;
 
 /// Mounts what guest-init needs itself, and the container's root.
 pub fn mount_all() -> Result<(), StartError> {
@@ -54,7 +56,7 @@ fn overlay() -> io::Result<()> {
     fs::create_dir_all(&work)?;
     let options = format!("lowerdir={IMAGE},upperdir={upper},workdir={work}");
     let options = std::ffi::CString::new(options)?;
-    Ok(mount("overlay", CONTAINER, "overlay", MountFlags::empty(), Some(options.as_c_str()))?)
+    Ok(mount("overlay", CONTAINER, "overlay", FLAGS, Some(options.as_c_str()))?)
 }
 
 /// Makes the container's root the calling process's, in a mount namespace of its own. Afterwards every path, and every
@@ -77,7 +79,8 @@ pub fn look_in(folder: &str) -> io::Result<()> {
 
 /// From now on the root refuses writes. The file systems mounted on it (/dev, /dev/shm, /proc …) keep their own rules.
 pub fn make_read_only() -> Result<(), StartError> {
-    mount_remount("/", MountFlags::BIND | MountFlags::RDONLY, c"").during("make the root read-only")
+    let flags = FLAGS | MountFlags::BIND | MountFlags::RDONLY;
+    mount_remount("/", flags, c"").during("make the root read-only")
 }
 
 /// Covers `path` with itself, read-only.

@@ -19,7 +19,6 @@ use protocol::{
     ByteString, Clock, ExitStatus, FrameError, FrameReader, Hello, HelloError, Setup, Start,
     Statistics, Stream, TerminalSize, ToGuest, ToHost, read_message, write_message,
 };
-use rustix::process::Signal;
 
 use crate::error::{During, StartError};
 use crate::link::{Connect, open};
@@ -79,9 +78,6 @@ pub enum SessionError {
     /// Anything but Setup after Ready, or Setup again.
     #[error("host: sent {0} when it was not its turn")]
     Order(&'static str),
-    /// A signal that there is not.
-    #[error("host: sent {0}, which is no signal's number")]
-    Signal(u8),
 }
 
 /// How serving ended, if the host is still there to hear of it.
@@ -182,21 +178,23 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
         mut commands: File,
         scope: &'scope Scope<'scope, '_>,
     ) -> Result<(), SessionError> {
+        let mut frozen = false;
         loop {
             match read_message(&mut commands).map_err(on(Stream::Control))? {
                 message @ ToGuest::Setup(_) => return Err(SessionError::Order(name(&message))),
                 ToGuest::Start(start) => {
                     let number = start.number;
-                    if let Err(error) = self.start(&start, scope) {
+                    let started =
+                        if frozen { Err(StartError::Frozen) } else { self.start(&start, scope) };
+                    if let Err(error) = started {
                         log(&error);
                         self.send(&failed(number, &error));
                     }
                 }
                 ToGuest::Signal { process, number } => {
-                    let signal = Signal::from_named_raw(number.into());
-                    let signal = signal.ok_or(SessionError::Signal(number))?;
-                    if let Some(process) = self.lock().get(&process) {
-                        process.signal(signal);
+                    let sent = self.lock().get(&process).map(|process| process.signal(number));
+                    if let Some(Err(error)) = sent {
+                        log(format_args!("signal {number} to process {process}: {error}"));
                     }
                 }
                 ToGuest::Resize { process, size } => {
@@ -204,13 +202,23 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
                         process.resize(size);
                     }
                 }
-                ToGuest::Freeze => self.answer(self.guest.freeze().map(|()| ToHost::Frozen)),
+                ToGuest::Freeze => {
+                    let result = self.guest.freeze();
+                    frozen |= result.is_ok();
+                    self.answer(result.map(|()| ToHost::Frozen));
+                }
                 ToGuest::Thaw { clock } => {
-                    self.answer(self.guest.thaw(clock).map(|()| ToHost::Thawed));
+                    let result = self.guest.thaw(clock);
+                    frozen &= result.is_err();
+                    self.answer(result.map(|()| ToHost::Thawed));
                 }
                 ToGuest::Statistics => {
                     let statistics = self.guest.statistics().map(Box::new);
                     self.answer(statistics.map(ToHost::Statistics));
+                }
+                ToGuest::CopyOut { transfer, .. } | ToGuest::CopyIn { transfer, .. } if frozen => {
+                    let message = StartError::Frozen.to_string();
+                    self.send(&ToHost::CopyFailed { transfer, message });
                 }
                 ToGuest::CopyOut { transfer, path } => {
                     self.copy(transfer, scope, move |guest, stream| guest.copy_out(&path, stream));

@@ -12,7 +12,7 @@ pub enum ToGuest {
     Setup(Box<Setup>),
     /// Run a process.
     Start(Box<Start>),
-    /// Send a process a signal. A process that has ended does not mind.
+    /// Send a process a signal. A process that has ended does not mind, and a number of no signal is passed over.
     Signal {
         /// Which.
         process: u32,
@@ -26,7 +26,8 @@ pub enum ToGuest {
         /// Its size now.
         size: TerminalSize,
     },
-    /// Let no process of the container run; the answer is [`ToHost::Frozen`].
+    /// Let no process of the container run; the answer is [`ToHost::Frozen`]. Until [`ToGuest::Thaw`] nothing is started or
+    /// copied: these requests fail.
     Freeze,
     /// Let them run again. The clock stood still with them.
     Thaw {

@@ -71,17 +71,32 @@ impl Layer {
     }
 
     /// A character device.
-    pub fn device(mut self, name: &str, meta: Meta, major: u32, minor: u32) -> Layer {
-        let mut header = header(EntryType::Char, meta);
-        header.set_device_major(major).unwrap();
-        header.set_device_minor(minor).unwrap();
-        self.0.append_data(&mut header, name, &b""[..]).unwrap();
-        self
+    pub fn device(self, name: &str, meta: Meta, major: u32, minor: u32) -> Layer {
+        self.node(EntryType::Char, name, meta, (major, minor))
+    }
+
+    /// A block device.
+    pub fn block_device(self, name: &str, meta: Meta, major: u32, minor: u32) -> Layer {
+        self.node(EntryType::Block, name, meta, (major, minor))
     }
 
     /// The tar file.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0.into_inner().unwrap()
+    }
+
+    fn node(
+        mut self,
+        kind: EntryType,
+        name: &str,
+        meta: Meta,
+        (major, minor): (u32, u32),
+    ) -> Layer {
+        let mut header = header(kind, meta);
+        header.set_device_major(major).unwrap();
+        header.set_device_minor(minor).unwrap();
+        self.0.append_data(&mut header, name, &b""[..]).unwrap();
+        self
     }
 
     fn data(mut self, kind: EntryType, name: &str, meta: Meta, content: &[u8]) -> Layer {

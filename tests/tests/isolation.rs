@@ -5,7 +5,7 @@ use std::io::Read;
 use std::thread;
 use std::time::Duration;
 
-use bulkhead_tests::{Images, Running, World, busybox_folder};
+use bulkhead_tests::{Images, Layer, Meta, Running, World, busybox_folder};
 use rustix::process::Signal;
 
 /// A world and an image, where a test can be run.
@@ -34,7 +34,8 @@ fn a_container_sees_itself_only() {
         for path in /proc/sys/vm/overcommit_memory /proc/sysrq-trigger /proc/irq/default_smp_affinity; do
             (echo 1 > $path) 2>&1
         done
-        mkdir /sys/fs/cgroup/own 2>&1";
+        mkdir /sys/fs/cgroup/own 2>&1
+        cat /sys/fs/cgroup/pids.max";
     let outcome = world.shell(&[], &image, script);
     let expected = "pid 1: /proc/1\n\
                     cgroup: its own\nipc: its own\nmnt: its own\npid: its own\nuts: its own\n\
@@ -44,7 +45,8 @@ fn a_container_sees_itself_only() {
                     sh: can't create /proc/sys/vm/overcommit_memory: Read-only file system\n\
                     sh: can't create /proc/sysrq-trigger: Read-only file system\n\
                     sh: can't create /proc/irq/default_smp_affinity: Read-only file system\n\
-                    mkdir: can't create directory '/sys/fs/cgroup/own': Read-only file system\n";
+                    mkdir: can't create directory '/sys/fs/cgroup/own': Read-only file system\n\
+                    2048\n";
     assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
     world.assert_nothing_left();
 }
@@ -214,5 +216,63 @@ fn a_flood_waits_for_its_reader_and_signals_do_not() {
     drop(running.stdout());
     let outcome = running.wait();
     assert_ne!(outcome.status, 0, "{outcome:?}");
+    world.assert_nothing_left();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn a_container_opens_no_devices_but_docker_s() {
+    let test = "a_container_opens_no_devices_but_docker_s";
+    let Some((world, _)) = setting(test) else { return };
+    busybox_folder(&world.path("root"));
+    let busybox = fs::read(world.path("root/bin/busybox")).unwrap();
+    let layer = Layer::new()
+        .folder("bin", Meta::root(0o755))
+        .file("bin/busybox", Meta::root(0o755), &busybox)
+        .symlink("bin/sh", "busybox")
+        // Virtual disks have the first number that is free from the top: 254, as the script below finds.
+        .block_device("layer-disk", Meta::root(0o666), 254, 0)
+        .device("layer-log", Meta::root(0o666), 1, 11);
+    let image = world.text("image.tar");
+    fs::write(&image, layer.into_bytes()).unwrap();
+
+    let look = "
+        look() {
+            for node in \"$@\"; do
+                echo $node: $(busybox head -c 1 $node 2>&1 >/dev/null | busybox sed 's/.*: //')
+            done
+        }";
+    let nodes = "
+        node() { busybox mknod -m 666 \"$@\"; }
+        set -- $(busybox sed 's/:/ /' /sys/class/block/vda/dev)
+        node /disk b $1 $2; node /dev/disk b $1 $2; node /dev/log c 1 11; node /dev/own c 1 5
+        look /disk /dev/disk /dev/log
+        (echo > /dev/disk) 2>&1
+        look /dev/own /dev/null /dev/zero /dev/random /dev/urandom
+        echo told > /dev/null
+        trap 'exit 5' TERM; busybox sleep 1000 & wait";
+    let denied = "/layer-disk: Permission denied\n/layer-log: Permission denied\n";
+    let script = format!("{look}\nlook /layer-disk /layer-log");
+    let nobody = ["--user", "1000", "--cap-drop", "ALL"];
+    world.shell(&nobody, &image, &script).assert(0, denied, "");
+    world.shell(&["--read-only", "--cap-add", "ALL"], &image, &script).assert(0, denied, "");
+
+    let command = ["sh", "-c", &format!("{look}\n{nodes}")];
+    let mut running = Running::start(&mut world.run(&["--name", "box"], &image, &command), "");
+    running.expect(
+        "/disk: Permission denied\n\
+         /dev/disk: Operation not permitted\n/dev/log: Operation not permitted\n\
+         sh: can't create /dev/disk: Operation not permitted\n\
+         /dev/own:\n/dev/null:\n/dev/zero:\n/dev/random:\n/dev/urandom:\n",
+    );
+    for user in ["root", "1000"] {
+        let exec = ["exec", "-u", user, "box", "busybox", "head", "-c", "1", "/dev/disk"];
+        let refused = "head: /dev/disk: Operation not permitted\n";
+        world.bulkhead(&exec, "").assert(1, "", refused);
+    }
+    let open = ["exec", "-u", "1000", "box", "sh", "-c", ": <> /dev/ptmx && echo open"];
+    world.bulkhead(&open, "").assert(0, "open\n", "");
+    running.signal(Signal::TERM);
+    running.wait().assert(5, "", "");
     world.assert_nothing_left();
 }

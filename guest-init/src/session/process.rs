@@ -1,7 +1,8 @@
 //! One process in the conversation: its streams, its end.
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use protocol::{ExitStatus, Start, Stream, TerminalSize, ToHost};
@@ -22,9 +23,19 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// It may have ended meanwhile.
-    pub(super) fn signal(&self, signal: Signal) {
-        let _ = pidfd_send_signal(&self.handle, signal);
+    /// pidfd_send_signal(2) with a bare number: rustix's `Signal` has none of the real-time ones. That the process has ended
+    /// meanwhile is no error.
+    pub(super) fn signal(&self, number: u8) -> io::Result<()> {
+        let (handle, number) = (self.handle.as_raw_fd(), libc::c_int::from(number));
+        let information = std::ptr::null::<libc::siginfo_t>();
+        // SAFETY: a system call on numbers; without a siginfo_t the kernel makes that of kill(2).
+        let result =
+            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, handle, number, information, 0) };
+        if result == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() == Some(libc::ESRCH) { Ok(()) } else { Err(error) }
     }
 
     /// Without a terminal there is nothing to do.
@@ -72,15 +83,29 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
         })?;
         let Child { pid, handle, terminal, end } = child;
         self.lock().insert(process, Process { handle, terminal, ended: false });
-        self.send(&ToHost::Started { process, pid });
         let body = move || {
+            self.send(&ToHost::Started { process, pid });
             let status = self.follow(process, wires, || {
                 // The sender lives as long as the process.
                 end.recv().unwrap_or(ExitStatus::Signal(9))
             });
             self.tell_end(process, status);
         };
-        thread(scope, &format!("process {process}"), body).map(drop)
+        // Without the thread the host has heard of nothing but a failed start, and so it shall be.
+        thread(scope, &format!("process {process}"), body).map(drop).inspect_err(|_| {
+            self.kill(process);
+            self.lock().remove(&process);
+            self.one_less.notify_all();
+        })
+    }
+
+    /// Ends what nobody looks after: a process that runs on unseen would be worse.
+    fn kill(&self, process: u32) {
+        if process == 0 {
+            self.guest.end_everything();
+        } else if let Some(process) = self.lock().get(&process) {
+            let _ = process.signal(libc::SIGKILL as u8);
+        }
     }
 
     /// Opens the streams of a process, each beside what it is to be connected to.
@@ -158,6 +183,7 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
     fn tell_end(&self, process: u32, end: Result<(ExitStatus, Vec<File>), StartError>) {
         let (status, streams) = end.unwrap_or_else(|error| {
             crate::log(&error);
+            self.kill(process);
             (ExitStatus::Signal(9), Vec::new())
         });
         let mut processes = self.lock();

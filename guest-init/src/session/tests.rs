@@ -1,3 +1,5 @@
+mod requests;
+
 use std::io::{Read, Write};
 use std::net::Shutdown as NetShutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -174,7 +176,7 @@ fn a_host_that_leaves_takes_the_process_along() {
 
 #[test]
 fn garbage_in_place_of_a_request_ends_the_process() {
-    for garbage in ["{}", r#"{"signal":{"process":0,"number":200}}"#, r#""ready""#] {
+    for garbage in ["{}", r#"{"signal":{"process":0,"number":256}}"#, r#""ready""#] {
         let host = Host::new(ProcessGroups::default());
         let mut streams = host.first("exec sleep 1000");
         streams.control.write_all(&frame(garbage)).unwrap();
@@ -245,40 +247,6 @@ fn the_first_process_takes_the_others_along_and_is_told_last() {
     assert_eq!(first.exit_status(), ExitStatus::Code(5));
     drop((control, first, another));
     host.session.join().unwrap().unwrap();
-}
-
-#[test]
-fn questions_and_copies_are_answered_each_by_its_number() {
-    let host = Host::new(ProcessGroups::default());
-    let mut control = host.set_up();
-    let _first = host.start(&mut control, 0, "exec sleep 1000");
-    let mut ask = |message: ToGuest| {
-        write_message(&mut control, &message).unwrap();
-        read_message::<ToHost>(&mut control).unwrap()
-    };
-    assert_eq!(ask(ToGuest::Freeze), ToHost::Frozen);
-    let thaw = ToGuest::Thaw { clock: Clock { unix_seconds: 0, nanoseconds: 0 } };
-    assert_eq!(ask(thaw), ToHost::Failed { message: "thaw: it never froze".into() });
-    let statistics = Statistics { pids: 1, ..Statistics::default() };
-    assert_eq!(ask(ToGuest::Statistics), ToHost::Statistics(Box::new(statistics)));
-
-    let path = host.folder.path().join("file");
-    let path: ByteString = path.into_os_string().into();
-    let copy_in = ToGuest::CopyIn { transfer: 4, path: path.clone() };
-    write_message(&mut control, &copy_in).unwrap();
-    let mut stream = host.expect(Stream::Transfer { transfer: 4 });
-    stream.write_all(b"content").unwrap();
-    drop(stream);
-    assert_eq!(read_message::<ToHost>(&mut control).unwrap(), ToHost::Copied { transfer: 4 });
-    write_message(&mut control, &ToGuest::CopyOut { transfer: 5, path }).unwrap();
-    let mut stream = host.expect(Stream::Transfer { transfer: 5 });
-    assert_eq!(all(&mut stream), "content");
-    drop(stream);
-    assert_eq!(read_message::<ToHost>(&mut control).unwrap(), ToHost::Copied { transfer: 5 });
-    let missing = ToGuest::CopyOut { transfer: 6, path: "/no/such/file".into() };
-    write_message(&mut control, &missing).unwrap();
-    drop(host.expect(Stream::Transfer { transfer: 6 }));
-    assert!(matches!(read_message(&mut control).unwrap(), ToHost::CopyFailed { transfer: 6, .. }));
 }
 
 /// What the session says to a host that answers Ready with these bytes and leaves.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use protocol::ProcessError;
 use thiserror::Error;
 
+use crate::commands::UnpackError;
 use containers::container::ContainerError;
 use containers::guest::GuestError;
 use containers::supervisor::SupervisorError;
@@ -13,11 +14,10 @@ use containers::vm::VmError;
 use host::cache::CacheError;
 use host::platform::Platform;
 use host::program::NoProgram;
+use host::text::in_one_line;
 use images::image::ImageError;
 use images::registry::RegistryError;
 use images::store::StoreError;
-use crate::commands::UnpackError;
-use host::text::in_one_line;
 
 /// Why the command failed.
 #[derive(Debug, Error)]

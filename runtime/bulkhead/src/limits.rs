@@ -8,7 +8,7 @@ use images::layer::Limits;
 pub const COPY_SIZE: &str = "32G";
 
 /// The most files, folders and links that it may send: as many as a layer may hold.
-pub const COPY_FILES: u64 = crate::limits::LAYER_ENTRIES;
+pub const COPY_FILES: u64 = images::limits::LAYER_ENTRIES;
 
 /// The limits that the environment sets.
 pub fn limits(variable: impl Fn(&str) -> Option<String>) -> Result<Limits, CommandError> {

@@ -4,8 +4,7 @@ const NETWORKS: &str =
     "networks are not supported yet: a container has its loopback interface only";
 const VOLUMES: &str =
     "volumes are not supported yet: put files into the image, or send them on stdin";
-const DEVICES: &str =
-    "a container has the devices of its virtual machine only: mknod makes nodes of those in it";
+const DEVICES: &str = "a container has docker's default devices only, and those of this machine are not in its virtual machine";
 const NAMESPACES: &str =
     "each container has a virtual machine of its own: there is nothing to share";
 const HEALTH: &str = "health checks are not supported yet";

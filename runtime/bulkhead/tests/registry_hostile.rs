@@ -5,7 +5,6 @@ mod common;
 use common::net::{Answer, Fake, Request};
 use common::store::Place;
 use host::digest::Digest;
-use serde_json::json;
 use serde_json::{Value, json};
 
 const PULL: [&str; 2] = ["pull", "--tls-verify=false"];
@@ -71,7 +70,7 @@ fn what_a_registry_should_not_send_is_refused() {
     }
     let Some(place) = Place::new(test) else { return };
     type Lie = fn(&Image, &Request) -> Option<Answer>;
-    let lies: [(&str, Lie); 13] = [
+    let lies: [(&str, Lie); 14] = [
         ("its digest is sha256:", |image, request| {
             ends(request, &image.layer).then(|| ok(&[8; 100_000]))
         }),

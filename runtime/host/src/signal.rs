@@ -7,6 +7,9 @@ const NAMES: [&str; 31] = [
     "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
 
+/// Other names of some, signal(7), "Signal numbering for standard signals".
+const SYNONYMS: [(&str, &str); 3] = [("CLD", "CHLD"), ("IOT", "ABRT"), ("POLL", "IO")];
+
 /// The first and the last real-time signal of Linux' libraries, signal(7).
 const RTMIN: u8 = 34;
 const RTMAX: u8 = 64;
@@ -24,6 +27,8 @@ pub fn parse(text: &str) -> Result<u8, String> {
     }
     let upper = text.to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    let synonym = SYNONYMS.iter().find(|(synonym, _)| *synonym == name);
+    let name = synonym.map_or(name, |(_, name)| name);
     if let Some(index) = NAMES.iter().position(|&known| known == name) {
         return Ok(index as u8 + 1);
     }
@@ -53,6 +58,9 @@ mod tests {
             ("sigusr2", libc::SIGUSR2),
             ("sys", libc::SIGSYS),
             ("winch", libc::SIGWINCH),
+            ("POLL", libc::SIGPOLL),
+            ("SIGCLD", libc::SIGCHLD),
+            ("iot", libc::SIGIOT),
             ("9", 9),
             ("64", 64),
             ("RTMIN", 34),

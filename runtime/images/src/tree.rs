@@ -15,10 +15,9 @@ use std::collections::{BTreeMap, HashSet};
 pub use name::{NameError, components, relative};
 use thiserror::Error;
 
+use crate::limits;
 use crate::tar::Time;
 use host::text::printable;
-use crate::limits;
-
 
 /// What every inode has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::error::CommandError;
-use host::text::in_one_line;
 use crate::output::{print, table};
 use containers::guest;
 use containers::vm::mke2fs;
@@ -14,6 +13,7 @@ use host::cache::Cache;
 use host::kvm::Kvm;
 use host::platform::Platform;
 use host::program;
+use host::text::in_one_line;
 
 /// The way on where KVM can't run Linux.
 const EMULATED: &str = "in a clone of Bulkhead, `cargo xtask host` is a machine whose KVM can";

@@ -59,24 +59,22 @@ enum Side {
 /// Copies.
 pub fn execute(arguments: &CopyArguments) -> Result<u8, CommandError> {
     let containers = &Containers::open_default()?;
-    let from = place(containers, &arguments.from)?;
-    let to = place(containers, &arguments.to)?;
+    let from = side(containers, &arguments.from)?;
+    let to = side(containers, &arguments.to)?;
     match (from, to) {
-        (Place::In(container, path), Place::Stream) => {
+        (Side::In(container, path), Side::Stream) => {
             Files::reach(container, false)?.apply(|files| files.take(&path, io::stdout().as_fd()))
         }
-        (Place::Stream, Place::In(container, path)) => {
+        (Side::Stream, Side::In(container, path)) => {
             Files::reach(container, true)?.apply(|files| files.give(&path, io::stdin().as_fd()))
         }
-        (Place::In(container, path), Place::Here(to)) => {
-            Files::reach(container, false)?.apply(|files| take_files(files, &path, &to))
+        (Side::In(container, path), Side::Here(to)) => {
+            let budget = Budget { size: arguments.max_size, files: arguments.max_files };
+            let from = Source::new(&path);
+            Files::reach(container, false)?.apply(|files| take_files(files, &from, &to, budget))
         }
-        (Place::Here(from), Place::In(container, path)) => {
+        (Side::Here(from), Side::In(container, path)) => {
             Files::reach(container, true)?.apply(|files| give_files(files, &from, &path))
-use images::tar::{Kind, Reader, Stream};
-
-/// How much is read from a container's archive at a time: what a pipe holds (pipe(7)).
-const BUFFER: usize = 64 << 10;
         }
         _ => {
             let message = "cp: one of FROM and TO is CONTAINER:PATH, the other a path or -";

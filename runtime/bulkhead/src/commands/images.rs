@@ -9,11 +9,6 @@ use crate::size::show_size;
 use crate::template::Template;
 use host::time::{ago, now, parse};
 use images::store::{ImageStore, Name, StoredImage};
-use super::{InspectArguments, ListArguments};
-use crate::containers;
-use crate::output::{table, visible_json};
-use containers::container::{ContainerError, Containers};
-use images::store::{ImageStore, Name, StoredImage, Version};
 
 /// What docker writes where there is no name.
 const NONE: &str = "<none>";

@@ -36,6 +36,9 @@ pub enum ConversationError {
     /// The guest could not do what was asked.
     #[error("{0}")]
     Refused(String),
+    /// The guest said nothing, though nothing hinders it. The time is in seconds.
+    #[error("the guest did not answer within {0} s")]
+    NoAnswer(u64),
     /// A signal came when no process was there to take it.
     #[error("interrupted by signal {0}")]
     Interrupted(u8),

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Weak};
 use std::thread;
+use std::time::Duration;
 
 use protocol::{ByteString, Process, Setting, Statistics, TerminalSize};
 use rustix::event::{EventfdFlags, eventfd};
@@ -13,6 +14,10 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::request::{End, Failure, Reply, Request, Running, Unready};
 use super::thread::Conversation;
 use super::{ConversationError, Reception, Stdio};
+
+/// How long a guest may take to stand still, or to go on. It gives its processes 10 seconds for the first, and one whose
+/// processor is emulated on a busy machine is slower.
+const STANDSTILL: Duration = Duration::from_secs(60);
 
 /// A guest in conversation. When the last of its clones is dropped, the conversation is closed.
 #[derive(Clone, Debug)]
@@ -82,14 +87,20 @@ impl Guest {
         self.0.send(Request::Resize { process, size });
     }
 
-    /// Lets no process of the container run, and waits until none does.
+    /// Lets no process of the container run, and waits until none does, but not for ever.
     pub fn freeze(&self) -> Result<(), Failure> {
-        self.ask(Request::Freeze)
+        let frozen = self.ask_within(STANDSTILL, Request::Freeze);
+        if frozen.as_ref().is_err_and(|failure| matches!(**failure, ConversationError::NoAnswer(_)))
+        {
+            // It may do it yet.
+            self.0.send(Request::Thaw(channel().0));
+        }
+        frozen
     }
 
-    /// Lets them run again, with the right time.
+    /// Lets them run again, with the right time. A guest that does not say so is not waited for any longer.
     pub fn thaw(&self) -> Result<(), Failure> {
-        self.ask(Request::Thaw)
+        self.ask_within(STANDSTILL, Request::Thaw)
     }
 
     /// What the container uses.
@@ -110,9 +121,27 @@ impl Guest {
     fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Failure> {
         let (reply, answer) = channel();
         self.0.send(request(reply));
-        // The thread drops what comes too late for it.
-        let end = || self.0.end.get().cloned().unwrap_or_else(|| ConversationError::Over.into());
-        answer.recv().unwrap_or_else(|_| Err(end()))
+        answer.recv().unwrap_or_else(|_| Err(self.end()))
+    }
+
+    fn ask_within<T>(
+        &self,
+        patience: Duration,
+        request: impl FnOnce(Reply<T>) -> Request,
+    ) -> Result<T, Failure> {
+        let (reply, answer) = channel();
+        self.0.send(request(reply));
+        answer.recv_timeout(patience).unwrap_or_else(|error| match error {
+            RecvTimeoutError::Timeout => {
+                Err(ConversationError::NoAnswer(patience.as_secs()).into())
+            }
+            RecvTimeoutError::Disconnected => Err(self.end()),
+        })
+    }
+
+    /// Why a question was dropped: the thread does that with what comes too late for it.
+    fn end(&self) -> Failure {
+        self.0.end.get().cloned().unwrap_or_else(|| ConversationError::Over.into())
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the threads of a supervisor share: where the container is in its life, and what may be done to it there.
 
+mod pausing;
+
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use protocol::{Process, Statistics, TerminalSize};
@@ -12,7 +13,7 @@ use super::error::SupervisorError;
 use super::input::Input;
 use super::output::Output;
 use super::phase::{Phase, RunningVm};
-use crate::container::{ContainerError, State, Status, Tenure};
+use crate::container::{ContainerError, State, Tenure};
 use crate::conversation::{Guest, Running, Stdio};
 use crate::vm::VmError;
 use host::terminal;
@@ -210,42 +211,6 @@ impl Lifecycle {
     fn wait_for_the_end(&self) {
         let going_on = |inner: &mut Inner| !matches!(inner.phase, Phase::Over);
         drop(self.changed.wait_while(self.lock(), going_on));
-    }
-
-    /// Freezes the container, then stops the VM: its processors, and all that its devices do.
-    pub(super) fn pause(&self) -> Result<(), SupervisorError> {
-        // Not under the lock: a guest may never answer.
-        self.running()?.guest.freeze()?;
-        let mut inner = self.lock();
-        let vm = inner.phase.running()?;
-        vm.signal_vmm(Signal::STOP);
-        inner.phase = Phase::Paused(vm);
-        Ok(inner.record(|state| state.status = Status::Paused)?)
-    }
-
-    /// And the reverse, with the right time.
-    pub(super) fn unpause(&self) -> Result<(), SupervisorError> {
-        let vm = self.resume()?.ok_or(SupervisorError::NotPaused)?;
-        Ok(vm.guest.thaw()?)
-    }
-
-    /// Lets a paused container see its end. Its guest's answer is not waited for.
-    fn thaw_for_the_end(&self) -> Result<(), SupervisorError> {
-        if let Some(vm) = self.resume()? {
-            let thaw = move || drop(vm.guest.thaw());
-            thread::Builder::new().name("thaw".into()).spawn(thaw)?;
-        }
-        Ok(())
-    }
-
-    /// Lets the VM of a paused container go on.
-    fn resume(&self) -> Result<Option<RunningVm>, SupervisorError> {
-        let mut inner = self.lock();
-        let Phase::Paused(vm) = inner.phase.clone() else { return Ok(None) };
-        vm.signal_vmm(Signal::CONT);
-        inner.phase = Phase::Running(vm.clone());
-        inner.record(|state| state.status = Status::Running)?;
-        Ok(Some(vm))
     }
 
     /// Runs another process.

@@ -12,8 +12,8 @@ const TAIL: usize = 4096;
 /// The longest line of the VMM's that is passed on as one.
 const MAX_LINE: u64 = 4096;
 
-/// The start of a complaint of the VMM's: the last one says why it ends, if its exit status says that something went wrong.
-const COMPLAINT: &str = "bulkhead-vmm: ";
+/// The start of a last_words of the VMM's: the last one says why it ends, if its exit status says that something went wrong.
+const MESSAGE: &str = "bulkhead-vmm: ";
 
 /// What the lines of its log start with instead, given with `--id`.
 pub const LOG_ID: &str = "vm";
@@ -41,7 +41,7 @@ pub fn console(mut input: impl Read + Send + 'static, show: bool) -> JoinHandle<
     })
 }
 
-/// Passes on the VMM's log, and keeps its last complaint: see [`reason`].
+/// Passes on the VMM's log, and keeps its last last_words: see [`reason`].
 pub fn messages(input: impl Read + Send + 'static) -> JoinHandle<Option<String>> {
     thread::spawn(move || {
         let mut input = BufReader::new(input);
@@ -49,8 +49,8 @@ pub fn messages(input: impl Read + Send + 'static) -> JoinHandle<Option<String>>
         let mut line = Vec::new();
         while let Ok(1..) = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
             let text = String::from_utf8_lossy(&line);
-            match text.trim_end().strip_prefix(COMPLAINT) {
-                Some(words) => drop(last.replace(words.to_owned()).map(|before| complain(&before))),
+            match text.trim_end().strip_prefix(MESSAGE) {
+                Some(words) => drop(last.replace(words.to_owned()).map(|before| log_line(&before))),
                 None => drop(io::stderr().write_all(&line)),
             }
             line.clear();
@@ -59,21 +59,21 @@ pub fn messages(input: impl Read + Send + 'static) -> JoinHandle<Option<String>>
     })
 }
 
-/// The reason for the VMM's end: its last complaint, if it ended with an exit status that says so. Any other complaint is
+/// The reason for the VMM's end: its last last_words, if it ended with an exit status that says so. Any other last_words is
 /// passed on, and explains nothing.
-pub fn reason(complaint: Option<String>, status: Option<i32>) -> Option<String> {
-    match (complaint, status) {
-        (Some(complaint), None | Some(0)) => {
-            complain(&complaint);
+pub fn reason(last_words: Option<String>, status: Option<i32>) -> Option<String> {
+    match (last_words, status) {
+        (Some(last_words), None | Some(0)) => {
+            log_line(&last_words);
             None
         }
-        (complaint, _) => complaint,
+        (last_words, _) => last_words,
     }
 }
 
-fn complain(what: &str) {
+fn log_line(what: &str) {
     // A stderr that is closed is no reason to stop the guest.
-    let _ = io::stderr().write_all(format!("{COMPLAINT}{what}\n").as_bytes());
+    let _ = io::stderr().write_all(format!("{MESSAGE}{what}\n").as_bytes());
 }
 
 /// The last lines of a console with something on them, as one line.
@@ -106,12 +106,12 @@ mod tests {
     fn the_reason_for_the_end_is_kept() {
         let input =
             "bulkhead-vmm: first\nbulkhead-vmm: kernel x: not an ELF\nvm: 2 vCPUs did not stop\n";
-        let complaint = messages(io::Cursor::new(input)).join().unwrap();
-        assert_eq!(complaint.as_deref(), Some("kernel x: not an ELF"));
+        let last_words = messages(io::Cursor::new(input)).join().unwrap();
+        assert_eq!(last_words.as_deref(), Some("kernel x: not an ELF"));
         assert_eq!(messages(io::empty()).join().unwrap(), None);
         // It ended for another reason, or for none that is wrong.
-        assert_eq!(reason(complaint.clone(), Some(0)), None);
-        assert_eq!(reason(complaint.clone(), None), None);
-        assert_eq!(reason(complaint.clone(), Some(1)), complaint);
+        assert_eq!(reason(last_words.clone(), Some(0)), None);
+        assert_eq!(reason(last_words.clone(), None), None);
+        assert_eq!(reason(last_words.clone(), Some(1)), last_words);
     }
 }

@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::ImageError;
-use crate::tar::{Kind, RECORD, Reader, Seekable, TarError};
 use crate::limits;
+use crate::tar::{Kind, RECORD, Reader, Seekable, TarError};
 use crate::tree::relative;
 use host::text::printable;
 

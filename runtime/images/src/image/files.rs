@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::archive::Archive;
 use super::error::ImageError;
-use host::digest::{Digest, DigestReader, Mismatch};
 use crate::limits;
+use host::digest::{Digest, DigestReader, Mismatch};
 
 /// Where an image's files are.
 #[derive(Clone, Debug)]

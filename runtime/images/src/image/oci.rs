@@ -13,9 +13,9 @@ use names::{describe, is_called};
 use super::error::ImageError;
 use super::files::Files;
 use super::{Image, ImageConfig, LayerData, LayerSource, Reference};
+use crate::limits;
 use host::digest::Digest;
 use host::platform::Platform;
-use crate::limits;
 
 /// docker's own words for the OCI media types.
 const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";

@@ -15,11 +15,11 @@ use crate::layer::{
     unpack_directory, unpack_tar, write_index,
 };
 use crate::tar::{Reader, Stream, TarError};
-use host::text::printable;
 use crate::tree::Tree;
 use host::cache::{Cache, Entry, Folder, Pending};
 use host::digest::{Digest, DigestReader, Mismatch};
 use host::disk::{Disk, Part};
+use host::text::printable;
 
 /// Changes when the same layers would give another metadata part.
 const METADATA_FORMAT: &str = "erofs 1";

@@ -14,10 +14,10 @@ use super::{ImageStore, InUse, Name, Session, StoreError};
 use crate::image::files::Files;
 use crate::image::look::{archive_files, is_layout};
 use crate::layer::Limits;
+use crate::limits;
 use host::cache::Cache;
 use host::digest::Digest;
 use host::platform::Platform;
-use crate::limits;
 
 /// An image that was loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
