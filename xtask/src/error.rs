@@ -2,9 +2,10 @@
 
 use std::io;
 
-use bulkhead::{CommandError, in_one_line};
+use bulkhead::CommandError;
 use host::cache::CacheError;
 use host::kvm::ProbeError;
+use host::text::in_one_line;
 
 use crate::host::StandStill;
 
