@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`home`] | where a user's files are |
 //! | [`cache`] | files that can be made again, named by what they hold |
-//! | [`file`] | changes to files that we keep, whole or not at all |
+//! | [`file`](mod@file) | changes to files that we keep, whole or not at all |
 //! | [`digest`] | SHA-256, of what is there and of what flows through |
 //! | [`stamp`] | telling one state of a file from another without reading it |
 //! | [`disk`] | a disk of parts of files, which images make and VMs get |
