@@ -20,7 +20,7 @@ fn a_container_goes_on_though_processes_begin_while_it_is_paused() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !is_over.load(Ordering::SeqCst) {
-                    let exec = world.bulkhead(&["exec", "web", "true"], "");
+                    let exec = world.bulkhead(&["exec", "web", "busybox", "true"], "");
                     assert!(exec.status == 0 || exec.stderr.contains("paused"), "{exec:?}");
                 }
             });
@@ -37,7 +37,7 @@ fn a_container_goes_on_though_processes_begin_while_it_is_paused() {
         is_over.store(true, Ordering::SeqCst);
         result.unwrap();
     });
-    world.bulkhead(&["exec", "web", "true"], "").assert(0, "", "");
+    world.bulkhead(&["exec", "web", "busybox", "true"], "").assert(0, "", "");
     world.bulkhead(&["kill", "web"], "").assert(0, "web\n", "");
     assert_eq!(running.wait().status, 137);
     world.assert_nothing_left();
