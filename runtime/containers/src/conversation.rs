@@ -80,7 +80,7 @@ impl Reception {
         };
         match listen() {
             Ok(listener) => Ok(Self { listener, path }),
-            Err(error) => Err(ConversationError::Listen { path, error }),
+            Err(source) => Err(ConversationError::Listen { path, source }),
         }
     }
 }

@@ -25,3 +25,6 @@ pub mod guest;
 pub mod plan;
 pub mod supervisor;
 pub mod vm;
+
+#[cfg(test)]
+mod tests;

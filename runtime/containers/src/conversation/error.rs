@@ -9,21 +9,21 @@ use protocol::{ByteString, ExitStatus, FailureKind, FrameError, HelloError, Proc
 #[derive(Debug, thiserror::Error)]
 pub enum ConversationError {
     /// The process to run, or the container, is malformed.
-    #[error("process: {0}")]
+    #[error("process")]
     Process(#[from] ProcessError),
     /// The process's description does not fit into one message.
-    #[error("process: arguments and environment: {0}")]
-    TooLong(FrameError),
+    #[error("process: arguments and environment")]
+    TooLong(#[source] FrameError),
     /// More processes at once than any container needs.
     #[error("{0} processes were started already and still run: end one first")]
     TooMany(usize),
     /// The socket that the guest calls.
-    #[error("{path}: {error}")]
+    #[error("{path}: cannot listen there")]
     Listen {
         /// Its path.
         path: PathBuf,
         /// What went wrong.
-        error: io::Error,
+        source: io::Error,
     },
     /// The guest could not start the process.
     #[error("{message}")]
@@ -57,13 +57,13 @@ pub enum ConversationError {
     #[error("the guest went away before the process ended (its console, --console, may say why)")]
     GuestLeft,
     /// The guest's greeting.
-    #[error("guest: {0}")]
+    #[error("guest: its greeting")]
     Hello(#[from] HelloError),
     /// The guest said something that does not belong there.
     #[error("guest: {0}")]
     Protocol(String),
     /// Our own means: poll, threads, randomness.
-    #[error("guest conversation: {0}")]
+    #[error("guest conversation")]
     Io(#[from] io::Error),
 }
 

@@ -45,7 +45,7 @@ pub enum SupervisorError {
     Spawn(#[source] io::Error),
     #[error(transparent)]
     Program(#[from] NoProgram),
-    #[error("the supervisor went away: {0}")]
+    #[error("the supervisor went away")]
     Lost(#[from] FrameError),
     #[error("the supervisor answered something else than was asked")]
     Unexpected,

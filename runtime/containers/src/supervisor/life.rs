@@ -19,6 +19,7 @@ use crate::container::{Config, Container, RestartPolicy, State, Status, now};
 use crate::conversation::{Exit, Running, Signals, Stdio};
 use crate::vm::{Machine, VmError, with_signals};
 use host::terminal;
+use host::text::in_one_line;
 
 /// The first pause before a restart; each next one is twice as long.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
@@ -107,7 +108,7 @@ impl Supervisor {
                     started();
                 }
             });
-            let error = result.as_ref().err().map(ToString::to_string);
+            let error = result.as_ref().err().map(|error| in_one_line(error));
             let result = match result {
                 // Whatever became of its VM meanwhile.
                 Err(_) if started.is_none() && self.lifecycle.is_killed() => {
@@ -227,7 +228,7 @@ impl Supervisor {
         });
         if let Err(error) = recorded {
             // It runs all the same.
-            ::log::warn!("{error}");
+            ::log::warn!("{}", in_one_line(&error));
         }
     }
 }

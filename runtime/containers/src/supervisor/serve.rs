@@ -12,6 +12,7 @@ use super::lifecycle::{KILL, Lifecycle};
 use super::message::{Reply, Request};
 use super::socket::{self, Connection};
 use crate::conversation::{Guest, Stdio};
+use host::text::in_one_line;
 
 /// How many clients may be connected at once.
 const MOST: usize = 200;
@@ -99,7 +100,7 @@ impl Client {
         let Ok(request) = self.connection.receive::<Request>() else { return };
         let descriptors = self.connection.take_descriptors();
         let reply = self.answer(request, descriptors).unwrap_or_else(|error| Reply::Failed {
-            message: error.to_string(),
+            message: in_one_line(&error),
             status: error.exit_status(),
         });
         // It may have left.
