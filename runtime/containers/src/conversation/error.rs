@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::limits;
 use protocol::{ByteString, ExitStatus, FailureKind, FrameError, HelloError, ProcessError, ToHost};
 
 /// What can go wrong between host and guest.
@@ -39,6 +40,12 @@ pub enum ConversationError {
     /// The guest said nothing, though nothing hinders it. The time is in seconds.
     #[error("the guest did not answer within {0} s")]
     NoAnswer(u64),
+    /// Whoever asked has left.
+    #[error("whoever asked does not wait for the answer any more")]
+    AskerLeft,
+    /// It has not answered what it was asked before.
+    #[error("the guest has not answered {0} earlier questions")]
+    Silent(usize),
     /// A signal came when no process was there to take it.
     #[error("interrupted by signal {0}")]
     Interrupted(u8),
@@ -105,10 +112,7 @@ pub(super) fn out_of_order(message: &ToHost) -> ConversationError {
     ConversationError::Protocol(format!("said \"{name}\" when it was not its turn"))
 }
 
-/// The longest part of a guest's words that a person is shown.
-const MAX_WORDS: usize = 1000;
-
 /// The guest's words as one line that moves no cursor.
 pub(super) fn escaped(words: &str) -> String {
-    ByteString::from(words.chars().take(MAX_WORDS).collect::<String>()).to_string()
+    ByteString::from(words.chars().take(limits::WORDS).collect::<String>()).to_string()
 }

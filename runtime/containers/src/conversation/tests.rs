@@ -18,6 +18,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::*;
 
 mod given_up;
+mod patience;
+mod shortage;
 
 fn process(args: &[&str]) -> Process {
     Process {

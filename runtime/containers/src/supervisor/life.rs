@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use protocol::{ExitStatus, TerminalSize};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::descriptors::raise_limit;
 use super::disk::{Disk, FAREWELL};
 use super::error::SupervisorError;
 use super::folders::Folders;
@@ -50,6 +51,7 @@ impl Supervisor {
     /// Takes the container, unless another process has it.
     pub fn new(container: Container, folders: Folders) -> Result<Self, SupervisorError> {
         let tenure = container.tenure()?;
+        raise_limit();
         let (listener, address) = socket::listen().map_err(SupervisorError::Listen)?;
         let mut state = container.state()?;
         state.supervisor = Some(std::process::id());
