@@ -60,7 +60,7 @@ pub enum BzImageError {
     },
     /// The payload does not unfold.
     #[cfg(feature = "decompress")]
-    #[error("bzImage: payload: {0}")]
+    #[error("bzImage: payload")]
     Payload(#[from] crate::decompress::DecompressError),
     /// The payload unfolds to something else than announced.
     #[error("bzImage: the payload unfolds to {got} bytes, but its last word says {size}")]

@@ -74,12 +74,12 @@ pub enum CpioError {
         got: u64,
     },
     /// Reading content or writing the archive failed.
-    #[error("initramfs entry {name:?}: {source}")]
+    #[error("initramfs entry {name:?}: {error}")]
     Io {
         /// The entry's name.
         name: String,
         /// What failed.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -244,5 +244,5 @@ fn name_problem(name: &str) -> Option<&'static str> {
 }
 
 fn io_error(name: &str) -> impl Fn(io::Error) -> CpioError {
-    move |source| CpioError::Io { name: name.into(), source }
+    move |error| CpioError::Io { name: name.into(), error }
 }

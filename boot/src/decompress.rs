@@ -64,7 +64,7 @@ pub enum DecompressError {
         magic: Vec<u8>,
     },
     /// The stream breaks the format's rules or is cut off.
-    #[error("damaged or truncated {} data: {source}", format.name())]
+    #[error("damaged or truncated {} data", format.name())]
     Damaged {
         /// The format.
         format: Format,

@@ -8,12 +8,12 @@ use std::os::unix::fs::FileExt;
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The system refuses.
-    #[error("can't read the kernel's {what}: {source}")]
+    #[error("can't read the kernel's {what}: {error}")]
     Failed {
         /// The part.
         what: &'static str,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The file ends before it.
     #[error(
@@ -39,7 +39,7 @@ pub struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub fn new(file: &'a File) -> Result<Self, ReadError> {
-        let failed = |source| ReadError::Failed { what: "size", source };
+        let failed = |error| ReadError::Failed { what: "size", error };
         Ok(Source { file, len: file.metadata().map_err(failed)?.len() })
     }
 
@@ -58,12 +58,12 @@ impl<'a> Source<'a> {
     pub fn read(&self, what: &'static str, offset: u64, len: u64) -> Result<Vec<u8>, ReadError> {
         self.check(what, offset, len)?;
         let mut bytes = vec![0; len as usize];
-        self.file.read_exact_at(&mut bytes, offset).map_err(|source| match source.kind() {
+        self.file.read_exact_at(&mut bytes, offset).map_err(|error| match error.kind() {
             // The file became shorter since its length was taken.
             ErrorKind::UnexpectedEof => {
                 ReadError::Truncated { what, offset, len, file_len: self.len }
             }
-            _ => ReadError::Failed { what, source },
+            _ => ReadError::Failed { what, error },
         })?;
         Ok(bytes)
     }

@@ -52,7 +52,7 @@ pub enum HelloError {
     )]
     Version(u32),
     /// Not a `Hello` at all.
-    #[error("hello: {0}")]
+    #[error(transparent)]
     Malformed(#[from] FrameError),
 }
 

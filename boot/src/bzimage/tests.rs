@@ -56,9 +56,27 @@ fn zero_setup_sectors_mean_four() {
     assert!(extract_vmlinux(&old).unwrap() == elf());
 }
 
+/// An error and its causes, as the command prints them.
+fn words(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {}", words(cause)));
+    format!("{error}{}", cause.unwrap_or_default())
+}
+
+#[test]
+fn the_cause_of_damage_is_said_once() {
+    let mut packed = gzip(&elf());
+    // A byte of the stream's CRC32 (RFC 1952 §2.3.1).
+    let crc = packed.len() - 8;
+    packed[crc] ^= 1;
+    let error = extract_vmlinux(&image(&packed)).unwrap_err();
+    let cause = std::error::Error::source(&error).and_then(|error| error.source()).unwrap();
+    let expected = format!("bzImage: payload: damaged or truncated gzip data: {cause}");
+    assert_eq!(words(&error), expected);
+}
+
 #[test]
 fn every_fault_is_named() {
-    let fault = |image: &[u8]| extract_vmlinux(image).unwrap_err().to_string();
+    let fault = |image: &[u8]| words(&extract_vmlinux(image).unwrap_err());
     assert!(fault(b"#!/bin/sh").contains("not a bzImage"));
     assert!(fault(&image(b"")[..0x230]).contains("ends at byte 592, but the file has 560"));
 

@@ -12,6 +12,7 @@
 //! The guest is not trusted: every frame is bounded, so is the number of connections, the conversation never waits for
 //! the guest without also listening to those who ask, and the guest's words are escaped before a person sees them.
 
+mod answer;
 mod asked;
 mod calls;
 mod control;
@@ -30,9 +31,10 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use protocol::PORT;
-use rustix::event::{PollFd, poll};
+use rustix::event::{PollFd, Timespec, poll};
 
 pub use error::ConversationError;
 pub use guest::{Guest, Onlooker};
@@ -80,7 +82,7 @@ impl Reception {
         };
         match listen() {
             Ok(listener) => Ok(Self { listener, path }),
-            Err(error) => Err(ConversationError::Listen { path, error }),
+            Err(source) => Err(ConversationError::Listen { path, source }),
         }
     }
 }
@@ -95,9 +97,16 @@ impl Drop for Reception {
 
 /// poll(2), through interruptions, without a limit.
 fn wait(fds: &mut [PollFd<'_>]) -> io::Result<()> {
+    wait_until(fds, None).map(drop)
+}
+
+/// poll(2), through interruptions, up to this moment. False: it has come.
+fn wait_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<bool> {
     loop {
-        match poll(fds, None) {
-            Ok(_) => return Ok(()),
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(fds, timeout.as_ref()) {
+            Ok(count) => return Ok(count > 0),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

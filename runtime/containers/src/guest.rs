@@ -33,13 +33,13 @@ pub enum GuestError {
     KernelPlatform { path: PathBuf, found: &'static str, wanted: &'static str },
     #[error("kernel {path} is {len} bytes long; the limit is {limit}")]
     KernelTooLarge { path: PathBuf, len: u64, limit: u64 },
-    #[error("kernel {path}: {source}")]
+    #[error("kernel {path}")]
     BzImage { path: PathBuf, source: boot::bzimage::BzImageError },
-    #[error("kernel {path}: {source}")]
+    #[error("kernel {path}")]
     PackedImage { path: PathBuf, source: boot::arm64_image::PackedError },
     #[error("{path}: cannot read it")]
     Read { path: PathBuf, source: io::Error },
-    #[error("module {path}: {source}")]
+    #[error("module {path}")]
     Module { path: PathBuf, source: boot::decompress::DecompressError },
     #[error("module folder {path} holds no .ko files")]
     NoModules { path: PathBuf },

@@ -14,6 +14,7 @@
 //! |---|---|
 //! | [`plan`] | all that is needed to run a container, in one JSON file: the VM's half and the container's |
 //! | [`guest`] | what a guest boots: kernel, initramfs, command line, and its memory |
+//! | `limits` | what one guest may cost its supervisor |
 //! | [`vm`] | one VM: its process, its folder, its scratch disk, its console |
 //! | [`conversation`] | the host's half of the conversation with guest-init |
 //! | [`container`] | containers as files: what each is, where it is in its life, what it has said |
@@ -22,6 +23,10 @@
 pub mod container;
 pub mod conversation;
 pub mod guest;
+mod limits;
 pub mod plan;
 pub mod supervisor;
 pub mod vm;
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@
 
 mod client;
 mod copy_vm;
+mod descriptors;
 mod detach;
 mod detach_keys;
 mod disk;

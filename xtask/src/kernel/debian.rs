@@ -12,6 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use boot::arm64_image;
+use host::text::in_one_line;
 
 use super::image_name;
 use crate::arch::Arch;
@@ -107,7 +108,7 @@ fn unpack(packages: &Packages, package: &str, release: &str, dir: &Path) -> Resu
     let packed = tree.path().join("boot").join(format!("vmlinuz-{release}"));
     let bytes = fs::read(&packed).doing(|| format!("read {}", packed.display()))?;
     let failed = |error: &dyn std::error::Error| {
-        Error::Content(format!("{package}: vmlinuz-{release}: {error}"))
+        Error::Content(format!("{package}: vmlinuz-{release}: {}", in_one_line(error)))
     };
     let image = match packages.arch {
         Arch::X86_64 => boot::bzimage::extract_vmlinux(&bytes).map_err(|e| failed(&e))?,

@@ -18,6 +18,10 @@ use containers::supervisor::{Client, Reply, Request, SupervisorError};
 /// Between two looks: processor time is seen in what it grew by.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a container may take to say what it uses. Its supervisor gives its guest longer (`limits::STATISTICS`), but a table
+/// waits for the slowest of its lines.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Clears the screen: cursor home, erase below (ECMA-48 §8.3.21, §8.3.39).
 const CLEAR: &str = "\x1b[H\x1b[J";
 
@@ -50,13 +54,22 @@ pub fn execute(arguments: &StatsArguments) -> Result<u8, CommandError> {
         };
         let all = arguments.containers.is_empty();
         let begin = Instant::now();
-        let before = chosen.iter().map(|c| look(c, all)).collect::<Result<Vec<_>, _>>()?;
-        thread::sleep(INTERVAL);
+        let before = look_at_all(&chosen);
+        thread::sleep(INTERVAL.saturating_sub(begin.elapsed()));
         let mut rows = Vec::new();
-        for (container, before) in chosen.iter().zip(before) {
-            // Whoever ended meanwhile uses nothing.
-            if let (Some(before), Some(now)) = (before, look(container, true)?) {
-                rows.push(fields(container, &before, &now, begin.elapsed()));
+        for (container, (before, now)) in
+            chosen.iter().zip(before.into_iter().zip(look_at_all(&chosen)))
+        {
+            match (before, now) {
+                (Err(error), _) if !all && !is_silent(&error) => return Err(error.into()),
+                (Ok((then, before)), Ok((time, now))) => {
+                    rows.push(fields(container, &before, &now, time.duration_since(then)));
+                }
+                (Err(error), _) | (_, Err(error)) if is_silent(&error) => {
+                    rows.push(unknown(container));
+                }
+                // Whoever ended meanwhile uses nothing.
+                _ => {}
             }
         }
         let mut text = String::new();
@@ -78,17 +91,34 @@ pub fn execute(arguments: &StatsArguments) -> Result<u8, CommandError> {
     }
 }
 
-/// One look. `None`: it does not run, and that is no mistake.
-fn look(container: &Container, may_be_ended: bool) -> Result<Option<Statistics>, CommandError> {
-    let ask = || match Client::connect(container)?.ask(&Request::Statistics, &[])? {
-        Reply::Statistics(statistics) => Ok(*statistics),
+/// What a look saw, and when.
+type Look = Result<(Instant, Statistics), SupervisorError>;
+
+/// One look at each, side by side: one that does not answer keeps nobody else waiting.
+fn look_at_all(containers: &[Container]) -> Vec<Look> {
+    thread::scope(|scope| {
+        let looks: Vec<_> =
+            containers.iter().map(|container| scope.spawn(|| look(container))).collect();
+        let lost = |_| Err(SupervisorError::Unexpected);
+        looks.into_iter().map(|look| look.join().unwrap_or_else(lost)).collect()
+    })
+}
+
+fn look(container: &Container) -> Look {
+    match Client::connect(container)?.ask_within(PATIENCE, &Request::Statistics)? {
+        Reply::Statistics(statistics) => Ok((Instant::now(), *statistics)),
         _ => Err(SupervisorError::Unexpected),
-    };
-    match ask() {
-        Ok(statistics) => Ok(Some(statistics)),
-        Err(_) if may_be_ended => Ok(None),
-        Err(error) => Err(error.into()),
     }
+}
+
+/// Whether it runs, and says nothing.
+fn is_silent(error: &SupervisorError) -> bool {
+    matches!(error, SupervisorError::NoAnswer(_))
+}
+
+/// One that does not say what it uses, as docker shows it.
+fn unknown(container: &Container) -> Value {
+    row(container, ["--", "-- / --", "--", "--", "--"].map(str::to_owned))
 }
 
 /// What a template may name, as docker's does.
@@ -96,20 +126,28 @@ fn fields(container: &Container, before: &Statistics, now: &Statistics, time: Du
     let used = now.cpu_nanoseconds.saturating_sub(before.cpu_nanoseconds);
     let cpu = 100.0 * used as f64 / time.as_nanos().max(1) as f64;
     let memory = 100.0 * now.memory_bytes as f64 / now.memory_limit.max(1) as f64;
+    row(
+        container,
+        [
+            format!("{cpu:.2}%"),
+            format!("{} / {}", show_memory(now.memory_bytes), show_memory(now.memory_limit)),
+            format!("{memory:.2}%"),
+            format!("{} / {}", show_size(now.block_read_bytes), show_size(now.block_written_bytes)),
+            now.pids.to_string(),
+        ],
+    )
+}
+
+fn row(container: &Container, [cpu, memory, share, block, pids]: [String; 5]) -> Value {
     json!({
         "ID": container.id().short(),
         "Container": container.id().short(),
         "Name": container.config().name,
-        "CPUPerc": format!("{cpu:.2}%"),
-        "MemUsage":
-            format!("{} / {}", show_memory(now.memory_bytes), show_memory(now.memory_limit)),
-        "MemPerc": format!("{memory:.2}%"),
-        "BlockIO": format!(
-            "{} / {}",
-            show_size(now.block_read_bytes),
-            show_size(now.block_written_bytes)
-        ),
-        "PIDs": now.pids.to_string(),
+        "CPUPerc": cpu,
+        "MemUsage": memory,
+        "MemPerc": share,
+        "BlockIO": block,
+        "PIDs": pids,
     })
 }
 

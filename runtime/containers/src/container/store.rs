@@ -10,6 +10,7 @@ use super::record::{CONFIG, STATE};
 use super::{Config, Container, ContainerError, Id, State, Tenure, check_name, invent_name, json};
 use host::digest::Digest;
 use host::file;
+use host::text::in_one_line;
 
 /// Where they are.
 #[derive(Debug)]
@@ -159,7 +160,8 @@ impl Containers {
                 // Removed meanwhile.
                 Err(_) if !self.folder.join(id.as_str()).exists() => {}
                 Err(error) => {
-                    log::warn!("{error}: bulkhead rm {} removes the container", id.short())
+                    let why = in_one_line(&error);
+                    log::warn!("{why}: bulkhead rm {} removes the container", id.short())
                 }
             }
         }

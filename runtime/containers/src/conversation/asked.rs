@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use protocol::{Statistics, ToHost};
 
 use super::ConversationError;
+use super::answer::{Reply, tell};
 use super::error::{escaped, out_of_order};
-use super::request::{Failure, Reply, tell};
+use super::request::Failure;
+use crate::limits;
 
 /// One of them, and who waits for the answer.
 pub(super) enum Question {
@@ -20,8 +22,15 @@ pub(super) enum Question {
 pub(super) struct Asked(VecDeque<Question>);
 
 impl Asked {
-    pub(super) fn push(&mut self, question: Question) {
+    /// One more, which is to be asked next; unless there are too many: then it is answered so, and `None`.
+    pub(super) fn push(&mut self, question: Question) -> Option<()> {
+        let most = limits::QUESTIONS;
+        if self.0.len() >= most {
+            question.fail(ConversationError::Silent(most).into());
+            return None;
+        }
         self.0.push_back(question);
+        Some(())
     }
 
     /// Tells an answer to who waits for it.

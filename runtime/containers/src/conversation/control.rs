@@ -4,10 +4,11 @@ use std::io::{ErrorKind, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-use protocol::{FrameReader, Hello, MAX_FRAME, Stream, ToGuest, ToHost, decode, encode};
+use protocol::{FrameReader, Hello, Stream, ToGuest, ToHost, decode, encode};
 use rustix::event::PollFlags;
 
 use super::ConversationError;
+use crate::limits;
 
 /// Frames in both directions on a nonblocking socket.
 pub(super) struct Control {
@@ -16,9 +17,6 @@ pub(super) struct Control {
     /// What the guest has not taken yet.
     outbox: Vec<u8>,
 }
-
-/// Room for several of the longest messages, of which only Start comes near the limit.
-const MAX_OUTBOX: usize = 4 * MAX_FRAME;
 
 impl Control {
     /// Greets the guest, whose own greeting was read.
@@ -34,7 +32,7 @@ impl Control {
     }
 
     fn queue(&mut self, frame: &[u8]) -> Result<(), ConversationError> {
-        if self.outbox.len() + frame.len() > MAX_OUTBOX {
+        if self.outbox.len() + frame.len() > limits::OUTBOX {
             return Err(ConversationError::Protocol("does not read what it is told".to_owned()));
         }
         self.outbox.extend(frame);

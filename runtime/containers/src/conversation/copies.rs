@@ -7,8 +7,10 @@ use std::os::unix::net::UnixStream;
 use rustix::event::{PollFd, PollFlags};
 
 use super::ConversationError;
+use super::answer::{Reply, tell};
 use super::pump::Pump;
-use super::request::{Failure, Reply, tell};
+use super::request::Failure;
+use crate::limits;
 
 /// All that are under way, by the numbers that the guest knows them by.
 #[derive(Default)]
@@ -31,44 +33,55 @@ struct Copy {
     pump: Option<Pump>,
     /// The guest's word that it did its part.
     copied: bool,
-    done: Reply<()>,
+    /// Until it is told.
+    done: Option<Reply<()>>,
 }
 
 impl Copies {
-    /// One more. Returns its number.
-    pub(super) fn add(&mut self, direction: Direction, archive: OwnedFd, done: Reply<()>) -> u32 {
-        let archive = Some(archive);
+    /// One more. Returns its number, unless there are too many: then `done` is told.
+    pub(super) fn add(
+        &mut self,
+        direction: Direction,
+        archive: OwnedFd,
+        done: Reply<()>,
+    ) -> Option<u32> {
+        let most = limits::COPIES;
+        if self.under_way.len() >= most {
+            tell(done, Err(ConversationError::Silent(most).into()));
+            return None;
+        }
+        let (archive, done) = (Some(archive), Some(done));
         let copy = Copy { direction, archive, pump: None, copied: false, done };
         let number = self.next;
         self.under_way.insert(number, copy);
         self.next += 1;
-        number
+        Some(number)
     }
 
-    /// Its stream is there. `None`: nobody asked for it, or it was there before.
-    pub(super) fn place(
-        &mut self,
-        number: u32,
-        stream: UnixStream,
-    ) -> Result<Option<()>, ConversationError> {
-        let Some(copy) = self.under_way.get_mut(&number) else { return Ok(None) };
-        let Some(archive) = copy.archive.take() else { return Ok(None) };
-        copy.pump = Some(match copy.direction {
-            Direction::Out => Pump::output(stream, archive)?,
-            Direction::In => Pump::input(archive, stream)?,
-        });
-        Ok(Some(()))
-    }
-
-    /// The guest has done its part. `None`: of nothing that anybody asked for.
-    pub(super) fn copied(&mut self, number: u32) -> Option<()> {
-        self.under_way.get_mut(&number)?.copied = true;
+    /// Its stream is there. `None`: nobody asked for it, or it was there before. What we lack for it is the end of this one.
+    pub(super) fn place(&mut self, number: u32, stream: UnixStream) -> Option<()> {
+        let copy = self.under_way.get_mut(&number)?;
+        let archive = copy.archive.take()?;
+        let pump = match copy.direction {
+            Direction::Out => Pump::output(stream, archive),
+            Direction::In => Pump::input(archive, stream),
+        };
+        match pump {
+            Ok(pump) => copy.pump = Some(pump),
+            Err(error) => copy.tell(Err(ConversationError::from(error).into())),
+        }
         Some(())
+    }
+
+    /// The guest has done its part. `None`: of nothing that anybody asked for, or a second time.
+    pub(super) fn copied(&mut self, number: u32) -> Option<()> {
+        let copy = self.under_way.get_mut(&number)?;
+        (!std::mem::replace(&mut copy.copied, true)).then_some(())
     }
 
     /// The guest could not. `None`: as above.
     pub(super) fn failed(&mut self, number: u32, failure: Failure) -> Option<()> {
-        tell(self.under_way.remove(&number)?.done, Err(failure));
+        self.under_way.remove(&number)?.tell(Err(failure));
         Some(())
     }
 
@@ -78,6 +91,8 @@ impl Copies {
         for (&number, copy) in &self.under_way {
             let done = match &copy.pump {
                 Some(pump) if copy.copied => copy.direction == Direction::In || pump.is_done()?,
+                // What failed here is over when the guest has no more to say about it.
+                None if copy.done.is_none() => copy.copied,
                 _ => false,
             };
             if done {
@@ -85,8 +100,8 @@ impl Copies {
             }
         }
         for number in complete {
-            if let Some(copy) = self.under_way.remove(&number) {
-                tell(copy.done, Ok(()));
+            if let Some(mut copy) = self.under_way.remove(&number) {
+                copy.tell(Ok(()));
             }
         }
         Ok(())
@@ -94,8 +109,8 @@ impl Copies {
 
     /// None of them will be.
     pub(super) fn fail(&mut self, failure: &Failure) {
-        for copy in std::mem::take(&mut self.under_way).into_values() {
-            tell(copy.done, Err(failure.clone()));
+        for mut copy in std::mem::take(&mut self.under_way).into_values() {
+            copy.tell(Err(failure.clone()));
         }
     }
 
@@ -103,5 +118,13 @@ impl Copies {
     pub(super) fn interests(&self) -> impl Iterator<Item = PollFd<'_>> {
         let pumps = self.under_way.values().filter(|copy| copy.copied);
         pumps.filter_map(|copy| Some(PollFd::new(copy.pump.as_ref()?, PollFlags::IN)))
+    }
+}
+
+impl Copy {
+    fn tell(&mut self, how: Result<(), Failure>) {
+        if let Some(done) = self.done.take() {
+            tell(done, how);
+        }
     }
 }

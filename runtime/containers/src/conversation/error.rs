@@ -3,27 +3,28 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::limits;
 use protocol::{ByteString, ExitStatus, FailureKind, FrameError, HelloError, ProcessError, ToHost};
 
 /// What can go wrong between host and guest.
 #[derive(Debug, thiserror::Error)]
 pub enum ConversationError {
     /// The process to run, or the container, is malformed.
-    #[error("process: {0}")]
+    #[error("process")]
     Process(#[from] ProcessError),
     /// The process's description does not fit into one message.
-    #[error("process: arguments and environment: {0}")]
-    TooLong(FrameError),
+    #[error("process: arguments and environment")]
+    TooLong(#[source] FrameError),
     /// More processes at once than any container needs.
     #[error("{0} processes were started already and still run: end one first")]
     TooMany(usize),
     /// The socket that the guest calls.
-    #[error("{path}: {error}")]
+    #[error("{path}: cannot listen there")]
     Listen {
         /// Its path.
         path: PathBuf,
         /// What went wrong.
-        error: io::Error,
+        source: io::Error,
     },
     /// The guest could not start the process.
     #[error("{message}")]
@@ -39,6 +40,12 @@ pub enum ConversationError {
     /// The guest said nothing, though nothing hinders it. The time is in seconds.
     #[error("the guest did not answer within {0} s")]
     NoAnswer(u64),
+    /// Whoever asked has left.
+    #[error("whoever asked does not wait for the answer any more")]
+    AskerLeft,
+    /// It has not answered what it was asked before.
+    #[error("the guest has not answered {0} earlier questions")]
+    Silent(usize),
     /// A signal came when no process was there to take it.
     #[error("interrupted by signal {0}")]
     Interrupted(u8),
@@ -57,13 +64,13 @@ pub enum ConversationError {
     #[error("the guest went away before the process ended (its console, --console, may say why)")]
     GuestLeft,
     /// The guest's greeting.
-    #[error("guest: {0}")]
+    #[error("guest: its greeting")]
     Hello(#[from] HelloError),
     /// The guest said something that does not belong there.
     #[error("guest: {0}")]
     Protocol(String),
     /// Our own means: poll, threads, randomness.
-    #[error("guest conversation: {0}")]
+    #[error("guest conversation")]
     Io(#[from] io::Error),
 }
 
@@ -105,10 +112,7 @@ pub(super) fn out_of_order(message: &ToHost) -> ConversationError {
     ConversationError::Protocol(format!("said \"{name}\" when it was not its turn"))
 }
 
-/// The longest part of a guest's words that a person is shown.
-const MAX_WORDS: usize = 1000;
-
 /// The guest's words as one line that moves no cursor.
 pub(super) fn escaped(words: &str) -> String {
-    ByteString::from(words.chars().take(MAX_WORDS).collect::<String>()).to_string()
+    ByteString::from(words.chars().take(limits::WORDS).collect::<String>()).to_string()
 }

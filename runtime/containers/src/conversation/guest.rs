@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
@@ -11,17 +11,19 @@ use protocol::{ByteString, Process, Setting, Statistics, TerminalSize};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::request::{End, Failure, Reply, Request, Running, Unready};
+use super::answer::{Answer, Reply, Silence, question};
+use super::request::{End, Failure, Request, Running, Unready};
 use super::thread::Conversation;
 use super::{ConversationError, Reception, Stdio};
-
-/// How long a guest may take to stand still, or to go on. It gives its processes 10 seconds for the first, and one whose
-/// processor is emulated on a busy machine is slower.
-const STANDSTILL: Duration = Duration::from_secs(60);
+use crate::limits;
 
 /// A guest in conversation. When the last of its clones is dropped, the conversation is closed.
 #[derive(Clone, Debug)]
-pub struct Guest(Arc<Line>);
+pub struct Guest {
+    line: Arc<Line>,
+    /// In whose name it is asked: a socket, at whose other end he is.
+    asker: Option<Arc<OwnedFd>>,
+}
 
 /// The way to the conversation's thread.
 #[derive(Debug)]
@@ -51,18 +53,23 @@ impl Guest {
         let unready = Unready { setting, unready };
         let conversation = Conversation::new(asked, ears, vm, unready, Arc::clone(&end));
         thread::Builder::new().name("guest".into()).spawn(move || conversation.hold(reception))?;
-        Ok(Self(Arc::new(Line { requests, wake, end, ready })))
+        Ok(Self { line: Arc::new(Line { requests, wake, end, ready }), asker: None })
     }
 
     /// Readable when the guest is ready and has started its first process, unless it was asked for something else first; or when
     /// the conversation is over.
     pub fn ready(&self) -> io::Result<OwnedFd> {
-        self.0.ready.try_clone()
+        self.line.ready.try_clone()
+    }
+
+    /// For one who asks through the socket `asker`: when its other end is closed, his questions are over.
+    pub fn asked_by(&self, asker: OwnedFd) -> Self {
+        Self { line: Arc::clone(&self.line), asker: Some(Arc::new(asker)) }
     }
 
     /// For who may give it up, and does not keep the conversation open.
     pub fn onlooker(&self) -> Onlooker {
-        Onlooker(Arc::downgrade(&self.0))
+        Onlooker(Arc::downgrade(&self.line))
     }
 
     /// Runs a process, and waits until it runs. The first one is the container's.
@@ -74,74 +81,77 @@ impl Guest {
     ) -> Result<Running, Failure> {
         process.check().map_err(ConversationError::from)?;
         let process = Box::new(process);
-        self.ask(|started| Request::Start { process, terminal, stdio, started })
+        let (exit, exits) = self.question()?;
+        let start = |started| Request::Start { process, terminal, stdio, started, exit };
+        let started = self.ask(None, start)?;
+        Ok(Running { number: started.number, pid: started.pid, exit: exits })
     }
 
     /// Sends a signal to a process. One for process 0 before it runs ends the conversation.
     pub fn signal(&self, process: u32, number: u8) {
-        self.0.send(Request::Signal { process, number });
+        self.line.send(Request::Signal { process, number });
     }
 
     /// Gives a process's terminal another size.
     pub fn resize(&self, process: u32, size: TerminalSize) {
-        self.0.send(Request::Resize { process, size });
+        self.line.send(Request::Resize { process, size });
     }
 
     /// Lets no process of the container run, and waits until none does, but not for ever.
     pub fn freeze(&self) -> Result<(), Failure> {
-        let frozen = self.ask_within(STANDSTILL, Request::Freeze);
+        let frozen = self.ask(Some(limits::STANDSTILL), Request::Freeze);
         if frozen.as_ref().is_err_and(|failure| matches!(**failure, ConversationError::NoAnswer(_)))
         {
             // It may do it yet.
-            self.0.send(Request::Thaw(channel().0));
+            self.line.send(Request::Thaw(Reply::to_nobody()));
         }
         frozen
     }
 
     /// Lets them run again, with the right time. A guest that does not say so is not waited for any longer.
     pub fn thaw(&self) -> Result<(), Failure> {
-        self.ask_within(STANDSTILL, Request::Thaw)
+        self.ask(Some(limits::STANDSTILL), Request::Thaw)
     }
 
-    /// What the container uses.
+    /// What the container uses. Who does not say it soon is not waited for.
     pub fn statistics(&self) -> Result<Statistics, Failure> {
-        self.ask(Request::Statistics)
+        self.ask(Some(limits::STATISTICS), Request::Statistics)
     }
 
     /// Writes a file or folder of the container to `archive`, as a tar.
     pub fn copy_out(&self, path: ByteString, archive: OwnedFd) -> Result<(), Failure> {
-        self.ask(|done| Request::CopyOut { path, archive, done })
+        self.ask(None, |done| Request::CopyOut { path, archive, done })
     }
 
     /// Unpacks the tar `archive` in a folder of the container.
     pub fn copy_in(&self, path: ByteString, archive: OwnedFd) -> Result<(), Failure> {
-        self.ask(|done| Request::CopyIn { path, archive, done })
+        self.ask(None, |done| Request::CopyIn { path, archive, done })
     }
 
-    fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Failure> {
-        let (reply, answer) = channel();
-        self.0.send(request(reply));
-        answer.recv().unwrap_or_else(|_| Err(self.end()))
+    fn question<T>(&self) -> Result<(Reply<T>, Answer<T>), Failure> {
+        Ok(question(self.asker.as_ref()).map_err(ConversationError::from)?)
     }
 
-    fn ask_within<T>(
+    fn ask<T>(
         &self,
-        patience: Duration,
+        patience: Option<Duration>,
         request: impl FnOnce(Reply<T>) -> Request,
     ) -> Result<T, Failure> {
-        let (reply, answer) = channel();
-        self.0.send(request(reply));
-        answer.recv_timeout(patience).unwrap_or_else(|error| match error {
-            RecvTimeoutError::Timeout => {
-                Err(ConversationError::NoAnswer(patience.as_secs()).into())
+        let (reply, answer) = self.question()?;
+        self.line.send(request(reply));
+        answer.wait(patience).unwrap_or_else(|silence| match silence {
+            Silence::Dropped => Err(self.end()),
+            Silence::Late => {
+                let seconds = patience.unwrap_or_default().as_secs();
+                Err(ConversationError::NoAnswer(seconds).into())
             }
-            RecvTimeoutError::Disconnected => Err(self.end()),
+            Silence::AskerLeft => Err(ConversationError::AskerLeft.into()),
         })
     }
 
     /// Why a question was dropped: the thread does that with what comes too late for it.
     fn end(&self) -> Failure {
-        self.0.end.get().cloned().unwrap_or_else(|| ConversationError::Over.into())
+        self.line.end.get().cloned().unwrap_or_else(|| ConversationError::Over.into())
     }
 }
 

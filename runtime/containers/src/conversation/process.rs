@@ -1,24 +1,23 @@
 //! One process of the guest, from the request to its exit.
 
+use std::io;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{Receiver, Sender, channel};
 
 use protocol::Stream;
 use rustix::event::{PollFd, PollFlags};
 
+use super::answer::{Reply, tell};
 use super::pump::Pump;
-use super::request::{Exit, Failure, Reply, Running};
+use super::request::{Exit, Failure, Started};
 use super::{ConversationError, Stdio};
 
 /// A process that was asked for.
 pub(super) struct Process {
     number: u32,
     /// Who waits for its start, until that is told.
-    started: Option<Reply<Running>>,
+    started: Option<Reply<Started>>,
     /// Whoever started it waits here.
-    exit: Sender<Result<Exit, Failure>>,
-    /// For whom it started.
-    exit_receiver: Option<Receiver<Result<Exit, Failure>>>,
+    exit: Reply<Exit>,
     /// Until the pumps have it.
     stdio: Option<Stdio>,
     terminal: bool,
@@ -32,14 +31,27 @@ pub(super) struct Process {
     ended: Option<Exit>,
 }
 
+/// What becomes of a process by what it was told, or given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Fate {
+    LivesOn,
+    /// Nobody has its streams, and who wanted it was told that it is not to be.
+    ToBeKilled,
+}
+
 impl Process {
-    pub(super) fn new(number: u32, stdio: Stdio, terminal: bool, started: Reply<Running>) -> Self {
-        let (exit, exit_receiver) = channel();
+    pub(super) fn new(
+        number: u32,
+        stdio: Stdio,
+        terminal: bool,
+        started: Reply<Started>,
+        exit: Reply<Exit>,
+    ) -> Self {
         Self {
             number,
             started: Some(started),
             exit,
-            exit_receiver: Some(exit_receiver),
             stdio: Some(stdio),
             terminal,
             stdin: None,
@@ -62,7 +74,7 @@ impl Process {
         &mut self,
         kind: Stream,
         stream: UnixStream,
-    ) -> Result<(), ConversationError> {
+    ) -> Result<Fate, ConversationError> {
         let wrong = |what: &str| ConversationError::Protocol(format!("opened {kind:?} {what}"));
         let has_stdin = self.stdio.as_ref().is_some_and(|stdio| stdio.stdin.is_some());
         let (slot, wanted) = match kind {
@@ -81,7 +93,7 @@ impl Process {
     }
 
     /// The guest says that it runs.
-    pub(super) fn started(&mut self, pid: u32) -> Result<(), ConversationError> {
+    pub(super) fn started(&mut self, pid: u32) -> Result<Fate, ConversationError> {
         if self.pid.replace(pid).is_some() {
             return Err(ConversationError::Protocol(format!(
                 "started process {} twice",
@@ -91,15 +103,37 @@ impl Process {
         self.begin()
     }
 
-    /// Once its streams are there and it runs: starts the copying, and tells.
-    fn begin(&mut self) -> Result<(), ConversationError> {
-        let Some(pid) = self.pid else { return Ok(()) };
+    /// Once its streams are there and it runs: starts the copying, and tells. What we lack for that is this process's end, and
+    /// only the container's first takes the others along.
+    fn begin(&mut self) -> Result<Fate, ConversationError> {
+        let Some(pid) = self.pid else { return Ok(Fate::LivesOn) };
         let complete = |stdio: &mut Stdio| {
             self.stdout.is_some()
                 && self.stdin.is_some() == stdio.stdin.is_some()
                 && self.stderr.is_some() != self.terminal
         };
-        let Some(stdio) = self.stdio.take_if(complete) else { return Ok(()) };
+        let Some(stdio) = self.stdio.take_if(complete) else { return Ok(Fate::LivesOn) };
+        let begun = self.copy(stdio);
+        let Some(started) = self.started.take() else { return Ok(Fate::LivesOn) };
+        match begun {
+            Ok(()) => {
+                tell(started, Ok(Started { number: self.number, pid }));
+                Ok(Fate::LivesOn)
+            }
+            Err(error) if self.number == 0 => {
+                self.started = Some(started);
+                Err(error.into())
+            }
+            Err(error) => {
+                tell(started, Err(ConversationError::from(error).into()));
+                (self._input, self.stdout, self.stderr) = (None, None, None);
+                self.output.clear();
+                Ok(Fate::ToBeKilled)
+            }
+        }
+    }
+
+    fn copy(&mut self, stdio: Stdio) -> io::Result<()> {
         if let (Some(source), Some(stream)) = (stdio.stdin, self.stdin.take()) {
             self._input = Some(Pump::input(source, stream)?);
         }
@@ -108,10 +142,6 @@ impl Process {
             if let Some(stream) = stream {
                 self.output.push(Pump::output(stream, sink)?);
             }
-        }
-        if let (Some(started), Some(exit)) = (self.started.take(), self.exit_receiver.take()) {
-            // Who does not want to know any more has dropped the other end.
-            let _ = started.send(Ok(Running { number: self.number, pid, exit }));
         }
         Ok(())
     }
@@ -145,11 +175,10 @@ impl Process {
 
     /// Tells whoever waits.
     pub(super) fn tell(self, result: Result<Exit, Failure>) {
-        // As in `begin`.
-        let _ = match (self.started, result) {
-            (Some(started), Err(failure)) => started.send(Err(failure)).is_ok(),
-            (_, result) => self.exit.send(result).is_ok(),
-        };
+        match (self.started, result) {
+            (Some(started), Err(failure)) => tell(started, Err(failure)),
+            (_, result) => tell(self.exit, result),
+        }
     }
 
     /// What to poll for: only what is still awaited, since an end would be reported again and again.

@@ -7,9 +7,7 @@ use rustix::event::PollFd;
 use super::ConversationError;
 use super::process::Process;
 use super::request::Failure;
-
-/// How many may be under way at once.
-const MOST: usize = 1000;
+use crate::limits;
 
 /// Those that are under way, by number.
 #[derive(Default)]
@@ -21,10 +19,10 @@ pub(super) struct Processes {
 impl Processes {
     /// The number of the one that is added next.
     pub(super) fn next(&self) -> Result<u32, ConversationError> {
-        if self.under_way.len() < MOST {
+        if self.under_way.len() < limits::PROCESSES {
             Ok(self.next)
         } else {
-            Err(ConversationError::TooMany(MOST))
+            Err(ConversationError::TooMany(limits::PROCESSES))
         }
     }
 

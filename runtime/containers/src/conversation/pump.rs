@@ -12,6 +12,7 @@ use rustix::net::Shutdown;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::wait;
+use crate::limits::BUFFER;
 
 /// A running thread. Dropping this stops one that reads input; output in the hands of a blocked reader is left to its
 /// thread.
@@ -71,9 +72,6 @@ impl AsFd for Pump {
         self.ended.as_fd()
     }
 }
-
-/// As much as a pipe holds, pipe(7).
-const BUFFER: usize = 64 << 10;
 
 /// Copies until the source ends, the sink takes no more, or `stop` says so. Blocking or not: what a shell hands down
 /// as stdin or stdout may be either.

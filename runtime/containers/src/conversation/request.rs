@@ -1,18 +1,15 @@
 //! What is asked of a conversation's thread, and what comes back.
 
 use std::os::fd::OwnedFd;
-use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, OnceLock};
 
 use protocol::{ByteString, ExitStatus, Process, Setting, Statistics, TerminalSize};
 
+use super::answer::{Answer, Reply, Silence, tell};
 use super::{ConversationError, Stdio};
 
 /// The end of a conversation is told to all who still wait for something: they share one reason.
 pub type Failure = Arc<ConversationError>;
-
-/// Where an answer goes. Who does not wait for it any more does not mind.
-pub(super) type Reply<T> = Sender<Result<T, Failure>>;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +27,24 @@ pub struct Running {
     pub number: u32,
     /// Its number inside the guest.
     pub pid: u32,
-    pub(super) exit: Receiver<Result<Exit, Failure>>,
+    pub(super) exit: Answer<Exit>,
 }
 
 impl Running {
     /// Waits until it ended and its output was passed on.
     pub fn wait(self) -> Result<Exit, Failure> {
         // The thread tells each end, its own as well.
-        self.exit.recv().unwrap_or_else(|_| Err(ConversationError::Over.into()))
+        self.exit.wait(None).unwrap_or_else(|silence| match silence {
+            Silence::AskerLeft => Err(ConversationError::AskerLeft.into()),
+            Silence::Dropped | Silence::Late => Err(ConversationError::Over.into()),
+        })
     }
+}
+
+/// That a process runs: its numbers, as in [`Running`].
+pub(super) struct Started {
+    pub(super) number: u32,
+    pub(super) pid: u32,
 }
 
 /// What is asked of the conversation's thread.
@@ -47,7 +53,8 @@ pub(super) enum Request {
         process: Box<Process>,
         terminal: Option<TerminalSize>,
         stdio: Stdio,
-        started: Reply<Running>,
+        started: Reply<Started>,
+        exit: Reply<Exit>,
     },
     Signal {
         process: u32,
@@ -95,9 +102,4 @@ impl Request {
             Self::Signal { .. } | Self::Resize { .. } | Self::GiveUp(_) | Self::Close => {}
         }
     }
-}
-
-/// Who does not wait for the answer any more does not mind.
-pub(super) fn tell<T>(reply: Reply<T>, answer: Result<T, Failure>) {
-    let _ = reply.send(answer);
 }

@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use guest_init::rehearsal::{ProcessGroups, UnixHost};
+use host::text::in_one_line;
 use protocol::{
     ExitStatus, Hello, Process, Setting, Stream, ToGuest, ToHost, VERSION, read_message,
     write_message,
@@ -17,6 +18,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::*;
 
 mod given_up;
+mod patience;
+mod shortage;
 
 fn process(args: &[&str]) -> Process {
     Process {
@@ -243,7 +246,7 @@ fn a_malformed_request_is_refused_and_harms_nothing_else() {
     let (mut run, guest) = Run::with_guest("read line; exit 4");
     let refused = |args: &[&str]| {
         let failure = run.guest.start(process(args), None, stdio().0).unwrap_err();
-        failure.to_string()
+        in_one_line(&failure)
     };
     assert!(refused(&[]).contains("args: empty"));
     assert!(refused(&[&"x".repeat(1 << 20)]).contains("the limit is 1048576"));
@@ -251,8 +254,11 @@ fn a_malformed_request_is_refused_and_harms_nothing_else() {
     assert_eq!(status(run.outcome), ExitStatus::Code(4));
     guest.join().unwrap();
 
-    let error = Reception::open(Path::new("/no/such/folder/v")).unwrap_err().to_string();
-    assert!(error.starts_with("/no/such/folder/v_1024: No such file"), "{error}");
+    let error = in_one_line(&Reception::open(Path::new("/no/such/folder/v")).unwrap_err());
+    assert!(
+        error.starts_with("/no/such/folder/v_1024: cannot listen there: No such file"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -355,7 +361,7 @@ fn complaint(connections: &[&[u8]]) -> String {
             connection
         })
         .collect();
-    let error = run.error().to_string();
+    let error = in_one_line(&run.error());
     drop(open);
     error
 }

@@ -1,24 +1,27 @@
 //! The conversation itself: one thread that polls, and never waits for anything else.
 
+mod requests;
+
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
-use protocol::{Start, Stream, ToGuest, ToHost};
+use protocol::{Stream, ToGuest, ToHost};
 use rustix::event::{PollFd, PollFlags};
 
-use super::asked::{Asked, Question};
+use super::asked::Asked;
 use super::calls::Calls;
 use super::control::Control;
-use super::copies::{Copies, Direction};
+use super::copies::Copies;
 use super::error::{escaped, out_of_order};
-use super::process::Process;
+use super::process::{Fate, Process};
 use super::processes::Processes;
 use super::request::{End, Exit, Failure, Request, Unready};
-use super::setup::{clock, setup};
-use super::{ConversationError, Reception, wait};
+use super::setup::setup;
+use super::{ConversationError, Reception, wait_until};
+use crate::limits;
 
 /// Everything that the thread knows.
 pub(super) struct Conversation {
@@ -116,10 +119,10 @@ impl Conversation {
 
     /// Waits until there is something to do. True: the VM is gone.
     fn listen(&self, reception: &Reception) -> Result<bool, ConversationError> {
-        let mut fds = vec![
-            PollFd::new(&self.wake, PollFlags::IN),
-            PollFd::new(&reception.listener, PollFlags::IN),
-        ];
+        let mut fds = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        let shortage = self.calls.shortage();
+        let listener = PollFd::new(&reception.listener, PollFlags::IN);
+        let listener = shortage.is_none().then_some(listener);
         match &self.control {
             // The guest only waits for our goodbye, and its leaving would be reported again and again.
             Some(_) if self.is_first_over() => {}
@@ -127,93 +130,17 @@ impl Conversation {
             // A guest that has called says by itself when it leaves.
             None => fds.push(PollFd::new(&self.vm, PollFlags::IN)),
         }
+        fds.extend(listener);
         fds.extend(self.calls.interests());
         fds.extend(self.processes.interests());
         fds.extend(self.copies.interests());
-        wait(&mut fds)?;
-        Ok(self.control.is_none() && !fds[2].revents().is_empty())
+        wait_until(&mut fds, shortage)?;
+        Ok(self.control.is_none() && !fds[1].revents().is_empty())
     }
 
     /// Whether the container's first process has ended, though perhaps its output has not been taken.
     fn is_first_over(&self) -> bool {
         self.processes.first().is_some_and(Process::has_ended)
-    }
-
-    /// Somebody asks for something.
-    fn take(&mut self, request: Request) -> Result<(), ConversationError> {
-        if let Request::Signal { process: 0, number } = request
-            && self.processes.first().is_none_or(|first| !first.runs() || first.has_ended())
-        {
-            // Nobody is there to take it, or its output's reader does not: stop waiting for that.
-            return Err(ConversationError::Interrupted(number));
-        }
-        match request {
-            // It may have got ready in this moment.
-            Request::GiveUp(_) if self.unready.is_none() && self.unstarted.is_none() => Ok(()),
-            Request::GiveUp(why) => Err(ConversationError::NotReady(why)),
-            request if self.unready.is_some() => {
-                self.early.push_back(request);
-                Ok(())
-            }
-            request => self.pass_on(request),
-        }
-    }
-
-    fn pass_on(&mut self, request: Request) -> Result<(), ConversationError> {
-        let Some(control) = &mut self.control else { return Ok(()) };
-        let starts = matches!(request, Request::Start { .. });
-        self.unstarted.take_if(|_| !starts && self.processes.first().is_none());
-        match request {
-            Request::Start { process, terminal, stdio, started } => {
-                let number = match self.processes.next() {
-                    Ok(number) => number,
-                    Err(error) => {
-                        let _ = started.send(Err(error.into()));
-                        return Ok(());
-                    }
-                };
-                let stdin = stdio.stdin.is_some();
-                let start = Start { number, process: *process, terminal, stdin };
-                match control.send(&ToGuest::Start(Box::new(start))) {
-                    // This one's fault only.
-                    Err(error @ ConversationError::TooLong(_)) => {
-                        let _ = started.send(Err(error.into()));
-                        return Ok(());
-                    }
-                    result => result?,
-                }
-                self.processes.add(Process::new(number, stdio, terminal.is_some(), started));
-            }
-            Request::Signal { process, number } => {
-                control.send(&ToGuest::Signal { process, number })?;
-            }
-            Request::Resize { process, size } => {
-                control.send(&ToGuest::Resize { process, size })?;
-            }
-            Request::Freeze(reply) => {
-                control.send(&ToGuest::Freeze)?;
-                self.asked.push(Question::Freeze(reply));
-            }
-            Request::Thaw(reply) => {
-                control.send(&ToGuest::Thaw { clock: clock()? })?;
-                self.asked.push(Question::Thaw(reply));
-            }
-            Request::Statistics(reply) => {
-                control.send(&ToGuest::Statistics)?;
-                self.asked.push(Question::Statistics(reply));
-            }
-            Request::CopyOut { path, archive, done } => {
-                let transfer = self.copies.add(Direction::Out, archive, done);
-                control.send(&ToGuest::CopyOut { transfer, path })?;
-            }
-            Request::CopyIn { path, archive, done } => {
-                let transfer = self.copies.add(Direction::In, archive, done);
-                control.send(&ToGuest::CopyIn { transfer, path })?;
-            }
-            // `take` and `talk` have seen to them.
-            Request::GiveUp(_) | Request::Close => {}
-        }
-        Ok(())
     }
 
     /// A connection has said what it is for.
@@ -227,17 +154,30 @@ impl Conversation {
                 Ok(())
             }
             Stream::Stdin { process } | Stream::Stdout { process } | Stream::Stderr { process } => {
-                self.processes.get_mut(process).ok_or_else(unasked)?.place(kind, stream)
+                let taken = self.processes.get_mut(process).ok_or_else(unasked)?;
+                let fate = taken.place(kind, stream)?;
+                self.see_to(process, fate)
             }
             Stream::Transfer { transfer } => {
-                self.copies.place(transfer, stream)?.ok_or_else(unasked)
+                self.copies.place(transfer, stream).ok_or_else(unasked)
             }
         }
     }
 
-    /// Writes what waits, reads what is there.
+    fn see_to(&mut self, process: u32, fate: Fate) -> Result<(), ConversationError> {
+        match (fate, &mut self.control) {
+            (Fate::ToBeKilled, Some(control)) => {
+                let number = rustix::process::Signal::KILL.as_raw() as u8;
+                control.send(&ToGuest::Signal { process, number })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what waits, reads what is there, but not so much that others don't have their turn.
     fn converse(&mut self) -> Result<(), ConversationError> {
-        while let Some(control) = &mut self.control {
+        for _ in 0..limits::MESSAGES {
+            let Some(control) = &mut self.control else { break };
             control.flush()?;
             match control.receive() {
                 Ok(None) => break,
@@ -265,7 +205,8 @@ impl Conversation {
             }
             ToHost::Started { process, pid } => {
                 self.unstarted.take_if(|_| process == 0);
-                self.processes.get_mut(process).ok_or(unexpected)?.started(pid)
+                let fate = self.processes.get_mut(process).ok_or(unexpected)?.started(pid)?;
+                self.see_to(process, fate)
             }
             ToHost::StartFailed { process: 0, kind, message } => {
                 Err(ConversationError::StartFailed { kind, message: escaped(&message) })

@@ -4,8 +4,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 use std::{fs::File, io};
 
+use protocol::FrameError;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::detach_keys::DetachKeys;
@@ -59,8 +61,25 @@ impl Client {
         request: &Request,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Reply, SupervisorError> {
-        self.0.send(request, descriptors)?;
+        self.say(request, descriptors)?;
         self.reply()
+    }
+
+    /// The same, but the answer must come within this time.
+    pub fn ask_within(
+        self,
+        patience: Duration,
+        request: &Request,
+    ) -> Result<Reply, SupervisorError> {
+        self.0.set_patience(Some(patience))?;
+        self.ask(request, &[]).map_err(|error| match error {
+            SupervisorError::Lost(FrameError::Io(error))
+                if error.kind() == io::ErrorKind::WouldBlock =>
+            {
+                SupervisorError::NoAnswer(patience.as_secs())
+            }
+            error => error,
+        })
     }
 
     /// Asks for something whose answer is that it is done.
@@ -78,7 +97,7 @@ impl Client {
     /// `Exec` of a process whose output nobody wants to see: waits until it runs.
     pub fn leave(mut self, request: &Request) -> Result<(), SupervisorError> {
         let null = File::options().write(true).open("/dev/null")?;
-        self.0.send(request, &[null.as_fd(), null.as_fd()])?;
+        self.say(request, &[null.as_fd(), null.as_fd()])?;
         match self.reply()? {
             Reply::Started => Ok(()),
             _ => Err(SupervisorError::Unexpected),
@@ -98,7 +117,7 @@ impl Client {
         let (from_stdin, to_process) = pipe()?;
         let signals = Signals::catch()?;
         let with = [to_stdout.as_fd(), to_stderr.as_fd(), from_stdin.as_fd()];
-        self.0.send(request, if stdin { &with } else { &with[..2] })?;
+        self.say(request, if stdin { &with } else { &with[..2] })?;
         drop((to_stdout, to_stderr, from_stdin));
         match self.reply()? {
             Reply::Started => {}
@@ -146,6 +165,19 @@ impl Client {
         }
         drop(raw);
         Ok(end)
+    }
+
+    fn say(&mut self, request: &Request, with: &[BorrowedFd<'_>]) -> Result<(), SupervisorError> {
+        self.0.send(request, with).map_err(|error| match error {
+            // It was refused before it was heard, perhaps.
+            FrameError::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                match self.reply() {
+                    Err(refused @ SupervisorError::Refused { .. }) => refused,
+                    _ => FrameError::Io(error).into(),
+                }
+            }
+            error => error.into(),
+        })
     }
 
     fn reply(&mut self) -> Result<Reply, SupervisorError> {

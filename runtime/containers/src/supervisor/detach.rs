@@ -12,6 +12,7 @@ use super::folders::Folders;
 use super::life::Supervisor;
 use super::message::Reply;
 use crate::container::Container;
+use host::text::in_one_line;
 
 /// The hidden command that is one.
 pub const COMMAND: &str = "supervise";
@@ -48,7 +49,7 @@ pub fn supervise(container: Container, folders: Folders) -> Result<u8, Superviso
         Supervisor::new(container, folders).and_then(|supervisor| supervisor.run(None, started));
     if let Err(error) = &result {
         // Into the void, if it has run before.
-        report(&Reply::Failed { message: error.to_string(), status: error.exit_status() });
+        report(&Reply::Failed { message: in_one_line(error), status: error.exit_status() });
     }
     Ok(result?.status.exit_code())
 }

@@ -45,8 +45,16 @@ pub enum SupervisorError {
     Spawn(#[source] io::Error),
     #[error(transparent)]
     Program(#[from] NoProgram),
-    #[error("the supervisor went away: {0}")]
+    #[error("the supervisor went away")]
     Lost(#[from] FrameError),
+    #[error("the supervisor did not answer within {0} s")]
+    NoAnswer(u64),
+    #[error(
+        "{0} clients are served already, more than which only stop and kill are answered: end one of them first"
+    )]
+    Crowded(usize),
+    #[error("the client does not wait for the answer any more")]
+    ClientLeft,
     #[error("the supervisor answered something else than was asked")]
     Unexpected,
     #[error("the terminal")]

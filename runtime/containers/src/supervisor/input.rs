@@ -8,8 +8,7 @@ use std::thread;
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-/// As much as a pipe holds, pipe(7).
-const BUFFER: usize = 64 << 10;
+use crate::limits::BUFFER;
 
 /// The end that is written to, of the container's present process.
 #[derive(Default)]

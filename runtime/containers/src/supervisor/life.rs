@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use protocol::{ExitStatus, TerminalSize};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::descriptors::raise_limit;
 use super::disk::{Disk, FAREWELL};
 use super::error::SupervisorError;
 use super::folders::Folders;
@@ -19,6 +20,7 @@ use crate::container::{Config, Container, RestartPolicy, State, Status, now};
 use crate::conversation::{Exit, Running, Signals, Stdio};
 use crate::vm::{Machine, VmError, with_signals};
 use host::terminal;
+use host::text::in_one_line;
 
 /// The first pause before a restart; each next one is twice as long.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
@@ -49,6 +51,7 @@ impl Supervisor {
     /// Takes the container, unless another process has it.
     pub fn new(container: Container, folders: Folders) -> Result<Self, SupervisorError> {
         let tenure = container.tenure()?;
+        raise_limit();
         let (listener, address) = socket::listen().map_err(SupervisorError::Listen)?;
         let mut state = container.state()?;
         state.supervisor = Some(std::process::id());
@@ -107,7 +110,7 @@ impl Supervisor {
                     started();
                 }
             });
-            let error = result.as_ref().err().map(ToString::to_string);
+            let error = result.as_ref().err().map(|error| in_one_line(error));
             let result = match result {
                 // Whatever became of its VM meanwhile.
                 Err(_) if started.is_none() && self.lifecycle.is_killed() => {
@@ -227,7 +230,7 @@ impl Supervisor {
         });
         if let Err(error) = recorded {
             // It runs all the same.
-            ::log::warn!("{error}");
+            ::log::warn!("{}", in_one_line(&error));
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What the threads of a supervisor share: where the container is in its life, and what may be done to it there.
 
 mod pausing;
+#[cfg(test)]
+pub(super) mod testing;
 
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use protocol::{Process, Statistics, TerminalSize};
 use rustix::process::Signal;
 
 use super::error::SupervisorError;
@@ -14,14 +15,10 @@ use super::input::Input;
 use super::output::Output;
 use super::phase::{Phase, RunningVm};
 use crate::container::{ContainerError, State, Tenure};
-use crate::conversation::{Guest, Running, Stdio};
+use crate::conversation::Guest;
+use crate::limits;
 use crate::vm::VmError;
 use host::terminal;
-
-/// How long a killed container's output is kept for those who do not read it.
-const READERS: Duration = Duration::from_secs(2);
-/// How long its guest may take after that to say that its process has ended, before the VM is killed: docker's.
-const GUEST: Duration = Duration::from_secs(10);
 
 pub(super) const KILL: u8 = Signal::KILL.as_raw() as u8;
 
@@ -135,12 +132,19 @@ impl Lifecycle {
         self.lock().ends
     }
 
-    /// Waits until it has ended more often than that; the status of the last time.
-    pub(super) fn wait(&self, ends: u32) -> u8 {
+    /// Waits until it has ended more often than that; the status of the last time. `None`: who wants to know it has left.
+    pub(super) fn wait(&self, ends: u32, has_left: impl Fn() -> bool) -> Option<u8> {
         let going_on =
             |inner: &mut Inner| inner.ends == ends && !matches!(inner.phase, Phase::Over);
-        let wait = self.changed.wait_while(self.lock(), going_on);
-        wait.unwrap_or_else(PoisonError::into_inner).last_status
+        let mut inner = self.lock();
+        while going_on(&mut inner) {
+            if has_left() {
+                return None;
+            }
+            let wait = self.changed.wait_timeout_while(inner, limits::GLANCE, going_on);
+            inner = wait.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Some(inner.last_status)
     }
 
     /// Sends a signal to the container's first process. One that `ends` it is also for one that is paused, or not up yet, and
@@ -189,9 +193,9 @@ impl Lifecycle {
     fn kill(&self) -> Result<(), SupervisorError> {
         self.thaw_for_the_end()?;
         self.send(KILL);
-        if !self.has_left_after(READERS) {
+        if !self.has_left_after(limits::READERS) {
             self.output.abandon();
-            if !self.has_left_after(GUEST)
+            if !self.has_left_after(limits::GUEST)
                 && let Some(vm) = self.lock().phase.running_vm()
             {
                 vm.signal_vmm(Signal::KILL);
@@ -211,23 +215,6 @@ impl Lifecycle {
     fn wait_for_the_end(&self) {
         let going_on = |inner: &mut Inner| !matches!(inner.phase, Phase::Over);
         drop(self.changed.wait_while(self.lock(), going_on));
-    }
-
-    /// Runs another process.
-    pub(super) fn exec(
-        &self,
-        process: Process,
-        terminal: Option<TerminalSize>,
-        stdio: Stdio,
-    ) -> Result<(Guest, Running), SupervisorError> {
-        let vm = self.running()?;
-        let running = vm.guest.start(process, terminal, stdio)?;
-        Ok((vm.guest, running))
-    }
-
-    /// What it uses.
-    pub(super) fn statistics(&self) -> Result<Statistics, SupervisorError> {
-        Ok(self.running()?.guest.statistics()?)
     }
 
     /// Its guest, when it runs and is not paused.

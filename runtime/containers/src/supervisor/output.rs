@@ -10,9 +10,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 
 use crate::container::log::{self, Stream};
-
-/// As much as a pipe holds, pipe(7).
-const BUFFER: usize = 64 << 10;
+use crate::limits::BUFFER;
 
 /// Shared by the threads that copy and those that attach.
 pub(super) struct Output {

@@ -12,9 +12,8 @@ use super::lifecycle::{KILL, Lifecycle};
 use super::message::{Reply, Request};
 use super::socket::{self, Connection};
 use crate::conversation::{Guest, Stdio};
-
-/// How many clients may be connected at once.
-const MOST: usize = 200;
+use crate::limits;
+use host::text::in_one_line;
 
 /// How long the process stays for its last answers.
 const LAST_MOMENT: Duration = Duration::from_secs(2);
@@ -39,17 +38,23 @@ impl Server {
             loop {
                 let Ok((stream, _)) = listener.accept() else {
                     // Out of descriptors, which others may give back.
-                    thread::sleep(GLANCE);
+                    thread::sleep(limits::SHORTAGE);
                     continue;
                 };
-                let is_welcome = socket::peer(&stream).is_ok_and(|user| user == me || user == 0);
-                if !is_welcome || clients.load(Ordering::SeqCst) >= MOST {
+                if !socket::peer(&stream).is_ok_and(|user| user == me || user == 0) {
+                    continue;
+                }
+                let connection = Connection::new(stream);
+                let present = clients.load(Ordering::SeqCst);
+                if present >= limits::CLIENTS + limits::LAST_CLIENTS {
+                    refuse(&connection, &SupervisorError::Crowded(present));
                     continue;
                 }
                 let client = Client {
-                    connection: Connection::new(stream),
+                    connection,
                     lifecycle: Arc::clone(&lifecycle),
                     stop_signal,
+                    is_last: present >= limits::CLIENTS,
                     count: Count::new(&clients),
                 };
                 // Without another thread the client is dropped, and sees it.
@@ -90,21 +95,43 @@ struct Client {
     connection: Connection,
     lifecycle: Arc<Lifecycle>,
     stop_signal: u8,
+    /// It has one of the places that are kept for those who end the container.
+    is_last: bool,
     count: Count,
 }
 
 impl Client {
     fn serve(mut self) {
+        if self.is_last && self.connection.set_patience(Some(limits::LAST_CLIENT)).is_err() {
+            return;
+        }
         // A client that says nothing sensible is not answered.
         let Ok(request) = self.connection.receive::<Request>() else { return };
         let descriptors = self.connection.take_descriptors();
-        let reply = self.answer(request, descriptors).unwrap_or_else(|error| Reply::Failed {
-            message: error.to_string(),
-            status: error.exit_status(),
-        });
-        // It may have left.
-        let _ = self.connection.send(&reply, &[]);
+        // Not Wait, which may take all these places for as long as the container lives.
+        let ends_it = matches!(request, Request::Stop { .. } | Request::Signal(_));
+        let answer = if self.is_last && !ends_it {
+            Err(SupervisorError::Crowded(limits::CLIENTS))
+        } else {
+            self.answer(request, descriptors)
+        };
+        match answer {
+            // It may have left.
+            Ok(reply) => drop(self.connection.send(&reply, &[])),
+            Err(error) => refuse(&self.connection, &error),
+        }
         drop(self.count);
+    }
+
+    /// Waits for the container's end, its first after so many.
+    fn wait(&self, ends: u32) -> Result<Reply, SupervisorError> {
+        let status = self.lifecycle.wait(ends, || self.connection.has_left());
+        status.map(Reply::Exited).ok_or(SupervisorError::ClientLeft)
+    }
+
+    /// The guest, in this client's name: what he asks is over when he leaves.
+    fn guest(&self) -> Result<Guest, SupervisorError> {
+        Ok(self.lifecycle.running()?.guest.asked_by(self.connection.socket()?))
     }
 
     fn answer(
@@ -121,11 +148,12 @@ impl Client {
                 stdio.stdin.map(|source| self.lifecycle.input.feed(source)).transpose()?;
                 self.send_started()?;
                 self.listen(None)?;
-                return Ok(Reply::Exited(self.lifecycle.wait(ends)));
+                return self.wait(ends);
             }
             Request::Exec { process, terminal, stdin } => {
                 let stdio = stdio(descriptors, stdin)?;
-                let (guest, running) = self.lifecycle.exec(*process, terminal, stdio)?;
+                let guest = self.guest()?;
+                let running = guest.start(*process, terminal, stdio)?;
                 self.send_started()?;
                 self.listen(Some((guest, running.number)))?;
                 return Ok(Reply::Exited(running.wait()?.status.exit_code()));
@@ -139,17 +167,17 @@ impl Client {
             Request::Pause => self.lifecycle.pause()?,
             Request::Unpause => self.lifecycle.unpause()?,
             Request::Statistics => {
-                return Ok(Reply::Statistics(Box::new(self.lifecycle.statistics()?)));
+                return Ok(Reply::Statistics(Box::new(self.guest()?.statistics()?)));
             }
             Request::CopyOut { path } => {
                 let [archive] = exactly(descriptors)?;
-                self.lifecycle.running()?.guest.copy_out(path, archive)?;
+                self.guest()?.copy_out(path, archive)?;
             }
             Request::CopyIn { path } => {
                 let [archive] = exactly(descriptors)?;
-                self.lifecycle.running()?.guest.copy_in(path, archive)?;
+                self.guest()?.copy_in(path, archive)?;
             }
-            Request::Wait => return Ok(Reply::Exited(self.lifecycle.wait(self.lifecycle.ends()))),
+            Request::Wait => return self.wait(self.lifecycle.ends()),
             Request::Resize(_) => return Err(SupervisorError::Unexpected),
         }
         Ok(Reply::Done)
@@ -186,6 +214,13 @@ impl Client {
     }
 }
 
+/// Says why not. A client that does not read is not waited for: so little fits into any socket.
+fn refuse(connection: &Connection, why: &SupervisorError) {
+    let reply = Reply::Failed { message: in_one_line(why), status: why.exit_status() };
+    // It may have left.
+    let _ = connection.send(&reply, &[]);
+}
+
 /// Whether a signal is meant to end a container, rather than to tell it something.
 fn ends(number: u8, stop_signal: u8) -> bool {
     number == KILL || number == stop_signal
@@ -207,3 +242,6 @@ fn exactly<const N: usize>(descriptors: Vec<OwnedFd>) -> Result<[OwnedFd; N], Su
         wanted: N,
     })
 }
+
+#[cfg(test)]
+mod tests;

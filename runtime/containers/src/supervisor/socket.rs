@@ -8,8 +8,10 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::time::Duration;
 
 use protocol::{FrameError, FrameReader, decode, encode};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -87,7 +89,24 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits for the next message.
+    /// The same socket, to see whether the other end is there.
+    pub fn socket(&self) -> io::Result<OwnedFd> {
+        Ok(self.stream.try_clone()?.into())
+    }
+
+    /// Whether the other end is closed, or says nothing any more.
+    pub fn has_left(&self) -> bool {
+        let mut fds = [PollFd::new(&self.stream, PollFlags::RDHUP)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut fds, Some(&now)).is_ok() && !fds[0].revents().is_empty()
+    }
+
+    /// How long to wait for what the other end says next; `None` is without an end.
+    pub fn set_patience(&self, patience: Option<Duration>) -> io::Result<()> {
+        self.stream.set_read_timeout(patience)
+    }
+
+    /// Waits for the next message. [`io::ErrorKind::WouldBlock`]: patience is at its end.
     pub fn receive<T: DeserializeOwned>(&mut self) -> Result<T, FrameError> {
         match FrameReader::default().read(self)? {
             Some(body) => decode(&body),

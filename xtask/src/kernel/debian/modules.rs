@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host::text::in_one_line;
+
 use crate::error::{Doing, Error};
 
 /// No module of a cloud kernel comes near this size.
@@ -81,7 +83,7 @@ fn load(path: &Path) -> Result<Vec<u8>, Error> {
         return Ok(bytes);
     }
     boot::decompress::decompress(&bytes, MAX_MODULE)
-        .map_err(|error| Error::Content(format!("{}: {error}", path.display())))
+        .map_err(|error| Error::Content(format!("{}: {}", path.display(), in_one_line(&error))))
 }
 
 /// The value of `depends=` among the NUL-terminated strings of the section `.modinfo`.

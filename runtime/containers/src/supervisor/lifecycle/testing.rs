@@ -1,0 +1,133 @@
+//! A container for tests.
+
+use std::fs::{self, File};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+
+use protocol::{Hello, Process, Setting, Stream, ToGuest, ToHost, read_message, write_message};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::super::output::Output;
+use super::*;
+use crate::container::log::Writer;
+use crate::container::{LogOptions, State, Status};
+use crate::conversation::{Guest, Reception, Stdio};
+
+/// A container whose first process runs, in a guest that the test plays; in place of a VMM there is a process that sleeps.
+pub(in crate::supervisor) struct Container {
+    _folder: tempfile::TempDir,
+    pub(in crate::supervisor) lifecycle: Arc<Lifecycle>,
+    control: UnixStream,
+    vmm: Child,
+}
+
+impl Container {
+    pub(in crate::supervisor) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let vmm = Command::new("sleep").arg("1000").spawn().unwrap();
+        let pidfd = pidfd_open(Pid::from_child(&vmm), PidfdFlags::empty()).unwrap();
+        let reception = Reception::open(&folder.path().join("v")).unwrap();
+        let setting =
+            Setting { hostname: "box".into(), read_only: false, tmpfs: vec![], memory: 1 << 27 };
+        let guest = Guest::expect(reception, setting, pidfd.as_fd()).unwrap();
+        let control = first_process(&guest, &folder.path().join("v_1024"));
+        let log = Writer::open(&folder.path().join("log"), LogOptions::default()).unwrap();
+        let inner = Inner {
+            phase: Phase::Waiting,
+            state: State { status: Status::Running, ..State::default() },
+            tenure: None,
+            stopping: false,
+            killed: false,
+            early: None,
+            ends: 0,
+            last_status: 0,
+        };
+        let lifecycle = Lifecycle {
+            inner: Mutex::new(inner),
+            changed: Condvar::new(),
+            output: Arc::new(Output::new(log).unwrap()),
+            input: Default::default(),
+        };
+        lifecycle.entered(&guest, pidfd.as_fd()).unwrap();
+        Self { _folder: folder, lifecycle: Arc::new(lifecycle), control, vmm }
+    }
+
+    /// In a thread, as a client's.
+    pub(in crate::supervisor) fn begin(
+        &self,
+        what: fn(&Lifecycle) -> Result<(), SupervisorError>,
+    ) -> JoinHandle<Result<(), SupervisorError>> {
+        let lifecycle = Arc::clone(&self.lifecycle);
+        thread::spawn(move || what(&lifecycle))
+    }
+
+    /// A pause whose guest has heard of it and does not answer yet.
+    pub(in crate::supervisor) fn begin_to_pause(
+        &mut self,
+    ) -> JoinHandle<Result<(), SupervisorError>> {
+        let pause = self.begin(Lifecycle::pause);
+        assert_eq!(self.receive(), ToGuest::Freeze);
+        pause
+    }
+
+    pub(in crate::supervisor) fn receive(&mut self) -> ToGuest {
+        read_message(&mut self.control).unwrap()
+    }
+
+    pub(in crate::supervisor) fn send(&mut self, message: &ToHost) {
+        write_message(&mut self.control, message).unwrap();
+    }
+
+    /// proc_pid_stat(5), `state`.
+    pub(in crate::supervisor) fn vmm_is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.vmm.id())).unwrap();
+        stat.contains(") T ")
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = (self.vmm.kill(), self.vmm.wait());
+    }
+}
+
+/// Plays a guest up to where its first process runs.
+fn first_process(guest: &Guest, socket: &Path) -> UnixStream {
+    let starter = guest.clone();
+    let start = thread::spawn(move || {
+        let null = || OwnedFd::from(File::options().write(true).open("/dev/null").unwrap());
+        let stdio = Stdio { stdin: None, stdout: null(), stderr: null() };
+        let process = Process {
+            args: vec!["sh".into()],
+            env: vec![],
+            cwd: "/".into(),
+            user: "".into(),
+            capabilities: 0,
+            limits: vec![],
+            no_new_privileges: false,
+            seccomp: false,
+        };
+        starter.start(process, None, stdio).unwrap()
+    });
+    let open = |stream| {
+        let mut connection = UnixStream::connect(socket).unwrap();
+        write_message(&mut connection, &Hello::new(stream)).unwrap();
+        connection
+    };
+    let mut control = open(Stream::Control);
+    write_message(&mut control, &ToHost::Ready).unwrap();
+    assert_eq!(read_message::<Hello>(&mut control).unwrap(), Hello::new(Stream::Control));
+    assert!(matches!(read_message(&mut control).unwrap(), ToGuest::Setup(_)));
+    assert!(matches!(read_message(&mut control).unwrap(), ToGuest::Start(_)));
+    for stream in [Stream::Stdout { process: 0 }, Stream::Stderr { process: 0 }] {
+        // Closed at once: there is no output.
+        drop(open(stream));
+    }
+    write_message(&mut control, &ToHost::Started { process: 0, pid: 7 }).unwrap();
+    start.join().unwrap();
+    control
+}
