@@ -36,7 +36,7 @@
 //! # Against docker
 //! The process finds what it finds in docker's default container, PID 1 of its namespace under docker's seccomp profile,
 //! with these differences, most of them because the wall around it is a virtual machine's:
-//! - No devices cgroup and no user namespace: they'd protect a kernel that nobody else uses. No network namespace: there
+//! - No user namespace: it would protect a kernel that nobody else uses. No network namespace: there
 //!   is no network but the loopback interface.
 //! - When it ends, everything else in the container is killed, as in docker. What was written before is delivered; a
 //!   background process that holds stdout open delays nothing.

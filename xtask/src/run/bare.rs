@@ -28,6 +28,9 @@ pub const INNER_COMMAND: &str = "bare-guest";
 /// Where the guest connects to: an echo of ours.
 const ECHO_PORT: u32 = 1024;
 
+/// As many processors as a VM may have: on aarch64 the guest starts and stops each.
+const VCPUS: u8 = 32;
+
 /// It takes milliseconds; in the emulated host some seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
@@ -111,7 +114,7 @@ pub fn report(vmm: &Path, kernel: &Path, show: impl Fn(&str)) -> Result<Report, 
     thread::spawn(move || listener.incoming().flatten().for_each(echo));
     let config = json!({
         "boot-source": { "kernel_image_path": kernel },
-        "machine-config": { "vcpu_count": 2, "mem_size_mib": 64 },
+        "machine-config": { "vcpu_count": VCPUS, "mem_size_mib": 64 },
         "drives": [{
             "drive_id": "scratch", "path_on_host": path("disk"), "is_root_device": false, "is_read_only": false,
         }],
