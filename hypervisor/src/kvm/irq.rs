@@ -2,8 +2,9 @@
 //! handles without a vCPU coming back to us.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
 
-use devices::Interrupt;
+use devices::{Bell, Interrupt};
 use kvm_ioctls::IoEventAddress;
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
@@ -19,8 +20,9 @@ impl Interrupt for IrqLine {
     }
 }
 
-/// Becomes readable when the guest writes a register (an ioeventfd).
-pub struct Notification(EventFd);
+/// Becomes readable when the guest writes a register (an ioeventfd). Clones are the same one.
+#[derive(Clone)]
+pub struct Notification(Arc<EventFd>);
 
 impl Notification {
     /// Makes it unreadable until the next write.
@@ -28,9 +30,11 @@ impl Notification {
         // Fails only if it was not readable.
         let _ = self.0.read();
     }
+}
 
-    /// Makes it readable, as if the guest had written once more.
-    pub fn repeat(&self) {
+/// Makes it readable, as if the guest had written once more.
+impl Bell for Notification {
+    fn ring(&self) {
         // The only way to fail is a counter at its limit, and then it is readable already.
         let _ = self.0.write(1);
     }
@@ -57,6 +61,6 @@ impl Vm {
         self.fd
             .register_ioevent(&event, &IoEventAddress::Mmio(address), value)
             .map_err(KvmError::call("KVM_IOEVENTFD"))?;
-        Ok(Notification(event))
+        Ok(Notification(Arc::new(event)))
     }
 }

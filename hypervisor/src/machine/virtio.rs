@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arch::VirtioSlot;
+use devices::Bell;
 use devices::virtio::VirtioDevice;
 use devices::virtio::block::Block;
 use devices::virtio::mmio::{Mmio, QUEUE_NOTIFY};
@@ -94,7 +95,7 @@ impl VirtioDevices {
         let mut mmio = vsock.device.lock().unwrap_or_else(PoisonError::into_inner);
         vsock.sockets.serve(&mut mmio)?;
         if mmio.has_backlog() {
-            self.attached[vsock.index].queues[0].repeat();
+            self.attached[vsock.index].queues[0].ring();
         }
         Ok(())
     }
@@ -122,7 +123,7 @@ impl VirtioDevices {
         event.clear();
         if attached.device.notify(queue.into()) {
             // Comes back to us by the event loop, behind all else that is waiting.
-            event.repeat();
+            event.ring();
         }
     }
 }
@@ -157,9 +158,11 @@ impl Board<'_> {
                     .map_err(VmmError::system("epoll"))?;
                 Ok(event)
             })
-            .collect::<Result<_, VmmError>>()?;
+            .collect::<Result<Vec<Notification>, VmmError>>()?;
+        // `notify` of any queue hears what was written to a register.
+        let bell = Box::new(queues[0].clone());
         let irq = Box::new(self.vm.irq_line(slot.gsi)?);
-        let device = Arc::new(Mutex::new(Mmio::new(device, self.vm.memory().clone(), irq)));
+        let device = Arc::new(Mutex::new(Mmio::new(device, self.vm.memory().clone(), irq, bell)));
         self.mmio.insert(slot.base, slot.len, device.clone());
         self.attached.push(Attached { device: device.clone(), queues });
         Ok(device)

@@ -3,7 +3,7 @@
 use super::{Mmio, registers::*, status};
 use crate::virtio::queue::{Area, Queue, QueueError};
 use crate::virtio::{F_EVENT_IDX, VirtioDevice};
-use crate::{Device, GuestMemory, Outcome, Registers};
+use crate::{GuestMemory, Outcome, Registers};
 
 impl<D: VirtioDevice> Registers for Mmio<D> {
     fn read(&mut self, offset: u64, data: &mut [u8]) {
@@ -18,12 +18,8 @@ impl<D: VirtioDevice> Registers for Mmio<D> {
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Outcome {
-        if offset >= CONFIG {
-            let bits = status::DRIVER | status::FAILED | status::NEEDS_RESET;
-            if self.negotiation.status & bits == status::DRIVER {
-                self.device.write_config(offset - CONFIG, data);
-            }
-        } else if let Ok(data) = <[u8; 4]>::try_from(data) {
+        // No device has a configuration space that can be written, and all registers are below it.
+        if let Ok(data) = <[u8; 4]>::try_from(data) {
             self.write_register(offset, u32::from_le_bytes(data));
         }
         Outcome::Continue
@@ -61,8 +57,9 @@ impl<D: VirtioDevice> Mmio<D> {
             DRIVER_FEATURES_SEL => self.negotiation.driver_features_select = value,
             QUEUE_SEL => self.negotiation.queue_select = value,
             QUEUE_NOTIFY => {
-                self.mark(value as usize);
-                self.serve();
+                if self.mark(value as usize) {
+                    self.bell.ring();
+                }
             }
             INTERRUPT_ACK => self.negotiation.interrupt_status &= !value,
             STATUS => self.write_status(value),
@@ -102,7 +99,7 @@ impl<D: VirtioDevice> Mmio<D> {
         let offered = self.offered_features();
         let negotiation = &mut self.negotiation;
         match status::request(negotiation.status, value) {
-            status::Request::Reset => self.reset(),
+            status::Request::Reset => self.reset_by_driver(),
             status::Request::Fail => negotiation.status |= status::FAILED,
             status::Request::Ignore => {}
             status::Request::Step(status::FEATURES_OK) => {
@@ -113,12 +110,19 @@ impl<D: VirtioDevice> Mmio<D> {
                     self.queues.iter_mut().for_each(|queue| queue.set_event_index(event_index));
                 }
             }
-            status::Request::Step(step) => {
-                negotiation.status |= step;
-                if step == status::DRIVER_OK {
-                    self.device.activate(negotiation.driver_features);
-                }
-            }
+            // The device learns of DRIVER_OK with the first thing that it has to do then.
+            status::Request::Step(step) => negotiation.status |= step,
+        }
+    }
+
+    /// The driver sees a device that is reset, and none of its chains is used from here on. What is left to do (to close
+    /// sockets, say) shows nowhere in the guest, and is done before the device does anything else.
+    fn reset_by_driver(&mut self) {
+        let was_active = self.active;
+        self.reset_registers();
+        if was_active {
+            self.reset_due = true;
+            self.bell.ring();
         }
     }
 

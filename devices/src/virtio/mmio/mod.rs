@@ -11,7 +11,7 @@ mod tests;
 
 use crate::virtio::queue::{Queue, QueueError};
 use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, F_VERSION_1, VirtioDevice};
-use crate::{Device, GuestMemory, Interrupt, RestoreError};
+use crate::{Bell, Device, GuestMemory, Interrupt, RestoreError};
 use registers::{INTERRUPT_CONFIG, INTERRUPT_USED};
 pub use registers::{LEN, QUEUE_NOTIFY};
 pub use state::{MmioState, Negotiation};
@@ -21,20 +21,38 @@ pub struct Mmio<D: VirtioDevice> {
     device: D,
     mem: GuestMemory,
     irq: Box<dyn Interrupt>,
+    /// Calls the thread that serves the device.
+    bell: Box<dyn Bell>,
     queues: Vec<Queue>,
     negotiation: Negotiation,
+    /// The device was told of DRIVER_OK, and not reset since.
+    active: bool,
+    /// The driver has reset the device, which was not told yet.
+    reset_due: bool,
     /// Queues that were notified and not yet looked at, or not to the end; one bit each.
     pending: u64,
     paused: bool,
 }
 
 impl<D: VirtioDevice> Mmio<D> {
-    /// Puts `device` behind the transport. `irq` is an edge-triggered line.
-    pub fn new(device: D, mem: GuestMemory, irq: Box<dyn Interrupt>) -> Self {
+    /// Puts `device` behind the transport. `irq` is an edge-triggered line; `bell` calls whoever is to call
+    /// [`notify`](Self::notify), of whichever queue, because the driver has written to a register.
+    pub fn new(device: D, mem: GuestMemory, irq: Box<dyn Interrupt>, bell: Box<dyn Bell>) -> Self {
         let queues: Vec<_> = device.queue_max_sizes().iter().map(|&max| Queue::new(max)).collect();
         debug_assert!(queues.len() <= u64::BITS as usize, "a bit of `pending` each");
         let negotiation = Negotiation::default();
-        Self { device, mem, irq, queues, negotiation, pending: 0, paused: false }
+        Self {
+            device,
+            mem,
+            irq,
+            bell,
+            queues,
+            negotiation,
+            active: false,
+            reset_due: false,
+            pending: 0,
+            paused: false,
+        }
     }
 
     /// The device, to look at.
@@ -42,23 +60,25 @@ impl<D: VirtioDevice> Mmio<D> {
         &self.device
     }
 
-    /// The device, to change what its back end says; call [`config_changed`](Self::config_changed) if that shows in
-    /// the configuration space.
+    /// The device, told of all that the driver asked for, to change what its back end says; call
+    /// [`config_changed`](Self::config_changed) if that shows in the configuration space.
     pub fn device_mut(&mut self) -> &mut D {
+        self.catch_up();
         &mut self.device
     }
 
-    /// The driver notified a queue (an ioeventfd was signalled). True: there was more than one call may do, so that no
-    /// guest can hold the event loop; call again, after other events had their turn.
+    /// The driver notified a queue (an ioeventfd was signalled), or the bell rang. True: there was more than one call may
+    /// do, so that no guest can hold the event loop; call again, after other events had their turn.
     #[must_use = "true: the driver's remaining chains wait for another call"]
     pub fn notify(&mut self, queue: usize) -> bool {
         self.mark(queue);
+        self.catch_up();
         self.serve();
         self.has_backlog()
     }
 
     /// Whether a queue needs another [`notify`](Self::notify), whichever call left the work over: the event loop asks
-    /// this after [`with_device`](Self::with_device), `resume`, and a notification that came through the register.
+    /// this after [`with_device`](Self::with_device) and `resume`.
     pub fn has_backlog(&self) -> bool {
         self.pending != 0 && !self.paused
     }
@@ -69,6 +89,7 @@ impl<D: VirtioDevice> Mmio<D> {
         &mut self,
         f: impl FnOnce(&mut D, &mut [Queue], &GuestMemory) -> Result<R, QueueError>,
     ) -> Option<R> {
+        self.catch_up();
         if !self.is_running() {
             return None;
         }
@@ -89,15 +110,39 @@ impl<D: VirtioDevice> Mmio<D> {
         status::is_running(self.negotiation.status) && !self.paused
     }
 
+    /// Tells the device what the driver has written to the status register since the last call.
+    fn catch_up(&mut self) {
+        if std::mem::take(&mut self.reset_due) {
+            self.device.reset();
+        }
+        if self.negotiation.status & status::DRIVER_OK != 0 && !self.active {
+            self.active = true;
+            self.device.activate(self.negotiation.driver_features);
+        }
+    }
+
+    /// What a driver sees of a reset: at once, all of it.
+    fn reset_registers(&mut self) {
+        self.queues.iter_mut().for_each(Queue::reset);
+        self.pending = 0;
+        self.active = false;
+        // The generation goes on counting: a driver must not take the new contents for the old.
+        let config_generation = self.negotiation.config_generation;
+        self.negotiation = Negotiation { config_generation, ..Negotiation::default() };
+    }
+
     /// The feature bits that the driver can choose from.
     fn offered_features(&self) -> u64 {
         self.device.features() | F_VERSION_1 | F_INDIRECT_DESC | F_EVENT_IDX
     }
 
-    fn mark(&mut self, queue: usize) {
-        if queue < self.queues.len() && status::is_running(self.negotiation.status) {
+    /// Notes that the driver notified a queue, which may not be there. True: it is, and the device runs.
+    fn mark(&mut self, queue: usize) -> bool {
+        let exists = queue < self.queues.len() && status::is_running(self.negotiation.status);
+        if exists {
             self.pending |= 1 << queue;
         }
+        exists
     }
 
     /// Has the device look at each pending queue once.
@@ -153,6 +198,7 @@ impl<D: VirtioDevice> Device for Mmio<D> {
 
     /// Notifications are kept until `resume`.
     fn pause(&mut self) {
+        self.catch_up();
         self.paused = true;
         self.device.pause();
     }
@@ -165,17 +211,16 @@ impl<D: VirtioDevice> Device for Mmio<D> {
         if self.negotiation.interrupt_status != 0 {
             self.irq.raise();
         }
-        (0..self.queues.len()).for_each(|queue| self.mark(queue));
+        for queue in 0..self.queues.len() {
+            self.mark(queue);
+        }
         self.serve();
     }
 
     fn reset(&mut self) {
+        self.reset_registers();
+        self.reset_due = false;
         self.device.reset();
-        self.queues.iter_mut().for_each(Queue::reset);
-        self.pending = 0;
-        // The generation goes on counting: a driver must not take the new contents for the old.
-        let config_generation = self.negotiation.config_generation;
-        self.negotiation = Negotiation { config_generation, ..Negotiation::default() };
     }
 
     fn save(&self) -> Self::State {
@@ -192,6 +237,8 @@ impl<D: VirtioDevice> Device for Mmio<D> {
         self.device.restore(&state.device)?;
         self.queues = queues;
         self.negotiation = state.negotiation.clone();
+        self.active = self.negotiation.status & status::DRIVER_OK != 0;
+        self.reset_due = false;
         self.pending = 0;
         Ok(())
     }

@@ -237,7 +237,8 @@ fn a_new_size_is_told_to_the_guest() {
     let disk = |len| Box::new(FileDisk::new(file(&vec![0; len])).unwrap());
     let irq = Counter::default();
     let block = Block::new(disk(1024), "", false);
-    let mut mmio = Mmio::new(block, memory(0x1000), Box::new(irq.clone()));
+    let bell = Box::new(Counter::default());
+    let mut mmio = Mmio::new(block, memory(0x1000), Box::new(irq.clone()), bell);
     let read = |mmio: &mut Mmio<Block>, offset: u64| {
         let mut data = [0; 4];
         mmio.read(offset, &mut data);

@@ -52,13 +52,14 @@ impl<D: VirtioDevice> Bench<D> {
 
     /// The same guest, with the device that a snapshot makes of this one.
     fn restored(mut self, device: D, state: &MmioState<D::State>) -> Self {
-        let (mem, irq) = (self.machine.mem.clone(), Counter::default());
-        let mut mmio = Mmio::new(device, mem.clone(), Box::new(irq.clone()));
+        let (mem, irq, bell) = (self.machine.mem.clone(), Counter::default(), Counter::default());
+        let (line, rings) = (Box::new(irq.clone()), Box::new(bell.clone()));
+        let mut mmio = Mmio::new(device, mem.clone(), line, rings);
         mmio.pause();
         mmio.restore(state).unwrap();
         assert_eq!(mmio.save(), *state, "restored and saved again");
         mmio.resume();
-        self.machine = Machine { mmio, mem, irq };
+        self.machine = Machine { mmio, mem, irq, bell };
         Self { answers: Vec::new(), edges: 0, ..self }
     }
 
@@ -85,7 +86,7 @@ impl<D: VirtioDevice> Bench<D> {
 
     /// Notifies a queue, and notes all that comes of it.
     fn notify(&mut self, queue: u32) {
-        self.machine.write(QUEUE_NOTIFY, queue);
+        while self.machine.mmio.notify(queue as usize) {}
         self.note_progress();
     }
 
