@@ -41,8 +41,9 @@ pub trait VirtioDevice: Device + Send {
     /// Reads the device-specific configuration space, which no driver writes. It makes no system call. Bytes past its end read as zero: every byte of `data` is written.
     fn read_config(&self, offset: u64, data: &mut [u8]);
 
-    /// The driver finished its set-up (DRIVER_OK) with these features, a subset of what was offered.
-    fn activate(&mut self, features: u64);
+    /// The driver finished its set-up (DRIVER_OK) with these features, a subset of what was offered, and these queues, of
+    /// which it uses those that are ready.
+    fn activate(&mut self, features: u64, queues: &[Queue]);
 
     /// The driver notified queue `index`, which exists. The transport interrupts afterwards, as needed, for every queue
     /// that was used. An error means that the driver broke the rules: the device stops until it is reset.

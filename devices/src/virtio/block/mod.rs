@@ -222,7 +222,7 @@ impl VirtioDevice for Block {
         read_config_bytes(&config::layout(self.sectors()), offset, data);
     }
 
-    fn activate(&mut self, features: u64) {
+    fn activate(&mut self, features: u64, _queues: &[Queue]) {
         self.features = features;
     }
 

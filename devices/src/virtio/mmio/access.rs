@@ -56,11 +56,7 @@ impl<D: VirtioDevice> Mmio<D> {
             DRIVER_FEATURES => self.write_features(value),
             DRIVER_FEATURES_SEL => self.negotiation.driver_features_select = value,
             QUEUE_SEL => self.negotiation.queue_select = value,
-            QUEUE_NOTIFY => {
-                if self.mark(value as usize) {
-                    self.bell.ring();
-                }
-            }
+            QUEUE_NOTIFY => self.notify_by_register(value),
             INTERRUPT_ACK => self.negotiation.interrupt_status &= !value,
             STATUS => self.write_status(value),
             QUEUE_READY if value == 0 => {
@@ -78,6 +74,14 @@ impl<D: VirtioDevice> Mmio<D> {
             QUEUE_DEVICE_LOW => self.write_address(Area::Device, 0, value),
             QUEUE_DEVICE_HIGH => self.write_address(Area::Device, 32, value),
             _ => {}
+        }
+    }
+
+    /// KVM takes the notification of a queue that exists to its descriptor, so that this is one which it could not decode, or
+    /// which has a number of the driver's own.
+    fn notify_by_register(&mut self, queue: u32) {
+        if self.mark(queue as usize) {
+            self.bell.ring();
         }
     }
 

@@ -117,7 +117,7 @@ impl<D: VirtioDevice> Mmio<D> {
         }
         if self.negotiation.status & status::DRIVER_OK != 0 && !self.active {
             self.active = true;
-            self.device.activate(self.negotiation.driver_features);
+            self.device.activate(self.negotiation.driver_features, &self.queues);
         }
     }
 

@@ -87,7 +87,7 @@ impl VirtioDevice for Rng {
         read_config_bytes(&[], offset, data);
     }
 
-    fn activate(&mut self, _features: u64) {}
+    fn activate(&mut self, _features: u64, _queues: &[Queue]) {}
 
     fn notify(
         &mut self,

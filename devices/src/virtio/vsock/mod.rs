@@ -213,7 +213,7 @@ impl<B: Backend> VirtioDevice for Vsock<B> {
         read_config_bytes(&self.guest_cid.to_le_bytes(), offset, data);
     }
 
-    fn activate(&mut self, _features: u64) {
+    fn activate(&mut self, _features: u64, _queues: &[Queue]) {
         self.running = true;
     }
 

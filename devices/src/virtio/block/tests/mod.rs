@@ -49,7 +49,7 @@ impl Machine {
         let mem = memory(0x40000);
         let driver = Driver::new(&mem, 0, 256);
         let mut block = Block::new(Box::new(disk), "disk0", read_only);
-        block.activate(block.features());
+        block.activate(block.features(), &[]);
         Self { block, queue: [driver.device()], driver, mem }
     }
 
@@ -187,7 +187,7 @@ fn a_read_only_disk_is_not_written() {
 fn what_is_not_known_or_not_agreed_is_unsupported() {
     let mut machine = Machine::of_file(&[7; 1024]);
     assert_eq!(machine.send(99, 0, &[512], true), (UNSUPP, 0));
-    machine.block.activate(0);
+    machine.block.activate(0, &[]);
     assert_eq!(machine.send_ranges(DISCARD, &[(0, 1, 0)]), UNSUPP);
     assert_eq!(machine.send(OUT, 0, &[512], false), (OK, 1), "and flushed");
 }

@@ -69,7 +69,7 @@ impl VirtioDevice for Tally {
         read_config_bytes(&self.state.config, offset, data);
     }
 
-    fn activate(&mut self, features: u64) {
+    fn activate(&mut self, features: u64, _queues: &[Queue]) {
         self.log.push("activate");
         self.state.features = features;
     }

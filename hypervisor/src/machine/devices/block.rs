@@ -1,16 +1,42 @@
-//! From a drive of the configuration to the disk behind a block device.
+//! A block device, from a drive of the configuration to the disk behind it.
 
 use std::io;
 use std::path::Path;
 
-use devices::virtio::block::{self, Disk, FileDisk, StitchError, StitchedDisk};
+use devices::virtio::VirtioDevice;
+use devices::virtio::block::{self, Block, Disk, FileDisk, StitchError, StitchedDisk};
 use vm_memory::VolatileSlice;
 
+use super::Attached;
+use super::slot::{Plugged, Slot};
+use crate::bus::Bus;
 use crate::config::{Drive, DriveSource, Part};
 use crate::disk::{self, DiskError};
+use crate::error::VmmError;
+use crate::kvm::Notification;
+
+/// Makes the device of a drive.
+pub fn attach(drive: &Drive, slot: Slot<'_>, bus: &mut Bus) -> Result<AttachedBlock, VmmError> {
+    let block = Block::new(open(drive)?, &drive.id, drive.read_only);
+    let lines = slot.lines(block.queue_max_sizes().len())?;
+    Ok(AttachedBlock(slot.plug(block, lines, bus)?))
+}
+
+/// A block device in its slot.
+pub struct AttachedBlock(Plugged<Block>);
+
+impl Attached for AttachedBlock {
+    fn queues(&self) -> &[Notification] {
+        self.0.queues()
+    }
+
+    fn notify(&mut self, queue: usize) {
+        self.0.notify(queue);
+    }
+}
 
 /// Opens what a drive is made of.
-pub fn open(drive: &Drive) -> Result<Box<dyn Disk>, DiskError> {
+fn open(drive: &Drive) -> Result<Box<dyn Disk>, DiskError> {
     match &drive.source {
         DriveSource::File(path) => {
             let file = disk::open(&drive.id, path, drive.read_only)?;
