@@ -21,7 +21,7 @@ pub const F_VERSION_1: u64 = 1 << 32;
 
 /// A device behind a virtio transport.
 ///
-/// A driver's write to a register calls none of `reset`, `activate` and `notify`: it may come from a vCPU's thread, and
+/// A driver's write to a register calls neither `reset`, `activate` nor `process`: it may come from a vCPU's thread, and
 /// devices make system calls. The transport keeps in mind what was asked and rings a bell; the thread that serves the
 /// device then has it done, in this order, before anything else reaches the device.
 ///
@@ -44,10 +44,14 @@ pub trait VirtioDevice: Device + Send {
     /// The driver finished its set-up (DRIVER_OK) with these features, a subset of what was offered, and these queues, of
     /// which it uses those that are ready.
     fn activate(&mut self, features: u64, queues: &[Queue]);
+}
 
-    /// The driver notified queue `index`, which exists. The transport interrupts afterwards, as needed, for every queue
-    /// that was used. An error means that the driver broke the rules: the device stops until it is reset.
-    fn notify(
+/// A device that is done with a chain in the call that finds it, for it has nothing to wait for. One that has answers
+/// later, by [a turn](mmio::Mmio::begin_turn) of a thread of its own.
+pub trait ImmediateDevice: VirtioDevice {
+    /// Does what the chains of queue `index`, which exists, ask for. The transport interrupts afterwards, as needed, for
+    /// every queue that was used. An error means that the driver broke the rules: the device stops until it is reset.
+    fn process(
         &mut self,
         index: usize,
         queues: &mut [Queue],

@@ -1,6 +1,7 @@
 //! Interrupts into the guest and notifications out of it, as event descriptors that the kernel
 //! handles without a vCPU coming back to us.
 
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
@@ -29,6 +30,22 @@ impl Notification {
     pub fn clear(&self) {
         // Fails only if it was not readable.
         let _ = self.0.read();
+    }
+
+    /// One that no guest reaches.
+    #[cfg(test)]
+    pub fn unconnected() -> Notification {
+        Notification(Arc::new(EventFd::new(EFD_NONBLOCK).unwrap()))
+    }
+
+    /// For a thread of its own: from now on [`wait`](Notification::wait) waits.
+    pub fn make_blocking(&self) -> io::Result<()> {
+        Ok(rustix::io::ioctl_fionbio(self, false)?)
+    }
+
+    /// Waits until it is readable, and makes it unreadable.
+    pub fn wait(&self) {
+        while self.0.read().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
     }
 }
 

@@ -6,6 +6,8 @@
 mod block;
 mod rng;
 mod slot;
+#[cfg(test)]
+mod tests;
 mod vsock;
 
 use std::io;
@@ -25,16 +27,24 @@ pub use rng::HostEntropy;
 
 /// A device in its slot, whatever its kind.
 trait Attached {
-    /// What the event loop waits for on the driver's behalf: one descriptor for each queue.
-    fn queues(&self) -> &[Notification];
+    /// What the event loop waits for on the driver's behalf: one descriptor for each queue, or none, where a thread of the
+    /// device's own waits.
+    fn queues(&self) -> &[Notification] {
+        &[]
+    }
 
     /// What it waits for on the host's behalf.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 
+    /// The machine is about to run: starts threads.
+    fn start(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// The driver notified a queue: its descriptor is readable.
-    fn notify(&mut self, queue: usize);
+    fn notify(&mut self, _queue: usize) {}
 
     /// [`descriptor`](Attached::descriptor) is readable.
     fn ready(&mut self) -> io::Result<()> {
@@ -46,6 +56,9 @@ trait Attached {
     fn drained(&mut self) -> bool {
         true
     }
+
+    /// Stands still within a bounded time: no chain is used, and no interrupt sent, once this has returned.
+    fn pause(&mut self);
 }
 
 /// The slots that a configuration needs: drives, vsock, entropy, in this order.
@@ -108,6 +121,16 @@ impl Devices {
             }
         }
         Ok(())
+    }
+
+    /// Starts the threads of those that have some.
+    pub fn start(&mut self) -> io::Result<()> {
+        self.0.iter_mut().try_for_each(|attached| attached.start())
+    }
+
+    /// Makes all stand still.
+    pub fn pause(&mut self) {
+        self.0.iter_mut().for_each(|attached| attached.pause());
     }
 
     /// The driver of a device notified a queue.

@@ -102,6 +102,7 @@ impl Machine {
     /// Runs the VM until something ends it.
     pub fn run(mut self) -> Result<End, VmmError> {
         let raw_mode = RawMode::enter().map_err(VmmError::system("terminal"))?;
+        self.devices.start().map_err(VmmError::system("thread of a device"))?;
         let running = Vcpus::start(std::mem::take(&mut self.vcpus), Arc::clone(&self.shared))?;
         let stop = self.wait_for_the_end();
         let exits = running.stop();
@@ -110,6 +111,7 @@ impl Machine {
         if matches!(stop, Stop::PowerOff | Stop::Reset | Stop::TripleFault) {
             self.drain()?;
         }
+        self.devices.pause();
         Ok(End { stop, exits, loaded: self.loaded })
     }
 

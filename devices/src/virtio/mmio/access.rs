@@ -41,7 +41,10 @@ impl<D: VirtioDevice> Mmio<D> {
                 _ => 0,
             },
             QUEUE_NUM_MAX => queue.map_or(0, |queue| queue.state().max_size.into()),
-            QUEUE_READY => queue.is_some_and(Queue::is_ready).into(),
+            // A driver that stops a queue reads this to know that its chains are its own again (virtio 1.2 §4.2.2).
+            QUEUE_READY => {
+                queue.is_some_and(|queue| queue.is_ready() || queue.is_under_way()).into()
+            }
             INTERRUPT_STATUS => negotiation.interrupt_status,
             STATUS => negotiation.status,
             SHM_LEN_LOW..=SHM_BASE_HIGH => u32::MAX,
@@ -119,11 +122,16 @@ impl<D: VirtioDevice> Mmio<D> {
         }
     }
 
-    /// The driver sees a device that is reset, and none of its chains is used from here on. What is left to do (to close
-    /// sockets, say) shows nowhere in the guest, and is done before the device does anything else.
+    /// None of the driver's chains is used from here on. If none is under way, the driver sees a device that is reset: what
+    /// is left to do (to close sockets, say) shows nowhere in the guest, and is done before the device does anything else.
+    /// Otherwise the status reads as something that leads nowhere, until they have come back.
     fn reset_by_driver(&mut self) {
         let was_active = self.active;
         self.reset_registers();
+        if self.is_under_way() {
+            self.resetting = true;
+            self.negotiation.status = status::NEEDS_RESET;
+        }
         if was_active {
             self.reset_due = true;
             self.bell.ring();

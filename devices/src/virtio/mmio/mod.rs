@@ -8,9 +8,10 @@ mod state;
 mod status;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use crate::virtio::queue::{Queue, QueueError};
-use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, F_VERSION_1, VirtioDevice};
+use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, F_VERSION_1, ImmediateDevice, VirtioDevice};
 use crate::{Bell, Device, GuestMemory, Interrupt, RestoreError};
 use registers::{INTERRUPT_CONFIG, INTERRUPT_USED};
 pub use registers::{LEN, QUEUE_NOTIFY};
@@ -29,6 +30,10 @@ pub struct Mmio<D: VirtioDevice> {
     active: bool,
     /// The driver has reset the device, which was not told yet.
     reset_due: bool,
+    /// The driver has reset the device while chains were under way, which have not all come back.
+    resetting: bool,
+    /// A turn has begun and not ended.
+    in_turn: bool,
     /// Queues that were notified and not yet looked at, or not to the end; one bit each.
     pending: u64,
     paused: bool,
@@ -36,7 +41,7 @@ pub struct Mmio<D: VirtioDevice> {
 
 impl<D: VirtioDevice> Mmio<D> {
     /// Puts `device` behind the transport. `irq` is an edge-triggered line; `bell` calls whoever is to call
-    /// [`notify`](Self::notify), of whichever queue, because the driver has written to a register.
+    /// [`notify`](Self::notify), of whichever queue, or to begin a turn, because the driver has written to a register.
     pub fn new(device: D, mem: GuestMemory, irq: Box<dyn Interrupt>, bell: Box<dyn Bell>) -> Self {
         let queues: Vec<_> = device.queue_max_sizes().iter().map(|&max| Queue::new(max)).collect();
         debug_assert!(queues.len() <= u64::BITS as usize, "a bit of `pending` each");
@@ -50,6 +55,8 @@ impl<D: VirtioDevice> Mmio<D> {
             negotiation,
             active: false,
             reset_due: false,
+            resetting: false,
+            in_turn: false,
             pending: 0,
             paused: false,
         }
@@ -67,20 +74,10 @@ impl<D: VirtioDevice> Mmio<D> {
         &mut self.device
     }
 
-    /// The driver notified a queue (an ioeventfd was signalled), or the bell rang. True: there was more than one call may
-    /// do, so that no guest can hold the event loop; call again, after other events had their turn.
-    #[must_use = "true: the driver's remaining chains wait for another call"]
-    pub fn notify(&mut self, queue: usize) -> bool {
-        self.mark(queue);
-        self.catch_up();
-        self.serve();
-        self.has_backlog()
-    }
-
     /// Whether a queue needs another [`notify`](Self::notify), whichever call left the work over: the event loop asks
-    /// this after [`with_device`](Self::with_device) and `resume`.
+    /// this after [`with_device`](Self::with_device).
     pub fn has_backlog(&self) -> bool {
-        self.pending != 0 && !self.paused
+        self.pending != 0 && self.is_running()
     }
 
     /// Lets the device handle an event of its back end, and interrupts afterwards as needed. `None`: the device is not
@@ -106,12 +103,20 @@ impl<D: VirtioDevice> Mmio<D> {
         }
     }
 
+    /// Whether the machine stands still.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     fn is_running(&self) -> bool {
         status::is_running(self.negotiation.status) && !self.paused
     }
 
     /// Tells the device what the driver has written to the status register since the last call.
     fn catch_up(&mut self) {
+        if self.resetting {
+            return;
+        }
         if std::mem::take(&mut self.reset_due) {
             self.device.reset();
         }
@@ -143,21 +148,6 @@ impl<D: VirtioDevice> Mmio<D> {
             self.pending |= 1 << queue;
         }
         exists
-    }
-
-    /// Has the device look at each pending queue once.
-    fn serve(&mut self) {
-        for index in 0..self.queues.len() {
-            if !self.is_running() {
-                return;
-            }
-            if self.pending & (1 << index) != 0 {
-                self.pending &= !(1 << index);
-                self.queues.iter_mut().for_each(Queue::refill_budget);
-                let result = self.device.notify(index, &mut self.queues, &self.mem);
-                self.finish(result);
-            }
-        }
     }
 
     /// After the device had the queues: interrupts for what it used, notes what it left over.
@@ -193,6 +183,33 @@ impl<D: VirtioDevice> Mmio<D> {
     }
 }
 
+impl<D: ImmediateDevice> Mmio<D> {
+    /// The driver notified a queue (an ioeventfd was signalled), or the bell rang. True: there was more than one call may
+    /// do, so that no guest can hold the event loop; call again, after other events had their turn.
+    #[must_use = "true: the driver's remaining chains wait for another call"]
+    pub fn notify(&mut self, queue: usize) -> bool {
+        self.mark(queue);
+        self.catch_up();
+        self.process_pending();
+        self.has_backlog()
+    }
+
+    /// Has the device look at each pending queue once.
+    fn process_pending(&mut self) {
+        for index in 0..self.queues.len() {
+            if !self.is_running() {
+                return;
+            }
+            if self.pending & (1 << index) != 0 {
+                self.pending &= !(1 << index);
+                self.queues.iter_mut().for_each(Queue::refill_budget);
+                let result = self.device.process(index, &mut self.queues, &self.mem);
+                self.finish(result);
+            }
+        }
+    }
+}
+
 impl<D: VirtioDevice> Device for Mmio<D> {
     type State = MmioState<D::State>;
 
@@ -203,8 +220,8 @@ impl<D: VirtioDevice> Device for Mmio<D> {
         self.device.pause();
     }
 
-    /// Looks at every queue: a notification may have come, or been lost with a snapshot, while the device stood still.
-    /// The caller then asks for what is left ([`Mmio::has_backlog`]).
+    /// Has every queue looked at, by whoever hears the bell: a notification may have come, or been lost with a snapshot,
+    /// while the device stood still.
     fn resume(&mut self) {
         self.paused = false;
         self.device.resume();
@@ -214,12 +231,15 @@ impl<D: VirtioDevice> Device for Mmio<D> {
         for queue in 0..self.queues.len() {
             self.mark(queue);
         }
-        self.serve();
+        if self.has_backlog() {
+            self.bell.ring();
+        }
     }
 
     fn reset(&mut self) {
         self.reset_registers();
         self.reset_due = false;
+        self.resetting = false;
         self.device.reset();
     }
 
@@ -239,6 +259,7 @@ impl<D: VirtioDevice> Device for Mmio<D> {
         self.negotiation = state.negotiation.clone();
         self.active = self.negotiation.status & status::DRIVER_OK != 0;
         self.reset_due = false;
+        self.resetting = false;
         self.pending = 0;
         Ok(())
     }

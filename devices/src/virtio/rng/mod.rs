@@ -8,7 +8,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::queue::{Chain, Queue, QueueError};
-use super::{VirtioDevice, read_config_bytes};
+use super::{ImmediateDevice, VirtioDevice, read_config_bytes};
 use crate::{Device, GuestMemory, RestoreError};
 
 /// The device ID (virtio 1.2 §5).
@@ -39,7 +39,7 @@ impl Rng {
         Self { source }
     }
 
-    fn serve(&mut self, chain: &Chain, mem: &GuestMemory) -> Result<u32, QueueError> {
+    fn fill(&mut self, chain: &Chain, mem: &GuestMemory) -> Result<u32, QueueError> {
         if chain.readable_len() != 0 || chain.writable_len() == 0 {
             let problem = "an entropy request must have writable bytes only (virtio 1.2 §5.4.6.1)";
             return Err(QueueError::Layout { head: chain.head, problem });
@@ -88,13 +88,15 @@ impl VirtioDevice for Rng {
     }
 
     fn activate(&mut self, _features: u64, _queues: &[Queue]) {}
+}
 
-    fn notify(
+impl ImmediateDevice for Rng {
+    fn process(
         &mut self,
         index: usize,
         queues: &mut [Queue],
         mem: &GuestMemory,
     ) -> Result<(), QueueError> {
-        queues[index].serve(mem, |chain| self.serve(chain, mem))
+        queues[index].for_each_chain(mem, |chain| self.fill(chain, mem))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use devices::Device;
 use devices::virtio::VirtioDevice;
 use devices::virtio::rng::{Entropy, Rng};
 
@@ -15,7 +16,7 @@ use crate::kvm::Notification;
 pub fn attach(slot: Slot<'_>, bus: &mut Bus) -> Result<AttachedRng, VmmError> {
     let rng = Rng::new(Box::new(HostEntropy));
     let lines = slot.lines(rng.queue_max_sizes().len())?;
-    Ok(AttachedRng(slot.plug(rng, lines, bus)?))
+    Ok(AttachedRng(slot.plug(rng, lines, bus)))
 }
 
 /// The entropy device in its slot.
@@ -28,6 +29,10 @@ impl Attached for AttachedRng {
 
     fn notify(&mut self, queue: usize) {
         self.0.notify(queue);
+    }
+
+    fn pause(&mut self) {
+        self.0.lock().pause();
     }
 }
 

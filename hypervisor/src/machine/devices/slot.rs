@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arch::VirtioSlot;
-use devices::Bell;
-use devices::virtio::VirtioDevice;
 use devices::virtio::mmio::{Mmio, QUEUE_NOTIFY};
+use devices::virtio::{ImmediateDevice, VirtioDevice};
+use devices::{Bell, GuestMemory, Interrupt};
 
 use crate::bus::Bus;
-use crate::error::VmmError;
 use crate::kvm::{IrqLine, KvmError, Notification, Vm};
 
 /// A free slot. Whoever makes a device first takes the slot's [`Lines`], and then plugs the device in.
@@ -47,21 +46,37 @@ impl<'a> Slot<'a> {
     }
 
     /// Puts a device with these lines on the bus.
-    pub fn plug<D>(self, device: D, lines: Lines, bus: &mut Bus) -> Result<Plugged<D>, VmmError>
+    pub fn plug<D>(self, device: D, lines: Lines, bus: &mut Bus) -> Plugged<D>
     where
         D: VirtioDevice + 'static,
     {
         let Lines { irq, queues } = lines;
-        // `notify` of any queue hears what was written to a register.
-        let bell = Box::new(queues[0].clone());
-        let mmio = Mmio::new(device, self.vm.memory().clone(), Box::new(irq), bell);
-        let mmio = Arc::new(Mutex::new(mmio));
-        bus.insert(self.place.base, self.place.len, mmio.clone());
-        Ok(Plugged { mmio, queues })
+        let memory = self.vm.memory().clone();
+        let plugged = Plugged::new(device, memory, Box::new(irq), queues);
+        bus.insert(self.place.base, self.place.len, plugged.mmio.clone());
+        plugged
     }
 }
 
 impl<D: VirtioDevice> Plugged<D> {
+    /// A device and the registers in front of it, which ring the bell of queue 0.
+    pub fn new(
+        device: D,
+        memory: GuestMemory,
+        irq: Box<dyn Interrupt>,
+        queues: Vec<Notification>,
+    ) -> Self {
+        // Whoever serves any of the queues hears what was written to a register.
+        let bell = Box::new(queues[0].clone());
+        let mmio = Arc::new(Mutex::new(Mmio::new(device, memory, irq, bell)));
+        Self { mmio, queues }
+    }
+
+    /// The device, its registers, and their lock.
+    pub fn mmio(&self) -> &Arc<Mutex<Mmio<D>>> {
+        &self.mmio
+    }
+
     /// The device and its registers. A panic in a device ends the process in a release build; in a test, the next user
     /// may go on.
     pub fn lock(&self) -> MutexGuard<'_, Mmio<D>> {
@@ -73,20 +88,22 @@ impl<D: VirtioDevice> Plugged<D> {
         &self.queues
     }
 
-    /// The driver notified a queue: has the device serve it.
+    /// Has the event loop come back for what a turn without a notification has left over.
+    pub fn call_for_backlog(&self) {
+        if self.lock().has_backlog() {
+            self.queues[0].ring();
+        }
+    }
+}
+
+impl<D: ImmediateDevice> Plugged<D> {
+    /// The driver notified a queue: has the device process it.
     pub fn notify(&self, queue: usize) {
         let Some(notification) = self.queues.get(queue) else { return };
         notification.clear();
         if self.lock().notify(queue) {
             // Comes back to us by the event loop, behind all else that is waiting.
             notification.ring();
-        }
-    }
-
-    /// Has the event loop come back for what a turn without a notification has left over.
-    pub fn call_for_backlog(&self) {
-        if self.lock().has_backlog() {
-            self.queues[0].ring();
         }
     }
 }

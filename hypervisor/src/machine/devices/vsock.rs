@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use devices::Device;
 use devices::virtio::VirtioDevice;
 use devices::virtio::vsock::Vsock;
 
@@ -23,13 +24,13 @@ pub fn attach(
     let (sockets, backend) = Sockets::listen(&config.uds_path)?;
     let vsock = Vsock::new(config.guest_cid.into(), backend);
     let lines = slot.lines(vsock.queue_max_sizes().len())?;
-    Ok(AttachedVsock { sockets, device: slot.plug(vsock, lines, bus)? })
+    Ok(AttachedVsock { sockets, device: slot.plug(vsock, lines, bus) })
 }
 
 /// The device in its slot, and its sockets.
 pub struct AttachedVsock {
-    sockets: Sockets,
-    device: Plugged<Vsock<UnixBackend>>,
+    pub(super) sockets: Sockets,
+    pub(super) device: Plugged<Vsock<UnixBackend>>,
 }
 
 impl Attached for AttachedVsock {
@@ -57,5 +58,9 @@ impl Attached for AttachedVsock {
         // that takes note of a backlog's end.
         while mmio.notify(0) {}
         mmio.device().buffered() == 0
+    }
+
+    fn pause(&mut self) {
+        self.device.lock().pause();
     }
 }

@@ -4,6 +4,7 @@ mod properties;
 mod register_writes;
 mod running;
 mod snapshots;
+mod turns;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use super::status::*;
 use super::*;
 use crate::testing::{Counter, memory};
 use crate::virtio::queue::driver::Driver;
-use crate::virtio::read_config_bytes;
+use crate::virtio::{ImmediateDevice, read_config_bytes};
 use crate::{Outcome, Registers};
 
 const FEATURE: u64 = 1 << 3;
@@ -73,15 +74,17 @@ impl VirtioDevice for Tally {
         self.log.push("activate");
         self.state.features = features;
     }
+}
 
-    fn notify(
+impl ImmediateDevice for Tally {
+    fn process(
         &mut self,
         index: usize,
         queues: &mut [Queue],
         mem: &GuestMemory,
     ) -> Result<(), QueueError> {
-        self.log.push("notify");
-        queues[index].serve(mem, |chain| {
+        self.log.push("process");
+        queues[index].for_each_chain(mem, |chain| {
             self.state.seen = self.state.seen.wrapping_add(1);
             chain.write_at(mem, 0, &[self.state.seen])?;
             Ok(1)

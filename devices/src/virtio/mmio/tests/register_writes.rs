@@ -12,7 +12,7 @@ fn a_notification_through_the_register_only_rings() {
     // Whoever hears the bell need not know which queue it was.
     machine.write(QUEUE_NOTIFY, 1);
     assert!(!machine.mmio.notify(0));
-    assert_eq!(machine.mmio.device().log, ["activate", "notify", "notify"]);
+    assert_eq!(machine.mmio.device().log, ["activate", "process", "process"]);
     assert_eq!(driver.take_used(), Some((0, 1)));
 }
 
@@ -29,6 +29,16 @@ fn a_queue_that_is_not_there_is_no_way_to_a_backlog() {
     }
     assert_eq!((machine.mmio.device().log.len(), machine.irq.count()), (calls, interrupts));
     assert_eq!((machine.bell.count(), driver.take_used()), (0, None));
+}
+
+#[test]
+fn a_driver_that_gives_up_leaves_no_backlog() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1);
+    driver.offer_chain(&[(0x8000, 1, true)]);
+    machine.write(QUEUE_NOTIFY, 0);
+    machine.write(STATUS, RUNNING | FAILED);
+    assert!(!machine.mmio.notify(0), "else the loop would come back for ever");
+    assert_eq!(driver.take_used(), None);
 }
 
 #[test]
@@ -49,7 +59,7 @@ fn a_reset_shows_at_once_and_reaches_the_device_before_all_else() {
     assert!(machine.mmio.device().log.is_empty());
     assert!(!machine.mmio.has_backlog(), "the notification was for the queue of before");
     assert!(!machine.mmio.notify(0));
-    assert_eq!(machine.mmio.device().log, ["reset", "activate", "notify"]);
+    assert_eq!(machine.mmio.device().log, ["reset", "activate", "process"]);
     assert_eq!(machine.mmio.device().state.features, F_VERSION_1 | FEATURE);
 }
 

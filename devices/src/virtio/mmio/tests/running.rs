@@ -54,6 +54,12 @@ fn a_paused_device_keeps_notifications_for_later() {
     assert_eq!(machine.mmio.with_device(|_, _, _| Ok(())), None);
     assert_eq!((driver.take_used(), machine.irq.count()), (None, 0));
     machine.mmio.resume();
+    assert_eq!(
+        (machine.bell.count(), driver.take_used()),
+        (1, None),
+        "whoever serves it is called"
+    );
+    assert!(!machine.mmio.notify(0));
     assert_eq!((driver.take_used(), machine.irq.count()), (Some((0, 1)), 1));
 }
 
@@ -78,7 +84,7 @@ fn a_full_share_of_work_is_reported() {
     assert!(!machine.mmio.notify(0));
     let exhaust = machine.mmio.with_device(|device, queues, mem| {
         (0..4).for_each(|_| driver.offer_chain(&[(0x8000, 1, true)]));
-        device.notify(0, queues, mem)
+        device.process(0, queues, mem)
     });
     assert_eq!((exhaust, machine.mmio.has_backlog()), (Some(()), true));
 }
