@@ -16,11 +16,10 @@
 //! | [`probe`] | whether KVM can run Linux here |
 //! | `x86_64`, `aarch64` | what only one architecture has; the one that is built is `native` to all the others |
 //!
-//! The main thread does all device work that is not a plain register access; each vCPU thread
-//! does nothing but run the guest and answer its exits, and a virtio device's registers only note what is to be done.
-//! Each disk has a thread of its own, for which nothing else waits. `unsafe` stands in `memory::overlay`, `memory::ram`,
-//! `kvm::run_page`, `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals` and `x86_64::probe` or
-//! `aarch64::probe`.
+//! The main thread does all device work that is not a plain register access; each vCPU thread does nothing but run the
+//! guest and answer its exits, and a virtio device's registers only note what is to be done. Each disk has a thread of
+//! its own, for which nothing else waits. `unsafe` stands in `memory::overlay`, `memory::ram`, `kvm::run_page`,
+//! `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals` and `x86_64::probe` or `aarch64::probe`.
 
 pub mod bus;
 pub mod cli;

@@ -1,7 +1,8 @@
 //! The virtio devices of a machine, which it knows by number only.
 //!
-//! Each kind has one file below, from its configuration to its slot: it makes the model, opens the back end and says what
-//! is to be waited for. To add one is to add a file, and a line where the slots are counted and where they are filled.
+//! Each kind has one file below, from its configuration to its slot: it makes the model, opens the back end and says
+//! what is to be waited for. To add one is to add a file, and a line where the slots are counted and where they are
+//! filled.
 
 mod block;
 mod rng;
@@ -27,8 +28,8 @@ pub use rng::HostEntropy;
 
 /// A device in its slot, whatever its kind.
 trait Attached {
-    /// What the event loop waits for on the driver's behalf: one descriptor for each queue, or none, where a thread of the
-    /// device's own waits.
+    /// What the event loop waits for on the driver's behalf: one descriptor for each queue, or none, where a thread of
+    /// the device's own waits.
     fn queues(&self) -> &[Notification] {
         &[]
     }
@@ -51,8 +52,8 @@ trait Attached {
         Ok(())
     }
 
-    /// Once the vCPUs stand still: takes what the guest has sent to the host, and hands on what the host takes. True: that
-    /// was all. If not, it may go on after the next [`ready`](Attached::ready).
+    /// Once the vCPUs stand still: takes what the guest has sent to the host, and hands on what the host takes. True:
+    /// that was all. If not, it may go on after the next [`ready`](Attached::ready).
     fn drained(&mut self) -> bool {
         true
     }

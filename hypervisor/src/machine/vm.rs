@@ -1,6 +1,6 @@
 //! KVM's half of a machine, put together in the order that costs least: memory slots before interrupt controller and
-//! vCPUs. Each change of slots waits until no vCPU or interrupt path can still see the old ones, and while there is none
-//! there is nothing to wait for.
+//! vCPUs. Each change of slots waits until no vCPU or interrupt path can still see the old ones, and while there is
+//! none there is nothing to wait for.
 
 use devices::GuestMemory;
 use kvm_ioctls::VcpuFd;

@@ -24,8 +24,8 @@ pub(super) const F_WRITE_ZEROES: u64 = 1 << 14;
 const SEG_MAX: u32 = QUEUE_SIZE as u32 - 2;
 /// How long each may be: 128 KiB. Linux's requests have up to some MiB.
 const SIZE_MAX: u32 = 128 << 10;
-/// The most data of a request that keeps to both, in bytes: a request is what a pause has to wait for. Without a limit it
-/// could name the same memory over and over, up to 4 GiB.
+/// The most data of a request that keeps to both, in bytes: a request is what a pause has to wait for. Without a limit
+/// it could name the same memory over and over, up to 4 GiB.
 pub(super) const MAX_DATA: u64 = SEG_MAX as u64 * SIZE_MAX as u64;
 
 /// How many ranges a discard or a write-zeroes has.

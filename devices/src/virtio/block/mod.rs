@@ -1,7 +1,7 @@
 //! A block device (virtio 1.2 §5.2): a disk for the guest.
 //!
-//! Disks are slow, so the model has none: it makes a [`Job`] of each request, which a thread of the disk's own takes, runs
-//! and answers ([`turn`]).
+//! Disks are slow, so the model has none: it makes a [`Job`] of each request, which a thread of the disk's own takes,
+//! runs and answers ([`turn`]).
 
 mod config;
 mod disk;
@@ -158,7 +158,8 @@ impl Block {
         }))
     }
 
-    /// What to do with a range, of which `action` gets offset and length in bytes and the unmap flag: nothing, if it is empty.
+    /// What to do with a range, of which `action` gets offset and length in bytes and the unmap flag: nothing, if it is
+    /// empty.
     fn locate_range(
         &self,
         range: Range,

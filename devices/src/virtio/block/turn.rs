@@ -6,10 +6,12 @@ use super::{Block, Disk, Done, QUEUE};
 use crate::GuestMemory;
 use crate::virtio::mmio::Mmio;
 
-/// Takes request after request, has the disk do each while the device is free, and answers it, in the driver's order: so a
-/// flush comes after every write that was answered before it. True: that was a turn's share, and there may be more.
+/// Takes request after request, has the disk do each while the device is free, and answers it, in the driver's order:
+/// so a flush comes after every write that was answered before it. True: that was a turn's share, and there may be
+/// more.
 ///
-/// The driver is interrupted at the end of the turn. The share bounds what it waits for, and a request what a pause does.
+/// The driver is interrupted at the end of the turn. The share bounds what it waits for, and a request what a pause
+/// does.
 pub fn turn(device: &Mutex<Mmio<Block>>, disk: &mut dyn Disk, mem: &GuestMemory) -> bool {
     let lock = || device.lock().unwrap_or_else(PoisonError::into_inner);
     let next = |mut mmio: MutexGuard<'_, Mmio<Block>>| {

@@ -80,8 +80,8 @@ impl<D: VirtioDevice> Mmio<D> {
         }
     }
 
-    /// KVM takes the notification of a queue that exists to its descriptor, so that this is one which it could not decode, or
-    /// which has a number of the driver's own.
+    /// KVM takes the notification of a queue that exists to its descriptor, so that this is one which it could not
+    /// decode, or which has a number of the driver's own.
     fn notify_by_register(&mut self, queue: u32) {
         if self.mark(queue as usize) {
             self.bell.ring();
@@ -122,9 +122,9 @@ impl<D: VirtioDevice> Mmio<D> {
         }
     }
 
-    /// None of the driver's chains is used from here on. If none is under way, the driver sees a device that is reset: what
-    /// is left to do (to close sockets, say) shows nowhere in the guest, and is done before the device does anything else.
-    /// Otherwise the status reads as something that leads nowhere, until they have come back.
+    /// None of the driver's chains is used from here on. If none is under way, the driver sees a device that is reset:
+    /// what is left to do (to close sockets, say) shows nowhere in the guest, and is done before the device does
+    /// anything else. Otherwise the status reads as something that leads nowhere, until they have come back.
     fn reset_by_driver(&mut self) {
         let was_active = self.active;
         self.reset_registers();

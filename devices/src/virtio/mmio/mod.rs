@@ -184,8 +184,8 @@ impl<D: VirtioDevice> Mmio<D> {
 }
 
 impl<D: ImmediateDevice> Mmio<D> {
-    /// The driver notified a queue (an ioeventfd was signalled), or the bell rang. True: there was more than one call may
-    /// do, so that no guest can hold the event loop; call again, after other events had their turn.
+    /// The driver notified a queue (an ioeventfd was signalled), or the bell rang. True: there was more than one call
+    /// may do, so that no guest can hold the event loop; call again, after other events had their turn.
     #[must_use = "true: the driver's remaining chains wait for another call"]
     pub fn notify(&mut self, queue: usize) -> bool {
         self.mark(queue);
@@ -220,8 +220,8 @@ impl<D: VirtioDevice> Device for Mmio<D> {
         self.device.pause();
     }
 
-    /// Has every queue looked at, by whoever hears the bell: a notification may have come, or been lost with a snapshot,
-    /// while the device stood still.
+    /// Has every queue looked at, by whoever hears the bell: a notification may have come, or been lost with a
+    /// snapshot, while the device stood still.
     fn resume(&mut self) {
         self.paused = false;
         self.device.resume();

@@ -2,7 +2,8 @@
 //! transport's lock to take a chain and to answer one, and not while it works for it:
 //!
 //! ```text
-//! begin_turn   take → (work) → answer, take → (work) → answer, take → nothing there, or the share is used up   end_turn
+//! begin_turn   take → (work) → answer, take → (work) → answer, take → nothing there, or the share is used up
+//! end_turn
 //! ```
 //!
 //! A reset by the driver is complete, and the status reads 0, once the chains that were under way have come back: until
@@ -84,8 +85,8 @@ impl<D: VirtioDevice> Mmio<D> {
         self.in_turn
     }
 
-    /// Ends the turn of a thread that does not come back in time: what it has answered so far is told to the driver, and
-    /// what it answers later is lost.
+    /// Ends the turn of a thread that does not come back in time: what it has answered so far is told to the driver,
+    /// and what it answers later is lost.
     pub fn abandon_turn(&mut self) {
         self.end_turn();
         self.queues.iter_mut().for_each(Queue::abandon);

@@ -1,11 +1,11 @@
 //! How much one turn may make a device do.
 //!
 //! Without a limit a driver that adds chains as fast as the device takes them would hold the event loop for ever, and
-//! one whose chains name the same memory over and over could keep it busy for minutes. What counts is what a chain makes
-//! the host do: a few bytes can ask for megabytes of zeroes.
+//! one whose chains name the same memory over and over could keep it busy for minutes. What counts is what a chain
+//! makes the host do: a few bytes can ask for megabytes of zeroes.
 
-/// The bytes after which a device yields: some milliseconds of copying. Devices bound what a single chain may ask for, and
-/// so what a turn may come to.
+/// The bytes after which a device yields: some milliseconds of copying. Devices bound what a single chain may ask for,
+/// and so what a turn may come to.
 const BYTES: u64 = 16 << 20;
 
 /// What is left of a turn's share.

@@ -1,5 +1,5 @@
-//! Chains that are given back later. While a slow disk works for one, the queue is free: for its driver's registers, for
-//! the next chain, for a reset.
+//! Chains that are given back later. While a slow disk works for one, the queue is free: for its driver's registers,
+//! for the next chain, for a reset.
 
 use super::{Chain, Queue, QueueError};
 use crate::GuestMemory;

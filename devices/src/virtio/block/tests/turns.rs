@@ -101,8 +101,8 @@ impl Bench {
         bench
     }
 
-    /// Describes a request in descriptors from `at` on, with data at `DATA_AT`. Its header and its status have the same place
-    /// for each kind.
+    /// Describes a request in descriptors from `at` on, with data at `DATA_AT`. Its header and its status have the same
+    /// place for each kind.
     fn describe(&self, at: u16, kind: u32, lens: &[u32]) {
         let header_at = HEADER_AT + 32 * u64::from(kind);
         self.mem.write_slice(&[0; 16], GuestAddress(header_at)).unwrap();

@@ -60,8 +60,8 @@ impl Worker {
         }
     }
 
-    /// Takes no further request, and waits until the one that is under way is answered. False: it was not within `limit`,
-    /// and will never be.
+    /// Takes no further request, and waits until the one that is under way is answered. False: it was not within
+    /// `limit`, and will never be.
     pub fn pause(&self, limit: Duration) -> bool {
         let mut mmio = self.device.lock();
         mmio.pause();
