@@ -33,6 +33,13 @@ pub trait Interrupt: Send + Sync {
     fn raise(&self);
 }
 
+/// Calls the thread that works for a device: an eventfd in the VMM, a counter in a test. Many rings before it is heard
+/// are one.
+pub trait Bell: Send + Sync {
+    /// Rings it.
+    fn ring(&self);
+}
+
 impl<T: Interrupt + ?Sized> Interrupt for Arc<T> {
     fn raise(&self) {
         (**self).raise();

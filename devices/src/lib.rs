@@ -17,7 +17,7 @@ mod device;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use device::{Device, Interrupt, Outcome, Registers, RestoreError};
+pub use device::{Bell, Device, Interrupt, Outcome, Registers, RestoreError};
 
 /// The guest's physical memory, mapped into this process. Dirty pages are tracked by KVM, not here.
 pub type GuestMemory = vm_memory::GuestMemoryMmap<()>;

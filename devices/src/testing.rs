@@ -8,9 +8,9 @@ use std::time::Duration;
 use vm_memory::GuestAddress;
 
 use crate::fixed::clock::Clock;
-use crate::{GuestMemory, Interrupt};
+use crate::{Bell, GuestMemory, Interrupt};
 
-/// An interrupt line that counts its edges; clones share the count.
+/// An interrupt line that counts its edges, or a bell that counts its rings; clones share the count.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counter(Arc<AtomicUsize>);
 
@@ -22,6 +22,12 @@ impl Counter {
 
 impl Interrupt for Counter {
     fn raise(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Bell for Counter {
+    fn ring(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -21,7 +21,11 @@ pub const F_VERSION_1: u64 = 1 << 32;
 
 /// A device behind a virtio transport.
 ///
-/// Its [`Device::reset`] is called when the driver writes 0 to the status register; its [`Device::State`] holds what
+/// A driver's write to a register calls neither `reset`, `activate` nor `process`: it may come from a vCPU's thread,
+/// and devices make system calls. The transport keeps in mind what was asked and rings a bell; the thread that serves
+/// the device then has it done, in this order, before anything else reaches the device.
+///
+/// Its [`Device::reset`] follows when the driver has written 0 to the status register; its [`Device::State`] holds what
 /// is the device's own, without the queues and the negotiation, which the transport keeps.
 pub trait VirtioDevice: Device + Send {
     /// The device ID (virtio 1.2 §5).
@@ -34,18 +38,22 @@ pub trait VirtioDevice: Device + Send {
     /// [`F_EVENT_IDX`].
     fn features(&self) -> u64;
 
-    /// Reads the device-specific configuration space. Bytes past its end read as zero: every byte of `data` is written.
+    /// Reads the device-specific configuration space, which no driver writes. It makes no system call. Bytes past its
+    /// end read as zero: every byte of `data` is written.
     fn read_config(&self, offset: u64, data: &mut [u8]);
 
-    /// Writes the device-specific configuration space. Most devices have no writable field.
-    fn write_config(&mut self, _offset: u64, _data: &[u8]) {}
+    /// The driver finished its set-up (DRIVER_OK) with these features, a subset of what was offered, and these queues,
+    /// of which it uses those that are ready.
+    fn activate(&mut self, features: u64, queues: &[Queue]);
+}
 
-    /// The driver finished its set-up (DRIVER_OK) with these features, a subset of what was offered.
-    fn activate(&mut self, features: u64);
-
-    /// The driver notified queue `index`, which exists. The transport interrupts afterwards, as needed, for every queue
-    /// that was used. An error means that the driver broke the rules: the device stops until it is reset.
-    fn notify(
+/// A device that is done with a chain in the call that finds it, for it has nothing to wait for. One that has answers
+/// later, by [a turn](mmio::Mmio::begin_turn) of a thread of its own.
+pub trait ImmediateDevice: VirtioDevice {
+    /// Does what the chains of queue `index`, which exists, ask for. The transport interrupts afterwards, as needed,
+    /// for every queue that was used. An error means that the driver broke the rules: the device stops until it is
+    /// reset.
+    fn process(
         &mut self,
         index: usize,
         queues: &mut [Queue],

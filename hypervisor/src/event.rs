@@ -24,8 +24,11 @@ pub enum Source {
     Input,
     /// The clock's next event is due.
     Clock,
-    /// The vsock device's sockets, which have a set of their own.
-    Vsock,
+    /// What a device waits for on the host's behalf.
+    Device(
+        /// The device's place in the machine.
+        u16,
+    ),
     /// The guest notified a queue of a virtio device.
     Queue {
         /// The device's place in the machine.
@@ -42,7 +45,7 @@ impl Source {
             Source::Wake => 1,
             Source::Input => 2,
             Source::Clock => 3,
-            Source::Vsock => 4,
+            Source::Device(device) => 4 | u64::from(device) << 16,
             Source::Queue { device, queue } => 5 | u64::from(device) << 16 | u64::from(queue) << 32,
         }
     }
@@ -53,7 +56,7 @@ impl Source {
             1 => Source::Wake,
             2 => Source::Input,
             3 => Source::Clock,
-            4 => Source::Vsock,
+            4 => Source::Device((bits >> 16) as u16),
             _ => Source::Queue { device: (bits >> 16) as u16, queue: (bits >> 32) as u16 },
         }
     }
@@ -114,7 +117,8 @@ mod tests {
             Source::Wake,
             Source::Input,
             Source::Clock,
-            Source::Vsock,
+            Source::Device(0),
+            Source::Device(u16::MAX),
             Source::Queue { device: 0, queue: 0 },
             Source::Queue { device: 15, queue: 2 },
             Source::Queue { device: u16::MAX, queue: u16::MAX },

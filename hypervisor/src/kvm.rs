@@ -9,4 +9,4 @@ pub use error::KvmError;
 pub use irq::{IrqLine, Notification};
 pub use run_page::RunPage;
 pub use vm::Vm;
-pub(crate) use vm::{create_vcpu, create_vm};
+pub(crate) use vm::{create_vcpu, create_vm, open};

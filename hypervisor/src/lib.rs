@@ -18,11 +18,10 @@
 //! | [`probe`] | whether KVM can run Linux here |
 //! | `x86_64`, `aarch64` | what only one architecture has; the one that is built is `native` to all the others |
 //!
-//! The main thread waits for what devices are told and for what comes from outside, and does their work. Each vCPU thread
-//! runs the guest and answers its exits: accesses to registers, with the device's lock held. Two of them are work: a reset,
-//! and a notification that no ioeventfd takes, of a queue that is not there. `unsafe` stands in `memory::overlay`, `memory::ram`,
-//! `kvm::run_page`, `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals` and `x86_64::probe` or
-//! `aarch64::probe`.
+//! The main thread does all device work that is not a plain register access; each vCPU thread does nothing but run the
+//! guest and answer its exits, and a virtio device's registers only note what is to be done. Each disk has a thread of
+//! its own, for which nothing else waits. `unsafe` stands in `memory::overlay`, `memory::ram`, `kvm::run_page`,
+//! `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals` and `x86_64::probe` or `aarch64::probe`.
 
 pub mod bus;
 pub mod cli;

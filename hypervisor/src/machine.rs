@@ -2,15 +2,16 @@
 
 mod boot;
 mod clock;
-mod drive;
+mod devices;
 mod platform;
-mod virtio;
+mod vm;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use kvm_ioctls::VcpuFd;
 
+use self::devices::Devices;
 use crate::bus::Buses;
 use crate::config::Config;
 use crate::console::{Input, RawMode};
@@ -22,10 +23,10 @@ use crate::native::{self, layout};
 use crate::stop::{Stop, StopRequest};
 use crate::vcpu::{Counters, Shared, Vcpus};
 use platform::Platform;
-use virtio::VirtioDevices;
 
+pub use self::devices::HostEntropy;
 pub use boot::Boot;
-pub use virtio::HostEntropy;
+pub use vm::{Assembled, assemble};
 
 /// A VM that is ready to run.
 pub struct Machine {
@@ -37,7 +38,7 @@ pub struct Machine {
     wake: Wake,
     input: Input,
     platform: Platform,
-    virtio: VirtioDevices,
+    devices: Devices,
     loaded: Loaded,
     signals: Signals,
 }
@@ -54,7 +55,7 @@ pub struct End {
 
 impl Machine {
     /// Puts a VM together. The order matters: guest memory is filled before KVM watches it, and
-    /// see [`Vm::new`].
+    /// see [`assemble`].
     pub fn build(config: &Config) -> Result<Machine, VmmError> {
         let signals = Signals::new().map_err(VmmError::system("signalfd"))?;
         let poll = Poll::new().map_err(VmmError::system("epoll"))?;
@@ -63,16 +64,17 @@ impl Machine {
         poll.add(&wake, Source::Wake).map_err(VmmError::system("epoll"))?;
 
         let ram = layout::ram_ranges(config.machine.memory);
-        let slots = virtio::slots(config)?;
+        let slots = devices::slots(config)?;
         let memory = memory::create(&ram, config.machine.huge_pages)?;
         let mut loader = Loader::new(&memory, config.machine.huge_pages);
         let boot = boot::load(config, &mut loader, ram)?;
         let count = config.machine.vcpus;
-        let (vm, vcpus) = Vm::new(memory.clone(), count, &native::start(&boot.kernel))?;
+        let assembled = assemble(memory.clone(), count, &native::start(&boot.kernel))?;
+        let Assembled { vm, vcpus, interrupt_controller } = assembled;
         let mut buses = Buses::default();
         let platform = Platform::new(&vm, &mut buses, &poll, &wake)?;
-        let virtio = VirtioDevices::new(config, &slots, &vm, &mut buses.mmio, &poll)?;
-        for (gpa, bytes) in native::tables(&boot, count, &slots, vm.interrupt_controller())? {
+        let devices = Devices::new(config, &slots, &vm, &mut buses.mmio, &poll)?;
+        for (gpa, bytes) in native::tables(&boot, count, &slots, interrupt_controller)? {
             loader.write(gpa, &bytes)?;
         }
         let loaded = loader.loaded();
@@ -83,47 +85,60 @@ impl Machine {
             stop: StopRequest::new(wake.clone()),
             halt: AtomicBool::new(false),
         });
-        Ok(Machine { _vm: vm, vcpus, shared, poll, wake, input, platform, virtio, loaded, signals })
+        Ok(Machine {
+            _vm: vm,
+            vcpus,
+            shared,
+            poll,
+            wake,
+            input,
+            platform,
+            devices,
+            loaded,
+            signals,
+        })
     }
 
     /// Runs the VM until something ends it.
     pub fn run(mut self) -> Result<End, VmmError> {
         let raw_mode = RawMode::enter().map_err(VmmError::system("terminal"))?;
+        self.devices.start().map_err(VmmError::system("thread of a device"))?;
         let running = Vcpus::start(std::mem::take(&mut self.vcpus), Arc::clone(&self.shared))?;
-        let stop = self.serve();
+        let stop = self.wait_for_the_end();
         let exits = running.stop();
         drop(raw_mode);
         let stop = stop?;
         if matches!(stop, Stop::PowerOff | Stop::Reset | Stop::TripleFault) {
             self.drain()?;
         }
+        self.devices.pause();
         Ok(End { stop, exits, loaded: self.loaded })
     }
 
     /// Hands on what the guest sent to programs on the host before it ended, however long they take
     /// to read it: as with a pipe, only a signal cuts that short.
     fn drain(&mut self) -> Result<(), VmmError> {
-        if self.virtio.vsock_drained() {
+        if self.devices.drained() {
             return Ok(());
         }
         let mut poll = Poll::new().map_err(VmmError::system("epoll"))?;
         poll.add(&self.signals, Source::Signal).map_err(VmmError::system("epoll"))?;
-        if let Some(sockets) = self.virtio.sockets() {
-            poll.add(sockets, Source::Vsock).map_err(VmmError::system("epoll"))?;
-        }
+        self.devices.wait_for_host(&poll).map_err(VmmError::system("epoll"))?;
         let mut ready = Vec::new();
-        while !self.virtio.vsock_drained() {
+        while !self.devices.drained() {
             poll.wait(&mut ready, None).map_err(VmmError::system("epoll"))?;
-            if ready.contains(&Source::Signal) {
-                break;
+            for source in &ready {
+                match *source {
+                    Source::Device(device) => self.device_ready(device)?,
+                    _ => return Ok(()),
+                }
             }
-            self.virtio.vsock_ready().map_err(VmmError::system("vsock"))?;
         }
         Ok(())
     }
 
     /// The event loop.
-    fn serve(&mut self) -> Result<Stop, VmmError> {
+    fn wait_for_the_end(&mut self) -> Result<Stop, VmmError> {
         // A plain file on stdin never announces itself.
         self.input_room()?;
         let mut ready = Vec::new();
@@ -147,13 +162,15 @@ impl Machine {
                         .readable(&self.poll, &*self.platform.uart)
                         .map_err(VmmError::system("stdin"))?,
                     Source::Clock => self.platform.clock_due(),
-                    Source::Queue { device, queue } => self.virtio.notify(device, queue),
-                    Source::Vsock => {
-                        self.virtio.vsock_ready().map_err(VmmError::system("vsock"))?;
-                    }
+                    Source::Queue { device, queue } => self.devices.notify(device, queue),
+                    Source::Device(device) => self.device_ready(device)?,
                 }
             }
         }
+    }
+
+    fn device_ready(&mut self, device: u16) -> Result<(), VmmError> {
+        self.devices.ready(device).map_err(VmmError::system("a device's descriptor"))
     }
 
     /// Console input may have somewhere to go.

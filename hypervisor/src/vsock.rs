@@ -61,7 +61,7 @@ pub enum ListenError {
 }
 
 /// The listening socket, those that wait, and the epoll set. Its descriptor is readable when
-/// [`Sockets::serve`] has something to do.
+/// [`Sockets::handle_events`] has something to do.
 pub struct Sockets {
     epoll: Arc<OwnedFd>,
     events: Vec<epoll::Event>,
@@ -102,7 +102,7 @@ impl Sockets {
     }
 
     /// Handles what has happened at the sockets. Afterwards the transport may have a backlog.
-    pub fn serve(&mut self, mmio: &mut Mmio<Vsock<UnixBackend>>) -> io::Result<()> {
+    pub fn handle_events(&mut self, mmio: &mut Mmio<Vsock<UnixBackend>>) -> io::Result<()> {
         self.handle(mmio.device_mut())?;
         mmio.with_device(|vsock, queues, mem| vsock.work(queues, mem));
         Ok(())

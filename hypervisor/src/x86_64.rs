@@ -18,7 +18,7 @@ pub use boot::{
     Initrd, InitrdError, Kernel, KernelError, parse_kernel, place_initrd, start, tables,
 };
 pub use place::place;
-pub use platform::{CLOCK_GSI, Clock, UART_GSI, Uart, plug};
+pub use platform::{CLOCK_GSI, Clock, Fixed, UART_GSI, Uart, plug};
 pub use vm::{InterruptController, create, processors};
 
 /// Whether a kernel writes to most of its pages as it starts: every return and every

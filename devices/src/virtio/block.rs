@@ -1,14 +1,17 @@
 //! A block device (virtio 1.2 §5.2): a disk for the guest.
 //!
+//! Disks are slow, so the model has none: it makes a [`Job`] of each request, which a thread of the disk's own takes,
+//! runs and answers ([`turn`]).
+//!
 //! ```
 //! use bulkhead_devices::GuestMemory;
-//! use bulkhead_devices::virtio::{VirtioDevice, block::{Block, FileDisk}, queue::{Area, Queue}};
+//! use bulkhead_devices::virtio::{block::{Block, FileDisk}, queue::{Area, Queue}};
 //! use std::io::Write;
 //! use vm_memory::{Bytes, GuestAddress as At};
 //!
 //! let mut file = tempfile::tempfile()?;
 //! file.write_all(&[[0; 512], [7; 512]].concat())?;
-//! let mut disk = Block::new(Box::new(FileDisk::new(file)?), "data", true);
+//! let (mut disk, mut block) = (FileDisk::new(file)?, Block::new(1024, "data", true));
 //!
 //! // As a driver does: a table at 0, an available ring at 0x400, a used ring at 0x800.
 //! let mem = GuestMemory::from_ranges(&[(At(0), 0x2000)])?;
@@ -22,7 +25,8 @@
 //!     mem.write_obj([addr, len | flags << 32 | (index + 1) << 48], At(16 * index))?;
 //! }
 //! mem.write_obj(1u16, At(0x402))?; // One chain is available, that which begins with descriptor 0.
-//! disk.notify(0, std::slice::from_mut(&mut queue), &mem)?;
+//! let job = block.next(&mut queue, &mem)?.expect("a request");
+//! let _done = job.run(&mut disk, &mem);
 //! assert_eq!(mem.read_obj::<u8>(At(0x13ff))?, 7); // The last byte of the sector.
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -30,13 +34,13 @@
 mod config;
 mod disk;
 mod file;
+mod job;
 mod request;
 mod scatter;
 mod stitched;
 #[cfg(test)]
 mod tests;
-
-use std::io;
+mod turn;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,8 +50,11 @@ use crate::{Device, GuestMemory, RestoreError};
 use config::SECTOR;
 pub use disk::Disk;
 pub use file::FileDisk;
-use request::{Command, Failure, HEADER, ID_LEN, Range, Request};
+use job::Action;
+pub use job::{Done, Job};
+use request::{Command, Failure, ID_LEN, Range, Request};
 pub use stitched::{Part, StitchError, StitchedDisk};
+pub use turn::turn;
 
 /// The device ID (virtio 1.2 §5).
 const DEVICE_ID: u32 = 2;
@@ -56,9 +63,12 @@ const RANGE_UNMAP: u32 = 1;
 /// The name in error messages.
 const NAME: &str = "virtio-blk";
 
+/// The only queue.
+const QUEUE: usize = 0;
+
 /// A block device.
 pub struct Block {
-    disk: Box<dyn Disk>,
+    sectors: u64,
     id: [u8; ID_LEN],
     read_only: bool,
     features: u64,
@@ -74,156 +84,155 @@ pub struct BlockState {
 }
 
 impl Block {
-    /// A device with this disk. The guest can ask for the first 20 bytes of `id`.
-    pub fn new(backend: Box<dyn Disk>, id: &str, read_only: bool) -> Self {
+    /// A device for a disk of `len` bytes. The guest can ask for the first 20 bytes of `id`.
+    pub fn new(len: u64, id: &str, read_only: bool) -> Self {
         let mut bytes = [0; ID_LEN];
-        let len = id.len().min(ID_LEN);
-        bytes[..len].copy_from_slice(&id.as_bytes()[..len]);
-        Self { disk: backend, id: bytes, read_only, features: 0 }
+        let id_len = id.len().min(ID_LEN);
+        bytes[..id_len].copy_from_slice(&id.as_bytes()[..id_len]);
+        Self { sectors: len / SECTOR, id: bytes, read_only, features: 0 }
     }
 
-    /// Exchanges the disk, perhaps for one of another size. The transport must then tell the guest
-    /// ([`config_changed`](super::mmio::Mmio::config_changed)).
-    pub fn set_backend(&mut self, backend: Box<dyn Disk>) {
-        self.disk = backend;
-    }
-
-    fn sectors(&self) -> u64 {
-        self.disk.len() / SECTOR
+    /// The next request of the driver's. Each is to be given back, done.
+    pub fn next(
+        &mut self,
+        queue: &mut Queue,
+        mem: &GuestMemory,
+    ) -> Result<Option<Job>, QueueError> {
+        loop {
+            if let Some((chain, token)) = queue.pop_deferred(mem)? {
+                return match self.plan(&chain, mem) {
+                    Ok((action, data_in)) => {
+                        queue.charge(action.cost());
+                        Ok(Some(Job { token, chain, action, data_in }))
+                    }
+                    Err(error) => {
+                        queue.drop_deferred(token);
+                        Err(error)
+                    }
+                };
+            }
+            if !queue.enable_notification(mem)? {
+                return Ok(None);
+            }
+        }
     }
 
     fn agreed(&self, feature: u64) -> bool {
         self.features & feature != 0
     }
 
-    /// Does what `chain` asks for. Gives the length for the used ring.
-    fn serve(&mut self, chain: &Chain, mem: &GuestMemory) -> Result<u32, QueueError> {
+    /// What `chain` asks for, and how many bytes of data are in front of its status.
+    fn plan(&self, chain: &Chain, mem: &GuestMemory) -> Result<(Action, u64), QueueError> {
         let request = Request::parse(chain, mem)?;
-        let result = match request.command {
-            Command::Read => self.read(&request, mem)?,
-            Command::Write => self.write(&request, mem)?,
-            Command::Flush => done(self.disk.flush()),
-            Command::GetId if request.data_in < ID_LEN as u64 => Err(Failure::Io),
-            Command::GetId => {
-                chain.write_at(mem, 0, &self.id)?;
-                Ok(ID_LEN as u64)
+        let action = if request.data_in.max(request.data_out) > config::MAX_DATA {
+            Err(Failure::Io)
+        } else {
+            match request.command {
+                Command::Read => self.read(&request),
+                Command::Write => self.write(&request),
+                Command::Flush => Ok(Action::Flush),
+                Command::GetId => self.name(&request, mem)?,
+                Command::Discard => self.discard(&request, mem)?,
+                Command::WriteZeroes => self.write_zeroes(&request, mem)?,
+                Command::Unknown => Err(Failure::Unsupported),
             }
-            Command::Discard => self.discard(&request, mem)?,
-            Command::WriteZeroes => self.write_zeroes(&request, mem)?,
-            Command::Unknown => Err(Failure::Unsupported),
         };
-        request.complete(mem, result)
+        Ok((action.unwrap_or_else(|failure| Action::Answer(Err(failure))), request.data_in))
     }
 
-    fn read(&mut self, request: &Request, mem: &GuestMemory) -> Served {
+    fn read(&self, request: &Request) -> Result<Action, Failure> {
         let len = request.data_in;
-        let Some(offset) = self.locate(request.sector, len) else {
-            return Ok(Err(Failure::Io));
-        };
-        let buffers = request.chain.writable_slices(mem, 0, len)?;
-        Ok(done(self.disk.read_at(offset, &buffers)).map(|_| len))
+        Ok(Action::Read { offset: self.locate(request.sector, len)?, len })
     }
 
-    fn write(&mut self, request: &Request, mem: &GuestMemory) -> Served {
-        let len = request.data_out;
-        let Some(offset) = self.locate(request.sector, len).filter(|_| !self.read_only) else {
-            return Ok(Err(Failure::Io));
-        };
-        let buffers = request.chain.readable_slices(mem, HEADER, len)?;
-        let mut result = self.disk.write_at(offset, &buffers);
-        if result.is_ok() && !self.agreed(config::F_FLUSH) {
-            // A driver that can't flush relies on each write being stable (virtio 1.2 §5.2.5.2).
-            result = self.disk.flush();
+    fn write(&self, request: &Request) -> Result<Action, Failure> {
+        if self.read_only {
+            return Err(Failure::Io);
         }
-        Ok(done(result))
+        let len = request.data_out;
+        // A driver that can't flush relies on each write being stable (virtio 1.2 §5.2.5.2).
+        let and_flush = !self.agreed(config::F_FLUSH);
+        Ok(Action::Write { offset: self.locate(request.sector, len)?, len, and_flush })
     }
 
-    fn discard(&mut self, request: &Request, mem: &GuestMemory) -> Served {
+    fn name(&self, request: &Request, mem: &GuestMemory) -> Planned {
+        if request.data_in < ID_LEN as u64 {
+            return Ok(Err(Failure::Io));
+        }
+        request.chain.write_at(mem, 0, &self.id)?;
+        Ok(Ok(Action::Answer(Ok(ID_LEN as u64))))
+    }
+
+    fn discard(&self, request: &Request, mem: &GuestMemory) -> Planned {
         if !self.agreed(config::F_DISCARD) {
             return Ok(Err(Failure::Unsupported));
         }
-        let ranges = request.ranges(mem, config::MAX_DISCARD_RANGES)?;
         // An unmap flag makes no sense here (virtio 1.2 §5.2.6.2).
-        Ok(ranges.and_then(|ranges| {
-            let ranges = self.locate_all(&ranges, config::MAX_DISCARD_SECTORS, 0)?;
-            ranges
-                .into_iter()
-                .try_fold(0, |_, (offset, len, _)| done(self.disk.discard(offset, len)))
+        Ok(request.range(mem)?.and_then(|range| {
+            self.locate_range(range, 0, |offset, len, _| Action::Discard { offset, len })
         }))
     }
 
-    fn write_zeroes(&mut self, request: &Request, mem: &GuestMemory) -> Served {
+    fn write_zeroes(&self, request: &Request, mem: &GuestMemory) -> Planned {
         if !self.agreed(config::F_WRITE_ZEROES) {
             return Ok(Err(Failure::Unsupported));
         }
-        let ranges = request.ranges(mem, config::MAX_ZEROES_RANGES)?;
-        Ok(ranges.and_then(|ranges| {
-            let ranges = self.locate_all(&ranges, config::MAX_ZEROES_SECTORS, RANGE_UNMAP)?;
-            ranges.into_iter().try_fold(0, |_, (offset, len, flags)| {
-                done(self.disk.write_zeroes(offset, len, flags & RANGE_UNMAP != 0))
+        Ok(request.range(mem)?.and_then(|range| {
+            self.locate_range(range, RANGE_UNMAP, |offset, len, unmap| Action::WriteZeroes {
+                offset,
+                len,
+                unmap,
             })
         }))
     }
 
-    /// Checks all ranges before the first is touched; leaves out empty ones. Gives offset and length in bytes, and the flags.
-    fn locate_all(
+    /// What to do with a range, of which `action` gets offset and length in bytes and the unmap flag: nothing, if it is
+    /// empty.
+    fn locate_range(
         &self,
-        ranges: &[Range],
-        max_sectors: u32,
+        range: Range,
         known_flags: u32,
-    ) -> Result<Vec<(u64, u64, u32)>, Failure> {
-        let locate = |range: &Range| {
-            if range.flags & !known_flags != 0 {
-                return Err(Failure::Unsupported);
-            }
-            let len = u64::from(range.sectors) * SECTOR;
-            match self.locate(range.sector, len) {
-                Some(offset) if range.sectors <= max_sectors => Ok((offset, len, range.flags)),
-                _ => Err(Failure::Io),
-            }
-        };
-        ranges.iter().filter(|range| range.sectors != 0).map(locate).collect()
+        action: impl FnOnce(u64, u64, bool) -> Action,
+    ) -> Result<Action, Failure> {
+        if range.sectors == 0 {
+            return Ok(Action::Answer(Ok(0)));
+        }
+        if range.flags & !known_flags != 0 {
+            return Err(Failure::Unsupported);
+        }
+        if range.sectors > config::MAX_RANGE_SECTORS {
+            return Err(Failure::Io);
+        }
+        let len = u64::from(range.sectors) * SECTOR;
+        let offset = self.locate(range.sector, len)?;
+        Ok(action(offset, len, range.flags & RANGE_UNMAP != 0))
     }
 
     /// Where `len` bytes from `sector` on start, if they are whole sectors of the disk.
-    fn locate(&self, sector: u64, len: u64) -> Option<u64> {
-        let end = sector.checked_add(len / SECTOR)?;
-        (len.is_multiple_of(SECTOR) && end <= self.sectors()).then(|| sector * SECTOR)
+    fn locate(&self, sector: u64, len: u64) -> Result<u64, Failure> {
+        let end = sector.checked_add(len / SECTOR).ok_or(Failure::Io)?;
+        let inside = len.is_multiple_of(SECTOR) && end <= self.sectors;
+        if inside { Ok(sector * SECTOR) } else { Err(Failure::Io) }
     }
 }
 
-/// A driver's error that the device survives is in the inner result; the number is how many bytes of data it wrote.
-type Served = Result<Result<u64, Failure>, QueueError>;
-
-/// The answer to a request that returns no data.
-fn done(result: io::Result<()>) -> Result<u64, Failure> {
-    result.map(|()| 0).map_err(|error| {
-        log::debug!("{NAME}: {error}");
-        Failure::Io
-    })
-}
+/// A driver's error that the device survives is in the inner result.
+type Planned = Result<Result<Action, Failure>, QueueError>;
 
 impl Device for Block {
     type State = BlockState;
-
-    /// What the guest wrote shall be on the disk that a snapshot goes with.
-    fn pause(&mut self) {
-        if let Err(error) = self.disk.flush() {
-            log::warn!("{NAME}: can't flush the disk of a paused machine: {error}");
-        }
-    }
 
     fn reset(&mut self) {
         self.features = 0;
     }
 
     fn save(&self) -> BlockState {
-        BlockState { features: self.features, sectors: self.sectors() }
+        BlockState { features: self.features, sectors: self.sectors }
     }
 
     fn restore(&mut self, state: &BlockState) -> Result<(), RestoreError> {
-        if state.sectors != self.sectors() {
-            return Err(RestoreError::new(NAME, "sectors", state.sectors, self.sectors()));
+        if state.sectors != self.sectors {
+            return Err(RestoreError::new(NAME, "sectors", state.sectors, self.sectors));
         }
         self.features = state.features;
         Ok(())
@@ -242,23 +251,14 @@ impl VirtioDevice for Block {
     fn features(&self) -> u64 {
         let access =
             if self.read_only { config::F_RO } else { config::F_DISCARD | config::F_WRITE_ZEROES };
-        config::F_SEG_MAX | config::F_BLK_SIZE | config::F_FLUSH | access
+        config::F_SIZE_MAX | config::F_SEG_MAX | config::F_BLK_SIZE | config::F_FLUSH | access
     }
 
     fn read_config(&self, offset: u64, data: &mut [u8]) {
-        read_config_bytes(&config::layout(self.sectors()), offset, data);
+        read_config_bytes(&config::layout(self.sectors), offset, data);
     }
 
-    fn activate(&mut self, features: u64) {
+    fn activate(&mut self, features: u64, _queues: &[Queue]) {
         self.features = features;
-    }
-
-    fn notify(
-        &mut self,
-        index: usize,
-        queues: &mut [Queue],
-        mem: &GuestMemory,
-    ) -> Result<(), QueueError> {
-        queues[index].serve(mem, |chain| self.serve(chain, mem))
     }
 }

@@ -8,10 +8,11 @@ mod state;
 mod status;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use crate::virtio::queue::{Queue, QueueError};
-use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, F_VERSION_1, VirtioDevice};
-use crate::{Device, GuestMemory, Interrupt, RestoreError};
+use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, F_VERSION_1, ImmediateDevice, VirtioDevice};
+use crate::{Bell, Device, GuestMemory, Interrupt, RestoreError};
 use registers::{INTERRUPT_CONFIG, INTERRUPT_USED};
 pub use registers::{LEN, QUEUE_NOTIFY};
 pub use state::{MmioState, Negotiation};
@@ -21,20 +22,44 @@ pub struct Mmio<D: VirtioDevice> {
     device: D,
     mem: GuestMemory,
     irq: Box<dyn Interrupt>,
+    /// Calls the thread that serves the device.
+    bell: Box<dyn Bell>,
     queues: Vec<Queue>,
     negotiation: Negotiation,
+    /// The device was told of DRIVER_OK, and not reset since.
+    active: bool,
+    /// The driver has reset the device, which was not told yet.
+    reset_due: bool,
+    /// The driver has reset the device while chains were under way, which have not all come back.
+    resetting: bool,
+    /// A turn has begun and not ended.
+    in_turn: bool,
     /// Queues that were notified and not yet looked at, or not to the end; one bit each.
     pending: u64,
     paused: bool,
 }
 
 impl<D: VirtioDevice> Mmio<D> {
-    /// Puts `device` behind the transport. `irq` is an edge-triggered line.
-    pub fn new(device: D, mem: GuestMemory, irq: Box<dyn Interrupt>) -> Self {
+    /// Puts `device` behind the transport. `irq` is an edge-triggered line; `bell` calls whoever is to call
+    /// [`notify`](Self::notify), of whichever queue, or to begin a turn, because the driver has written to a register.
+    pub fn new(device: D, mem: GuestMemory, irq: Box<dyn Interrupt>, bell: Box<dyn Bell>) -> Self {
         let queues: Vec<_> = device.queue_max_sizes().iter().map(|&max| Queue::new(max)).collect();
         debug_assert!(queues.len() <= u64::BITS as usize, "a bit of `pending` each");
         let negotiation = Negotiation::default();
-        Self { device, mem, irq, queues, negotiation, pending: 0, paused: false }
+        Self {
+            device,
+            mem,
+            irq,
+            bell,
+            queues,
+            negotiation,
+            active: false,
+            reset_due: false,
+            resetting: false,
+            in_turn: false,
+            pending: 0,
+            paused: false,
+        }
     }
 
     /// The device, to look at.
@@ -42,25 +67,17 @@ impl<D: VirtioDevice> Mmio<D> {
         &self.device
     }
 
-    /// The device, to change what its back end says; call [`config_changed`](Self::config_changed) if that shows in
-    /// the configuration space.
+    /// The device, told of all that the driver asked for, to change what its back end says; call
+    /// [`config_changed`](Self::config_changed) if that shows in the configuration space.
     pub fn device_mut(&mut self) -> &mut D {
+        self.catch_up();
         &mut self.device
     }
 
-    /// The driver notified a queue (an ioeventfd was signalled). True: there was more than one call may do, so that no
-    /// guest can hold the event loop; call again, after other events had their turn.
-    #[must_use = "true: the driver's remaining chains wait for another call"]
-    pub fn notify(&mut self, queue: usize) -> bool {
-        self.mark(queue);
-        self.serve();
-        self.has_backlog()
-    }
-
     /// Whether a queue needs another [`notify`](Self::notify), whichever call left the work over: the event loop asks
-    /// this after [`with_device`](Self::with_device), `resume`, and a notification that came through the register.
+    /// this after [`with_device`](Self::with_device).
     pub fn has_backlog(&self) -> bool {
-        self.pending != 0 && !self.paused
+        self.pending != 0 && self.is_running()
     }
 
     /// Lets the device handle an event of its back end, and interrupts afterwards as needed. `None`: the device is not
@@ -69,6 +86,7 @@ impl<D: VirtioDevice> Mmio<D> {
         &mut self,
         f: impl FnOnce(&mut D, &mut [Queue], &GuestMemory) -> Result<R, QueueError>,
     ) -> Option<R> {
+        self.catch_up();
         if !self.is_running() {
             return None;
         }
@@ -85,8 +103,37 @@ impl<D: VirtioDevice> Mmio<D> {
         }
     }
 
+    /// Whether the machine stands still.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     fn is_running(&self) -> bool {
         status::is_running(self.negotiation.status) && !self.paused
+    }
+
+    /// Tells the device what the driver has written to the status register since the last call.
+    fn catch_up(&mut self) {
+        if self.resetting {
+            return;
+        }
+        if std::mem::take(&mut self.reset_due) {
+            self.device.reset();
+        }
+        if self.negotiation.status & status::DRIVER_OK != 0 && !self.active {
+            self.active = true;
+            self.device.activate(self.negotiation.driver_features, &self.queues);
+        }
+    }
+
+    /// What a driver sees of a reset: at once, all of it.
+    fn reset_registers(&mut self) {
+        self.queues.iter_mut().for_each(Queue::reset);
+        self.pending = 0;
+        self.active = false;
+        // The generation goes on counting: a driver must not take the new contents for the old.
+        let config_generation = self.negotiation.config_generation;
+        self.negotiation = Negotiation { config_generation, ..Negotiation::default() };
     }
 
     /// The feature bits that the driver can choose from.
@@ -94,25 +141,13 @@ impl<D: VirtioDevice> Mmio<D> {
         self.device.features() | F_VERSION_1 | F_INDIRECT_DESC | F_EVENT_IDX
     }
 
-    fn mark(&mut self, queue: usize) {
-        if queue < self.queues.len() && status::is_running(self.negotiation.status) {
+    /// Notes that the driver notified a queue, which may not be there. True: it is, and the device runs.
+    fn mark(&mut self, queue: usize) -> bool {
+        let exists = queue < self.queues.len() && status::is_running(self.negotiation.status);
+        if exists {
             self.pending |= 1 << queue;
         }
-    }
-
-    /// Has the device look at each pending queue once.
-    fn serve(&mut self) {
-        for index in 0..self.queues.len() {
-            if !self.is_running() {
-                return;
-            }
-            if self.pending & (1 << index) != 0 {
-                self.pending &= !(1 << index);
-                self.queues.iter_mut().for_each(Queue::refill_budget);
-                let result = self.device.notify(index, &mut self.queues, &self.mem);
-                self.finish(result);
-            }
-        }
+        exists
     }
 
     /// After the device had the queues: interrupts for what it used, notes what it left over.
@@ -148,34 +183,64 @@ impl<D: VirtioDevice> Mmio<D> {
     }
 }
 
+impl<D: ImmediateDevice> Mmio<D> {
+    /// The driver notified a queue (an ioeventfd was signalled), or the bell rang. True: there was more than one call
+    /// may do, so that no guest can hold the event loop; call again, after other events had their turn.
+    #[must_use = "true: the driver's remaining chains wait for another call"]
+    pub fn notify(&mut self, queue: usize) -> bool {
+        self.mark(queue);
+        self.catch_up();
+        self.process_pending();
+        self.has_backlog()
+    }
+
+    /// Has the device look at each pending queue once.
+    fn process_pending(&mut self) {
+        for index in 0..self.queues.len() {
+            if !self.is_running() {
+                return;
+            }
+            if self.pending & (1 << index) != 0 {
+                self.pending &= !(1 << index);
+                self.queues.iter_mut().for_each(Queue::refill_budget);
+                let result = self.device.process(index, &mut self.queues, &self.mem);
+                self.finish(result);
+            }
+        }
+    }
+}
+
 impl<D: VirtioDevice> Device for Mmio<D> {
     type State = MmioState<D::State>;
 
     /// Notifications are kept until `resume`.
     fn pause(&mut self) {
+        self.catch_up();
         self.paused = true;
         self.device.pause();
     }
 
-    /// Looks at every queue: a notification may have come, or been lost with a snapshot, while the device stood still.
-    /// The caller then asks for what is left ([`Mmio::has_backlog`]).
+    /// Has every queue looked at, by whoever hears the bell: a notification may have come, or been lost with a
+    /// snapshot, while the device stood still.
     fn resume(&mut self) {
         self.paused = false;
         self.device.resume();
         if self.negotiation.interrupt_status != 0 {
             self.irq.raise();
         }
-        (0..self.queues.len()).for_each(|queue| self.mark(queue));
-        self.serve();
+        for queue in 0..self.queues.len() {
+            self.mark(queue);
+        }
+        if self.has_backlog() {
+            self.bell.ring();
+        }
     }
 
     fn reset(&mut self) {
+        self.reset_registers();
+        self.reset_due = false;
+        self.resetting = false;
         self.device.reset();
-        self.queues.iter_mut().for_each(Queue::reset);
-        self.pending = 0;
-        // The generation goes on counting: a driver must not take the new contents for the old.
-        let config_generation = self.negotiation.config_generation;
-        self.negotiation = Negotiation { config_generation, ..Negotiation::default() };
     }
 
     fn save(&self) -> Self::State {
@@ -192,6 +257,9 @@ impl<D: VirtioDevice> Device for Mmio<D> {
         self.device.restore(&state.device)?;
         self.queues = queues;
         self.negotiation = state.negotiation.clone();
+        self.active = self.negotiation.status & status::DRIVER_OK != 0;
+        self.reset_due = false;
+        self.resetting = false;
         self.pending = 0;
         Ok(())
     }

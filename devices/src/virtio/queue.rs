@@ -16,6 +16,7 @@ mod budget;
 mod chain;
 #[cfg(test)]
 mod concurrency_tests;
+mod deferred;
 #[cfg(test)]
 pub(crate) mod driver;
 mod error;
@@ -33,6 +34,8 @@ use vm_memory::{Address, Bytes, GuestAddress};
 use crate::GuestMemory;
 use budget::Budget;
 pub use chain::{Buffer, Chain};
+pub use deferred::Token;
+use deferred::UnderWay;
 pub use error::QueueError;
 pub use state::{Area, QueueState};
 
@@ -53,19 +56,24 @@ pub struct Queue {
     state: QueueState,
     /// What one notification may still take; `None`: no limit.
     budget: Option<Budget>,
+    under_way: UnderWay,
 }
 
 impl Queue {
     /// A queue that the driver has not set up. `max_size` is a power of two (virtio 1.2 §2.7), at most 32768.
     pub fn new(max_size: u16) -> Self {
         debug_assert!(max_size.is_power_of_two());
-        Self { state: QueueState::new(max_size), budget: None }
+        Self::with(QueueState::new(max_size))
     }
 
     /// A queue with a saved state, which is checked as if the driver had just set it up.
     pub fn from_state(state: QueueState, mem: &GuestMemory) -> Result<Self, QueueError> {
         state.check(mem)?;
-        Ok(Self { state, budget: None })
+        Ok(Self::with(state))
+    }
+
+    fn with(state: QueueState) -> Self {
+        Self { state, budget: None, under_way: UnderWay::default() }
     }
 
     /// The positions and addresses.
@@ -95,7 +103,9 @@ impl Queue {
 
     /// Puts the queue into use if its three areas are aligned and inside guest memory, or out of use.
     pub fn set_ready(&mut self, ready: bool, mem: &GuestMemory) -> Result<(), QueueError> {
-        self.state.set_ready(ready, mem)
+        self.state.set_ready(ready, mem)?;
+        self.abandon();
+        Ok(())
     }
 
     /// Whether VIRTIO_F_EVENT_IDX was negotiated.
@@ -105,7 +115,9 @@ impl Queue {
 
     /// Forgets all that the driver set up.
     pub fn reset(&mut self) {
-        *self = Self::new(self.state.max_size);
+        self.abandon();
+        self.state = QueueState::new(self.state.max_size);
+        self.budget = None;
     }
 
     /// Begins a notification's share of work.
@@ -196,15 +208,15 @@ impl Queue {
         Ok(more)
     }
 
-    /// Takes each available chain, has it served, and gives it back with the number of bytes that were written.
-    pub fn serve(
+    /// Takes each available chain, has it answered, and gives it back with the number of bytes that were written.
+    pub fn for_each_chain(
         &mut self,
         mem: &GuestMemory,
-        mut serve: impl FnMut(&Chain) -> Result<u32, QueueError>,
+        mut answer: impl FnMut(&Chain) -> Result<u32, QueueError>,
     ) -> Result<(), QueueError> {
         loop {
             while let Some(chain) = self.pop(mem)? {
-                let written = serve(&chain)?;
+                let written = answer(&chain)?;
                 self.push(mem, chain.head, written)?;
             }
             if !self.enable_notification(mem)? {
@@ -236,6 +248,13 @@ impl Queue {
     fn spend(&mut self, bytes: u64) {
         if let Some(budget) = &mut self.budget {
             budget.spend(bytes);
+        }
+    }
+
+    /// Accounts for what the chain popped last makes the device do, beyond its own bytes.
+    pub(crate) fn charge(&mut self, bytes: u64) {
+        if let Some(budget) = &mut self.budget {
+            budget.charge(bytes);
         }
     }
 }

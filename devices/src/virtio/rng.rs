@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use bulkhead_devices::virtio::{mmio::Mmio, rng::{Entropy, Rng}};
-//! use bulkhead_devices::{GuestMemory, Interrupt, Registers};
+//! use bulkhead_devices::{Bell, GuestMemory, Interrupt, Registers};
 //! use vm_memory::GuestAddress;
 //!
 //! struct Dice;
@@ -17,8 +17,11 @@
 //! impl Interrupt for Line {
 //!     fn raise(&self) {}
 //! }
+//! impl Bell for Line {
+//!     fn ring(&self) {}
+//! }
 //! let memory = GuestMemory::from_ranges(&[(GuestAddress(0), 0x1000)]).unwrap();
-//! let mut mmio = Mmio::new(Rng::new(Box::new(Dice)), memory, Box::new(Line));
+//! let mut mmio = Mmio::new(Rng::new(Box::new(Dice)), memory, Box::new(Line), Box::new(Line));
 //! let mut register = [0; 4];
 //! mmio.read(0x008, &mut register); // DeviceID
 //! assert_eq!(u32::from_le_bytes(register), 4);
@@ -35,7 +38,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::queue::{Chain, Queue, QueueError};
-use super::{VirtioDevice, read_config_bytes};
+use super::{ImmediateDevice, VirtioDevice, read_config_bytes};
 use crate::{Device, GuestMemory, RestoreError};
 
 /// The device ID (virtio 1.2 §5).
@@ -66,7 +69,7 @@ impl Rng {
         Self { source }
     }
 
-    fn serve(&mut self, chain: &Chain, mem: &GuestMemory) -> Result<u32, QueueError> {
+    fn fill(&mut self, chain: &Chain, mem: &GuestMemory) -> Result<u32, QueueError> {
         if chain.readable_len() != 0 || chain.writable_len() == 0 {
             let problem = "an entropy request must have writable bytes only (virtio 1.2 §5.4.6.1)";
             return Err(QueueError::Layout { head: chain.head, problem });
@@ -114,14 +117,16 @@ impl VirtioDevice for Rng {
         read_config_bytes(&[], offset, data);
     }
 
-    fn activate(&mut self, _features: u64) {}
+    fn activate(&mut self, _features: u64, _queues: &[Queue]) {}
+}
 
-    fn notify(
+impl ImmediateDevice for Rng {
+    fn process(
         &mut self,
         index: usize,
         queues: &mut [Queue],
         mem: &GuestMemory,
     ) -> Result<(), QueueError> {
-        queues[index].serve(mem, |chain| self.serve(chain, mem))
+        queues[index].for_each_chain(mem, |chain| self.fill(chain, mem))
     }
 }

@@ -48,7 +48,7 @@ pub use table::MAX_CONNECTIONS;
 use serde::{Deserialize, Serialize};
 
 use super::queue::{Queue, QueueError};
-use super::{VirtioDevice, read_config_bytes};
+use super::{ImmediateDevice, VirtioDevice, read_config_bytes};
 use crate::{Device, GuestMemory, RestoreError};
 use connection::Connection;
 use table::{END_HOST_PORT, FIRST_HOST_PORT, Table};
@@ -213,11 +213,13 @@ impl<B: Backend> VirtioDevice for Vsock<B> {
         read_config_bytes(&self.guest_cid.to_le_bytes(), offset, data);
     }
 
-    fn activate(&mut self, _features: u64) {
+    fn activate(&mut self, _features: u64, _queues: &[Queue]) {
         self.running = true;
     }
+}
 
-    fn notify(
+impl<B: Backend> ImmediateDevice for Vsock<B> {
+    fn process(
         &mut self,
         _index: usize,
         queues: &mut [Queue],

@@ -1,9 +1,11 @@
 //! Interrupts into the guest and notifications out of it, as event descriptors that the kernel
 //! handles without a vCPU coming back to us.
 
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
 
-use devices::Interrupt;
+use devices::{Bell, Interrupt};
 use kvm_ioctls::IoEventAddress;
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
@@ -19,8 +21,9 @@ impl Interrupt for IrqLine {
     }
 }
 
-/// Becomes readable when the guest writes a register (an ioeventfd).
-pub struct Notification(EventFd);
+/// Becomes readable when the guest writes a register (an ioeventfd). Clones are the same one.
+#[derive(Clone)]
+pub struct Notification(Arc<EventFd>);
 
 impl Notification {
     /// Makes it unreadable until the next write.
@@ -29,8 +32,26 @@ impl Notification {
         let _ = self.0.read();
     }
 
-    /// Makes it readable, as if the guest had written once more.
-    pub fn repeat(&self) {
+    /// One that no guest reaches.
+    #[cfg(test)]
+    pub fn unconnected() -> Notification {
+        Notification(Arc::new(EventFd::new(EFD_NONBLOCK).unwrap()))
+    }
+
+    /// For a thread of its own: from now on [`wait`](Notification::wait) waits.
+    pub fn make_blocking(&self) -> io::Result<()> {
+        Ok(rustix::io::ioctl_fionbio(self, false)?)
+    }
+
+    /// Waits until it is readable, and makes it unreadable.
+    pub fn wait(&self) {
+        while self.0.read().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
+    }
+}
+
+/// Makes it readable, as if the guest had written once more.
+impl Bell for Notification {
+    fn ring(&self) {
         // The only way to fail is a counter at its limit, and then it is readable already.
         let _ = self.0.write(1);
     }
@@ -57,6 +78,6 @@ impl Vm {
         self.fd
             .register_ioevent(&event, &IoEventAddress::Mmio(address), value)
             .map_err(KvmError::call("KVM_IOEVENTFD"))?;
-        Ok(Notification(event))
+        Ok(Notification(Arc::new(event)))
     }
 }

@@ -1,6 +1,4 @@
-//! One virtual machine, set up in the order that costs least: memory slots before interrupt
-//! controller and vCPUs. Each change of slots waits until no vCPU or interrupt path can still
-//! see the old ones, and while there is none there is nothing to wait for.
+//! A virtual machine and what it is made of, one verb of KVM's each. Whoever calls them knows the order.
 
 use devices::GuestMemory;
 use kvm_bindings::kvm_userspace_memory_region;
@@ -8,28 +6,20 @@ use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 use vm_memory::{Address, GuestMemoryBackend, GuestMemoryRegion};
 
 use super::KvmError;
-use crate::native::{self, CpuStart, InterruptController};
 
 /// The only KVM API version there has ever been (Documentation/virt/kvm/api.rst §4.1).
 const API_VERSION: i32 = 12;
 
-/// A virtual machine with its memory and interrupt controller.
+/// A virtual machine with its memory.
 pub struct Vm {
     pub(super) fd: VmFd,
     /// Mapped into the VM, so it lives at least as long.
     memory: GuestMemory,
-    interrupt_controller: InterruptController,
 }
 
 impl Vm {
-    /// A machine with this memory and `vcpus` vCPUs, of which the first starts at `start`.
-    pub fn new(
-        memory: GuestMemory,
-        vcpus: u32,
-        start: &CpuStart,
-    ) -> Result<(Vm, Vec<VcpuFd>), KvmError> {
-        let kvm = open()?;
-        let fd = native::create(&kvm, &memory)?;
+    /// Gives a machine that has no memory this one (`KVM_SET_USER_MEMORY_REGION`).
+    pub fn new(fd: VmFd, memory: GuestMemory) -> Result<Vm, KvmError> {
         for (slot, region) in memory.iter().enumerate() {
             let slot = kvm_userspace_memory_region {
                 slot: slot as u32,
@@ -43,23 +33,22 @@ impl Vm {
             unsafe { fd.set_user_memory_region(slot) }
                 .map_err(KvmError::call("KVM_SET_USER_MEMORY_REGION"))?;
         }
-        let (vcpus, interrupt_controller) = native::processors(&kvm, &fd, vcpus, start)?;
-        Ok((Vm { fd, memory, interrupt_controller }, vcpus))
+        Ok(Vm { fd, memory })
+    }
+
+    /// KVM's descriptor of it.
+    pub(crate) fn fd(&self) -> &VmFd {
+        &self.fd
     }
 
     /// The machine's memory.
     pub fn memory(&self) -> &GuestMemory {
         &self.memory
     }
-
-    /// The machine's interrupt controller.
-    pub fn interrupt_controller(&self) -> InterruptController {
-        self.interrupt_controller
-    }
 }
 
 /// Opens `/dev/kvm`.
-fn open() -> Result<Kvm, KvmError> {
+pub(crate) fn open() -> Result<Kvm, KvmError> {
     let kvm = Kvm::new().map_err(|error| match error.errno() {
         libc::ENOENT | libc::ENXIO | libc::ENODEV => KvmError::Missing,
         libc::EACCES | libc::EPERM => KvmError::Permission,

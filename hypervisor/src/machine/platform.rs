@@ -1,4 +1,4 @@
-//! The fixed devices of a machine with which the event loop has to do.
+//! The fixed devices of a machine.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,11 +12,12 @@ use crate::event::{Poll, Source, Wake};
 use crate::kvm::Vm;
 use crate::native;
 
-/// Console and clock.
+/// Console and clock, with which the event loop has to do, and the others, of which nobody else keeps the kind.
 pub struct Platform {
     /// The console.
     pub uart: Arc<Mutex<dyn Uart>>,
     clock: Arc<Mutex<TimedClock>>,
+    _fixed: native::Fixed,
 }
 
 impl Platform {
@@ -34,8 +35,8 @@ impl Platform {
         poll.add(&clock, Source::Clock).map_err(VmmError::system("epoll"))?;
         let clock = Arc::new(Mutex::new(clock));
 
-        native::plug(uart.clone(), clock.clone(), buses);
-        Ok(Platform { uart, clock })
+        let fixed = native::plug(uart.clone(), clock.clone(), buses);
+        Ok(Platform { uart, clock, _fixed: fixed })
     }
 
     /// The clock's timer ran out.

@@ -11,7 +11,7 @@ use super::ProbeError;
 use crate::bus::Buses;
 use crate::config::HugePages;
 use crate::event::Wake;
-use crate::kvm::Vm;
+use crate::machine::{Assembled, assemble};
 use crate::memory::{self, Loader};
 use crate::native::layout;
 use crate::native::probe::{self, STEPS};
@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub fn run() -> Result<Verdict, ProbeError> {
     let memory = memory::create(&layout::ram_ranges(MEMORY), HugePages::None)?;
     let start = probe::load(&mut Loader::new(&memory, HugePages::None))?;
-    let (_vm, vcpus) = Vm::new(memory.clone(), 1, &start)?;
+    let Assembled { vm: _vm, vcpus, .. } = assemble(memory.clone(), 1, &start)?;
     let mut buses = Buses::default();
     let listener = Arc::new(Mutex::new(Listener::default()));
     probe::listen(listener.clone(), &mut buses);

@@ -57,7 +57,7 @@ impl Bench {
             })
             .collect();
         let mut vsock = Vsock::new(CID, backend);
-        vsock.activate(0);
+        vsock.activate(0, &[]);
         let mut bench = Self { sockets, vsock, queues, mem, offered: [0; 2], taken: 0, folder };
         (0..BUFFERS).for_each(|_| bench.offer(0, BUFFER as u32));
         bench

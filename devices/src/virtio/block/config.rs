@@ -5,6 +5,8 @@ pub(super) const SECTOR: u64 = 512;
 /// Chains that may be under way.
 pub(super) const QUEUE_SIZE: u16 = 256;
 
+/// VIRTIO_BLK_F_SIZE_MAX: `size_max` is valid.
+pub(super) const F_SIZE_MAX: u64 = 1 << 1;
 /// VIRTIO_BLK_F_SEG_MAX: `seg_max` is valid.
 pub(super) const F_SEG_MAX: u64 = 1 << 2;
 /// VIRTIO_BLK_F_RO: the disk can't be written.
@@ -18,14 +20,18 @@ pub(super) const F_DISCARD: u64 = 1 << 13;
 /// VIRTIO_BLK_F_WRITE_ZEROES: there is a write-zeroes command.
 pub(super) const F_WRITE_ZEROES: u64 = 1 << 14;
 
-/// How many ranges a discard has at most.
-pub(super) const MAX_DISCARD_RANGES: u32 = 32;
-/// How long each may be: 2 GiB. A hole is cheap.
-pub(super) const MAX_DISCARD_SECTORS: u32 = 1 << 22;
-/// How many ranges a write-zeroes has at most.
-pub(super) const MAX_ZEROES_RANGES: u32 = 1;
-/// How long it may be: 32 MiB. In the worst case it is written out, and other devices wait.
-pub(super) const MAX_ZEROES_SECTORS: u32 = 1 << 16;
+/// How many pieces of data a request has at most: two descriptors of a chain hold its header and its status.
+const SEG_MAX: u32 = QUEUE_SIZE as u32 - 2;
+/// How long each may be: 128 KiB. Linux's requests have up to some MiB.
+const SIZE_MAX: u32 = 128 << 10;
+/// The most data of a request that keeps to both, in bytes: a request is what a pause has to wait for. Without a limit
+/// it could name the same memory over and over, up to 4 GiB.
+pub(super) const MAX_DATA: u64 = SEG_MAX as u64 * SIZE_MAX as u64;
+
+/// How many ranges a discard or a write-zeroes has.
+const MAX_RANGES: u32 = 1;
+/// How long it may be: 32 MiB. In the worst case they are written out.
+pub(super) const MAX_RANGE_SECTORS: u32 = 1 << 16;
 /// Discards work best in these units: 4 KiB, a file system's block.
 const DISCARD_ALIGNMENT: u32 = 8;
 
@@ -36,14 +42,14 @@ pub(super) fn layout(sectors: u64) -> [u8; 60] {
         config[offset..offset + field.len()].copy_from_slice(field);
     };
     put(0, &sectors.to_le_bytes()); // capacity
-    // Of a chain, two descriptors hold the header and the status.
-    put(12, &u32::from(QUEUE_SIZE - 2).to_le_bytes()); // seg_max
+    put(8, &SIZE_MAX.to_le_bytes()); // size_max
+    put(12, &SEG_MAX.to_le_bytes()); // seg_max
     put(20, &(SECTOR as u32).to_le_bytes()); // blk_size
-    put(36, &MAX_DISCARD_SECTORS.to_le_bytes());
-    put(40, &MAX_DISCARD_RANGES.to_le_bytes()); // max_discard_seg
+    put(36, &MAX_RANGE_SECTORS.to_le_bytes()); // max_discard_sectors
+    put(40, &MAX_RANGES.to_le_bytes()); // max_discard_seg
     put(44, &DISCARD_ALIGNMENT.to_le_bytes()); // discard_sector_alignment
-    put(48, &MAX_ZEROES_SECTORS.to_le_bytes()); // max_write_zeroes_sectors
-    put(52, &MAX_ZEROES_RANGES.to_le_bytes()); // max_write_zeroes_seg
+    put(48, &MAX_RANGE_SECTORS.to_le_bytes()); // max_write_zeroes_sectors
+    put(52, &MAX_RANGES.to_le_bytes()); // max_write_zeroes_seg
     put(56, &[1]); // write_zeroes_may_unmap
     config
 }

@@ -85,37 +85,12 @@ impl<'a> Request<'a> {
         Ok(Self { command, sector: u64::from_le_bytes(sector), chain, data_out, data_in })
     }
 
-    /// Writes the status byte. Gives the length for the used ring: `written` bytes of data are there, and the status
-    /// counts only if no gap is left before it (virtio 1.2 §2.7.8.2).
-    pub(super) fn complete(
-        &self,
-        mem: &GuestMemory,
-        result: Result<u64, Failure>,
-    ) -> Result<u32, QueueError> {
-        let (status, written) = match result {
-            Ok(written) => (STATUS_OK, written),
-            Err(failure) => (failure as u8, 0),
-        };
-        self.chain.write_at(mem, self.data_in, &[status])?;
-        let used = if written == self.data_in { written + 1 } else { written };
-        // A chain holds at most 2^32 bytes, a request's header among them.
-        Ok(used as u32)
-    }
-
-    /// The ranges of a discard or write-zeroes, at most `max`.
-    pub(super) fn ranges(
-        &self,
-        mem: &GuestMemory,
-        max: u32,
-    ) -> Result<Result<Vec<Range>, Failure>, QueueError> {
-        let count = self.data_out / RANGE;
-        if count == 0 || count > max.into() || !self.data_out.is_multiple_of(RANGE) {
+    /// The range of a discard or write-zeroes, which has one.
+    pub(super) fn range(&self, mem: &GuestMemory) -> Result<Result<Range, Failure>, QueueError> {
+        if self.data_out != RANGE {
             return Ok(Err(Failure::Io));
         }
-        (0..count)
-            .map(|index| Range::read(self.chain, mem, HEADER + index * RANGE))
-            .collect::<Result<_, _>>()
-            .map(Ok)
+        Range::read(self.chain, mem, HEADER).map(Ok)
     }
 }
 

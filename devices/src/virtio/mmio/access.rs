@@ -3,7 +3,7 @@
 use super::{Mmio, registers::*, status};
 use crate::virtio::queue::{Area, Queue, QueueError};
 use crate::virtio::{F_EVENT_IDX, VirtioDevice};
-use crate::{Device, GuestMemory, Outcome, Registers};
+use crate::{GuestMemory, Outcome, Registers};
 
 impl<D: VirtioDevice> Registers for Mmio<D> {
     fn read(&mut self, offset: u64, data: &mut [u8]) {
@@ -18,12 +18,8 @@ impl<D: VirtioDevice> Registers for Mmio<D> {
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Outcome {
-        if offset >= CONFIG {
-            let bits = status::DRIVER | status::FAILED | status::NEEDS_RESET;
-            if self.negotiation.status & bits == status::DRIVER {
-                self.device.write_config(offset - CONFIG, data);
-            }
-        } else if let Ok(data) = <[u8; 4]>::try_from(data) {
+        // No device has a configuration space that can be written, and all registers are below it.
+        if let Ok(data) = <[u8; 4]>::try_from(data) {
             self.write_register(offset, u32::from_le_bytes(data));
         }
         Outcome::Continue
@@ -45,7 +41,10 @@ impl<D: VirtioDevice> Mmio<D> {
                 _ => 0,
             },
             QUEUE_NUM_MAX => queue.map_or(0, |queue| queue.state().max_size.into()),
-            QUEUE_READY => queue.is_some_and(Queue::is_ready).into(),
+            // A driver that stops a queue reads this to know that its chains are its own again (virtio 1.2 §4.2.2).
+            QUEUE_READY => {
+                queue.is_some_and(|queue| queue.is_ready() || queue.is_under_way()).into()
+            }
             INTERRUPT_STATUS => negotiation.interrupt_status,
             STATUS => negotiation.status,
             SHM_LEN_LOW..=SHM_BASE_HIGH => u32::MAX,
@@ -60,10 +59,7 @@ impl<D: VirtioDevice> Mmio<D> {
             DRIVER_FEATURES => self.write_features(value),
             DRIVER_FEATURES_SEL => self.negotiation.driver_features_select = value,
             QUEUE_SEL => self.negotiation.queue_select = value,
-            QUEUE_NOTIFY => {
-                self.mark(value as usize);
-                self.serve();
-            }
+            QUEUE_NOTIFY => self.notify_by_register(value),
             INTERRUPT_ACK => self.negotiation.interrupt_status &= !value,
             STATUS => self.write_status(value),
             QUEUE_READY if value == 0 => {
@@ -81,6 +77,14 @@ impl<D: VirtioDevice> Mmio<D> {
             QUEUE_DEVICE_LOW => self.write_address(Area::Device, 0, value),
             QUEUE_DEVICE_HIGH => self.write_address(Area::Device, 32, value),
             _ => {}
+        }
+    }
+
+    /// KVM takes the notification of a queue that exists to its descriptor, so that this is one which it could not
+    /// decode, or which has a number of the driver's own.
+    fn notify_by_register(&mut self, queue: u32) {
+        if self.mark(queue as usize) {
+            self.bell.ring();
         }
     }
 
@@ -102,7 +106,7 @@ impl<D: VirtioDevice> Mmio<D> {
         let offered = self.offered_features();
         let negotiation = &mut self.negotiation;
         match status::request(negotiation.status, value) {
-            status::Request::Reset => self.reset(),
+            status::Request::Reset => self.reset_by_driver(),
             status::Request::Fail => negotiation.status |= status::FAILED,
             status::Request::Ignore => {}
             status::Request::Step(status::FEATURES_OK) => {
@@ -113,12 +117,24 @@ impl<D: VirtioDevice> Mmio<D> {
                     self.queues.iter_mut().for_each(|queue| queue.set_event_index(event_index));
                 }
             }
-            status::Request::Step(step) => {
-                negotiation.status |= step;
-                if step == status::DRIVER_OK {
-                    self.device.activate(negotiation.driver_features);
-                }
-            }
+            // The device learns of DRIVER_OK with the first thing that it has to do then.
+            status::Request::Step(step) => negotiation.status |= step,
+        }
+    }
+
+    /// None of the driver's chains is used from here on. If none is under way, the driver sees a device that is reset:
+    /// what is left to do (to close sockets, say) shows nowhere in the guest, and is done before the device does
+    /// anything else. Otherwise the status reads as something that leads nowhere, until they have come back.
+    fn reset_by_driver(&mut self) {
+        let was_active = self.active;
+        self.reset_registers();
+        if self.is_under_way() {
+            self.resetting = true;
+            self.negotiation.status = status::NEEDS_RESET;
+        }
+        if was_active {
+            self.reset_due = true;
+            self.bell.ring();
         }
     }
 

@@ -1,12 +1,14 @@
-//! How much one notification may make a device do.
+//! How much one turn may make a device do.
 //!
 //! Without a limit a driver that adds chains as fast as the device takes them would hold the event loop for ever, and
-//! one whose chains name the same memory over and over could keep it busy for minutes.
+//! one whose chains name the same memory over and over could keep it busy for minutes. What counts is what a chain
+//! makes the host do: a few bytes can ask for megabytes of zeroes.
 
-/// The bytes after which a device yields: some milliseconds of copying.
+/// The bytes after which a device yields: some milliseconds of copying. Devices bound what a single chain may ask for,
+/// and so what a turn may come to.
 const BYTES: u64 = 16 << 20;
 
-/// What is left of a notification's share.
+/// What is left of a turn's share.
 #[derive(Debug)]
 pub(super) struct Budget {
     chains: u16,
@@ -22,6 +24,11 @@ impl Budget {
     /// Accounts for a chain of so many bytes. The last one may be larger than what is left.
     pub(super) fn spend(&mut self, bytes: u64) {
         self.chains = self.chains.saturating_sub(1);
+        self.charge(bytes);
+    }
+
+    /// Accounts for what a chain does beyond its own bytes.
+    pub(super) fn charge(&mut self, bytes: u64) {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 

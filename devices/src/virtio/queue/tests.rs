@@ -173,7 +173,7 @@ fn positions_wrap() {
             queue.pop(&mem).unwrap().unwrap();
             queue.undo_pop();
         }
-        queue.serve(&mem, |_| Ok(round)).unwrap();
+        queue.for_each_chain(&mem, |_| Ok(round)).unwrap();
         assert!(queue.needs_interrupt(&mem).unwrap());
         assert_eq!(driver.take_used(), Some((0, round)));
     }
@@ -192,7 +192,7 @@ fn a_driver_that_never_stops_does_not_hold_the_device() {
         driver.offer_chain(&[(0x5000, 1, true)]);
         Ok(0)
     };
-    queue.serve(&mem, endless).unwrap();
+    queue.for_each_chain(&mem, endless).unwrap();
     assert_eq!(served, 4);
     assert!(queue.is_exhausted());
     queue.refill_budget();
@@ -211,7 +211,7 @@ fn large_chains_end_a_share_of_work_early() {
         served += 1;
         Ok(0)
     };
-    queue.serve(&mem, count).unwrap();
+    queue.for_each_chain(&mem, count).unwrap();
     assert_eq!(served, 3, "16 MiB in chains of 6.25 MiB");
 }
 

@@ -25,7 +25,7 @@ fn ask(
     let mem = memory(0x10000);
     let mut driver = Driver::new(&mem, 0, 4);
     driver.offer_chain(chain);
-    let result = rng.notify(0, &mut [driver.device()], &mem);
+    let result = rng.process(0, &mut [driver.device()], &mem);
     let bytes = mem.read_obj(GuestAddress(0x8000)).unwrap();
     (result, driver.take_used().map(|(_, len)| len), bytes)
 }

@@ -26,7 +26,7 @@ impl Bench {
         let host = Host::default();
         host.world().room = usize::MAX;
         let mut vsock = Vsock::new(CID, host.clone());
-        vsock.activate(0);
+        vsock.activate(0, &[]);
         Self { vsock, guest: Guest::new(rx_buffers, HEADER_LEN + rx_data, split), host }
     }
 

@@ -33,33 +33,43 @@ struct Snapshot<S> {
     answers: Vec<String>,
 }
 
+/// How a device's queue is served.
+type Work<D> = Box<dyn FnMut(&mut Mmio<D>, usize)>;
+
+fn immediate<D: ImmediateDevice>(device: D) -> (D, Work<D>) {
+    (device, Box::new(|mmio, queue| while mmio.notify(queue) {}))
+}
+
 /// A running device, its driver, and what the driver got to know.
 struct Bench<D: VirtioDevice> {
     machine: Machine<D>,
+    work: Work<D>,
     drivers: Vec<Driver>,
     answers: Vec<String>,
     edges: usize,
 }
 
 impl<D: VirtioDevice> Bench<D> {
-    fn running(device: D) -> Self {
+    fn running((device, work): (D, Work<D>)) -> Self {
         let mut machine = Machine::with(device);
         let features = machine.mmio.offered_features();
         let queues = machine.mmio.queues.len() as u32;
         let drivers = machine.start(features, queues);
-        Self { machine, drivers, answers: Vec::new(), edges: 0 }
+        Self { machine, work, drivers, answers: Vec::new(), edges: 0 }
     }
 
     /// The same guest, with the device that a snapshot makes of this one.
-    fn restored(mut self, device: D, state: &MmioState<D::State>) -> Self {
-        let (mem, irq) = (self.machine.mem.clone(), Counter::default());
-        let mut mmio = Mmio::new(device, mem.clone(), Box::new(irq.clone()));
+    fn restored(mut self, (device, mut work): (D, Work<D>), state: &MmioState<D::State>) -> Self {
+        let (mem, irq, bell) = (self.machine.mem.clone(), Counter::default(), Counter::default());
+        let (line, rings) = (Box::new(irq.clone()), Box::new(bell.clone()));
+        let mut mmio = Mmio::new(device, mem.clone(), line, rings);
         mmio.pause();
         mmio.restore(state).unwrap();
         assert_eq!(mmio.save(), *state, "restored and saved again");
         mmio.resume();
-        self.machine = Machine { mmio, mem, irq };
-        Self { answers: Vec::new(), edges: 0, ..self }
+        (0..self.drivers.len()).for_each(|queue| work(&mut mmio, queue));
+        self.machine = Machine { mmio, mem, irq, bell };
+        Self { work, answers: Vec::new(), edges: 0, ..self }
     }
 
     fn note(&mut self, what: &str, value: impl std::fmt::Debug) {
@@ -85,7 +95,7 @@ impl<D: VirtioDevice> Bench<D> {
 
     /// Notifies a queue, and notes all that comes of it.
     fn notify(&mut self, queue: u32) {
-        self.machine.write(QUEUE_NOTIFY, queue);
+        (self.work)(&mut self.machine.mmio, queue as usize);
         self.note_progress();
     }
 
@@ -123,7 +133,7 @@ impl<D: VirtioDevice> Bench<D> {
 fn check<D: VirtioDevice>(
     file: &str,
     written: &str,
-    device: impl Fn() -> D,
+    device: impl Fn() -> (D, Work<D>),
     before: impl Fn(&mut Bench<D>),
     after: impl Fn(&mut Bench<D>),
 ) {

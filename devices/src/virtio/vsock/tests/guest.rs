@@ -6,7 +6,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use super::host::Host;
 use super::rings::Ring;
-use crate::virtio::VirtioDevice;
+use crate::virtio::ImmediateDevice;
 use crate::virtio::vsock::packet::{HEADER_LEN, HOST_CID, Header, TYPE_STREAM, op, shutdown};
 use crate::virtio::vsock::{BUF_ALLOC, ConnectionId, Vsock};
 use crate::{GuestMemory, testing};
@@ -77,7 +77,7 @@ impl Guest {
     pub fn kick(&mut self, vsock: &mut Vsock<Host>) {
         let mut queues = [&mut self.rx, &mut self.tx, &mut self.event]
             .map(|ring| std::mem::replace(&mut ring.queue, crate::virtio::queue::Queue::new(2)));
-        vsock.notify(1, &mut queues, &self.mem).unwrap();
+        vsock.process(1, &mut queues, &self.mem).unwrap();
         let [rx, tx, event] = queues;
         (self.rx.queue, self.tx.queue, self.event.queue) = (rx, tx, event);
     }

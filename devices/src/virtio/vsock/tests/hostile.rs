@@ -93,7 +93,7 @@ proptest! {
             .collect();
         let host = Host::default();
         let mut vsock = Vsock::new(CID, host.clone());
-        vsock.activate(0);
+        vsock.activate(0, &[]);
         for _ in 0..works {
             let end = host.open();
             vsock.host_connected(end, 1);

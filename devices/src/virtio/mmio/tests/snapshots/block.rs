@@ -1,16 +1,27 @@
 use std::io::Write;
 
 use super::*;
-use crate::virtio::block::{Block, FileDisk};
+use crate::virtio::block::{Block, Disk, FileDisk};
 
 const IN: u32 = 0;
 const OUT: u32 = 1;
 
 /// A disk of 8 sectors, each full of its number.
-fn disk() -> Block {
+fn disk() -> (Block, Work<Block>) {
     let mut file = tempfile::tempfile().unwrap();
     (0..8).for_each(|sector| file.write_all(&[sector; 512]).unwrap());
-    Block::new(Box::new(FileDisk::new(file).unwrap()), "carried", false)
+    let mut disk = FileDisk::new(file).unwrap();
+    let block = Block::new(disk.len(), "carried", false);
+    let work = move |mmio: &mut Mmio<Block>, queue| {
+        let memory = mmio.memory().clone();
+        mmio.begin_turn();
+        while let Some(job) = mmio.take(|block, queues, mem| block.next(&mut queues[queue], mem)) {
+            let done = job.run(&mut disk, &memory);
+            mmio.answer(queue, done.token, done.written);
+        }
+        assert!(!mmio.end_turn());
+    };
+    (block, Box::new(work))
 }
 
 impl Bench<Block> {

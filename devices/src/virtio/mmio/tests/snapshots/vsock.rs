@@ -64,7 +64,7 @@ fn vsock() {
     check(
         "vsock.json",
         include_str!("vsock.json"),
-        || Vsock::new(CID, Quiet),
+        || immediate(Vsock::new(CID, Quiet)),
         |bench| {
             bench.send(REQUEST, &[]);
             bench.send(RW, b"before");

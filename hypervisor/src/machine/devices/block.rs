@@ -1,16 +1,73 @@
-//! From a drive of the configuration to the disk behind a block device.
+//! A block device, from a drive of the configuration to the disk behind it.
+
+mod worker;
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use devices::virtio::block::{self, Disk, FileDisk, StitchError, StitchedDisk};
+use devices::virtio::VirtioDevice;
+use devices::virtio::block::{self, Block, Disk, FileDisk, StitchError, StitchedDisk};
 use vm_memory::VolatileSlice;
 
+use super::Attached;
+use super::slot::{Plugged, Slot};
+use crate::bus::Bus;
 use crate::config::{Drive, DriveSource, Part};
 use crate::disk::{self, DiskError};
+use crate::error::VmmError;
+use worker::Worker;
+
+/// How long a pause waits for the request that is under way: far longer than a disk that works takes for one.
+const PAUSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Makes the device of a drive.
+pub fn attach(drive: &Drive, slot: Slot<'_>, bus: &mut Bus) -> Result<AttachedBlock, VmmError> {
+    let disk = open(drive)?;
+    let block = Block::new(disk.len(), &drive.id, drive.read_only);
+    let lines = slot.lines(block.queue_max_sizes().len())?;
+    Ok(AttachedBlock::new(&drive.id, disk, slot.plug(block, lines, bus)))
+}
+
+/// A block device in its slot, and the disk behind it, which has a thread of its own.
+pub struct AttachedBlock {
+    id: String,
+    /// Until the thread has it.
+    disk: Option<Box<dyn Disk>>,
+    worker: Arc<Worker>,
+}
+
+impl AttachedBlock {
+    pub(super) fn new(id: &str, disk: Box<dyn Disk>, device: Plugged<Block>) -> Self {
+        Self { id: id.to_owned(), disk: Some(disk), worker: Arc::new(Worker::new(device)) }
+    }
+
+    pub(super) fn pause_within(&self, limit: Duration) {
+        if !self.worker.pause(limit) {
+            log::warn!("drive {:?}: a request that takes too long is lost", self.id);
+        }
+    }
+}
+
+impl Attached for AttachedBlock {
+    fn start(&mut self) -> io::Result<()> {
+        self.disk.take().map_or(Ok(()), |disk| Worker::start(&self.worker, &self.id, disk))
+    }
+
+    fn pause(&mut self) {
+        self.pause_within(PAUSE_LIMIT);
+    }
+}
+
+impl Drop for AttachedBlock {
+    fn drop(&mut self) {
+        self.worker.end();
+    }
+}
 
 /// Opens what a drive is made of.
-pub fn open(drive: &Drive) -> Result<Box<dyn Disk>, DiskError> {
+fn open(drive: &Drive) -> Result<Box<dyn Disk>, DiskError> {
     match &drive.source {
         DriveSource::File(path) => {
             let file = disk::open(&drive.id, path, drive.read_only)?;

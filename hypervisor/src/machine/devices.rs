@@ -1,0 +1,159 @@
+//! The virtio devices of a machine, which it knows by number only.
+//!
+//! Each kind has one file below, from its configuration to its slot: it makes the model, opens the back end and says
+//! what is to be waited for. To add one is to add a file, and a line where the slots are counted and where they are
+//! filled.
+
+mod block;
+mod rng;
+mod slot;
+#[cfg(test)]
+mod tests;
+mod vsock;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use arch::VirtioSlot;
+
+use crate::bus::Bus;
+use crate::config::Config;
+use crate::error::VmmError;
+use crate::event::{Poll, Source};
+use crate::kvm::{Notification, Vm};
+use crate::native::layout;
+use slot::Slot;
+
+pub use rng::HostEntropy;
+
+/// A device in its slot, whatever its kind.
+trait Attached {
+    /// What the event loop waits for on the driver's behalf: one descriptor for each queue, or none, where a thread of
+    /// the device's own waits.
+    fn queues(&self) -> &[Notification] {
+        &[]
+    }
+
+    /// What it waits for on the host's behalf.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// The machine is about to run: starts threads.
+    fn start(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The driver notified a queue: its descriptor is readable.
+    fn notify(&mut self, _queue: usize) {}
+
+    /// [`descriptor`](Attached::descriptor) is readable.
+    fn ready(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Once the vCPUs stand still: takes what the guest has sent to the host, and hands on what the host takes. True:
+    /// that was all. If not, it may go on after the next [`ready`](Attached::ready).
+    fn drained(&mut self) -> bool {
+        true
+    }
+
+    /// Stands still within a bounded time: no chain is used, and no interrupt sent, once this has returned.
+    fn pause(&mut self);
+}
+
+/// The slots that a configuration needs: drives, vsock, entropy, in this order.
+pub fn slots(config: &Config) -> Result<Vec<VirtioSlot>, VmmError> {
+    let wanted =
+        config.drives.len() + usize::from(config.vsock.is_some()) + usize::from(config.entropy);
+    let too_many = VmmError::TooManyDevices { wanted, most: layout::VIRTIO_SLOTS };
+    (0..wanted).map(layout::virtio_slot).collect::<Option<_>>().ok_or(too_many)
+}
+
+/// All virtio devices of a machine.
+pub struct Devices(Vec<Box<dyn Attached>>);
+
+impl Devices {
+    /// Makes the devices that the configuration asks for, each in its slot.
+    pub fn new(
+        config: &Config,
+        places: &[VirtioSlot],
+        vm: &Vm,
+        mmio: &mut Bus,
+        poll: &Poll,
+    ) -> Result<Devices, VmmError> {
+        let mut places = places.iter();
+        let mut slot = || {
+            // `slots` counted the same devices.
+            let most = layout::VIRTIO_SLOTS;
+            let place = places.next().ok_or(VmmError::TooManyDevices { wanted: most + 1, most })?;
+            Ok::<_, VmmError>(Slot::new(vm, *place))
+        };
+        let mut attached: Vec<Box<dyn Attached>> = Vec::new();
+        for drive in &config.drives {
+            attached.push(Box::new(block::attach(drive, slot()?, mmio)?));
+        }
+        if let Some(config) = &config.vsock {
+            attached.push(Box::new(vsock::attach(config, slot()?, mmio)?));
+        }
+        if config.entropy {
+            attached.push(Box::new(rng::attach(slot()?, mmio)?));
+        }
+        let devices = Devices(attached);
+        devices.wait_for_drivers(poll).map_err(VmmError::system("epoll"))?;
+        devices.wait_for_host(poll).map_err(VmmError::system("epoll"))?;
+        Ok(devices)
+    }
+
+    fn wait_for_drivers(&self, poll: &Poll) -> io::Result<()> {
+        for (device, attached) in (0..).zip(&self.0) {
+            for (queue, notification) in (0..).zip(attached.queues()) {
+                poll.add(notification, Source::Queue { device, queue })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for what the host has to say to the devices.
+    pub fn wait_for_host(&self, poll: &Poll) -> io::Result<()> {
+        for (device, attached) in (0..).zip(&self.0) {
+            if let Some(descriptor) = attached.descriptor() {
+                poll.add(descriptor, Source::Device(device))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the threads of those that have some.
+    pub fn start(&mut self) -> io::Result<()> {
+        self.0.iter_mut().try_for_each(|attached| attached.start())
+    }
+
+    /// Makes all stand still.
+    pub fn pause(&mut self) {
+        self.0.iter_mut().for_each(|attached| attached.pause());
+    }
+
+    /// The driver of a device notified a queue.
+    pub fn notify(&mut self, device: u16, queue: u16) {
+        if let Some(attached) = self.0.get_mut(usize::from(device)) {
+            attached.notify(queue.into());
+        }
+    }
+
+    /// A device's own descriptor is readable.
+    pub fn ready(&mut self, device: u16) -> io::Result<()> {
+        self.0.get_mut(usize::from(device)).map_or(Ok(()), |attached| attached.ready())
+    }
+
+    /// Once the vCPUs stand still: whether the host has all that the guest sent. If not, it goes on with each
+    /// [`Devices::ready`].
+    pub fn drained(&mut self) -> bool {
+        let mut all = true;
+        // Each has its turn, even if one before it is not done.
+        for attached in &mut self.0 {
+            all &= attached.drained();
+        }
+        all
+    }
+}

@@ -1,0 +1,83 @@
+//! A disk's own thread: what a disk takes its time for, nothing else waits for.
+//!
+//! The thread sleeps in a read of the queue's ioeventfd, which is the device's bell too: a notification of the driver's
+//! wakes it without another thread in between, and it is what a pause or the end rings.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, PoisonError};
+use std::thread::Builder;
+use std::time::Duration;
+
+use devices::virtio::block::{Block, Disk, turn};
+use devices::{Bell, Device};
+
+use crate::kvm::Notification;
+use crate::machine::devices::slot::Plugged;
+
+/// Enough for the deepest path of a request several times over, as for a vCPU.
+const STACK: usize = 256 << 10;
+
+/// What the thread and its owner share.
+pub struct Worker {
+    device: Plugged<Block>,
+    /// A turn ended while the device was to pause.
+    idle: Condvar,
+    ended: AtomicBool,
+}
+
+impl Worker {
+    /// A worker for this device. It has no thread yet.
+    pub fn new(device: Plugged<Block>) -> Worker {
+        Worker { device, idle: Condvar::new(), ended: AtomicBool::new(false) }
+    }
+
+    /// Starts the thread, which has the disk from now on, of the drive with this name.
+    pub fn start(worker: &Arc<Worker>, id: &str, disk: Box<dyn Disk>) -> io::Result<()> {
+        worker.bell().make_blocking()?;
+        let worker = Arc::clone(worker);
+        let thread = Builder::new().name(format!("disk {id}")).stack_size(STACK);
+        // Nobody waits for its end: a disk that hangs must not keep the process from ending.
+        thread.spawn(move || worker.run(disk)).map(drop)
+    }
+
+    fn bell(&self) -> &Notification {
+        &self.device.queues()[0]
+    }
+
+    fn run(&self, mut disk: Box<dyn Disk>) {
+        let memory = self.device.lock().memory().clone();
+        loop {
+            self.bell().wait();
+            if self.ended.load(Ordering::SeqCst) {
+                return;
+            }
+            while turn(self.device.mmio(), &mut *disk, &memory) {}
+            // Only a pause waits, and it makes any turn the last.
+            if self.device.lock().is_paused() {
+                self.idle.notify_all();
+            }
+        }
+    }
+
+    /// Takes no further request, and waits until the one that is under way is answered. False: it was not within
+    /// `limit`, and will never be.
+    pub fn pause(&self, limit: Duration) -> bool {
+        let mut mmio = self.device.lock();
+        mmio.pause();
+        let (mut mmio, waited) = self
+            .idle
+            .wait_timeout_while(mmio, limit, |mmio| mmio.is_in_turn())
+            .unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            mmio.abandon_turn();
+        }
+        !waited.timed_out()
+    }
+
+    /// Ends the thread after the request that is under way.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.bell().ring();
+    }
+}

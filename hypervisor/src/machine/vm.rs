@@ -1,0 +1,27 @@
+//! KVM's half of a machine, put together in the order that costs least: memory slots before interrupt controller and
+//! vCPUs. Each change of slots waits until no vCPU or interrupt path can still see the old ones, and while there is
+//! none there is nothing to wait for.
+
+use devices::GuestMemory;
+use kvm_ioctls::VcpuFd;
+
+use crate::kvm::{self, KvmError, Vm};
+use crate::native::{self, CpuStart, InterruptController};
+
+/// A VM with memory, interrupt controller and vCPUs, and no devices yet.
+pub struct Assembled {
+    /// The VM, which the others belong to.
+    pub vm: Vm,
+    /// Its vCPUs.
+    pub vcpus: Vec<VcpuFd>,
+    /// What its interrupt lines lead to.
+    pub interrupt_controller: InterruptController,
+}
+
+/// A VM with this memory and `vcpus` vCPUs, of which the first starts at `start`.
+pub fn assemble(memory: GuestMemory, vcpus: u32, start: &CpuStart) -> Result<Assembled, KvmError> {
+    let kvm = kvm::open()?;
+    let vm = Vm::new(native::create(&kvm, &memory)?, memory)?;
+    let (vcpus, interrupt_controller) = native::processors(&kvm, vm.fd(), vcpus, start)?;
+    Ok(Assembled { vm, vcpus, interrupt_controller })
+}
