@@ -113,6 +113,11 @@ impl Queue {
         self.state.event_index = on;
     }
 
+    /// Whether VIRTIO_F_INDIRECT_DESC was negotiated.
+    pub fn set_indirect(&mut self, on: bool) {
+        self.state.indirect = on;
+    }
+
     /// Forgets all that the driver set up.
     pub fn reset(&mut self) {
         self.abandon();
@@ -138,7 +143,7 @@ impl Queue {
         }
         let slot = u64::from(self.state.next_avail % self.state.size);
         let head: u16 = self.load(mem, self.state.driver, RING + slot * AVAIL_ELEMENT)?;
-        let chain = Chain::read(mem, GuestAddress(self.state.descriptors), self.state.size, head)?;
+        let chain = Chain::read(mem, &self.state, head)?;
         self.state.next_avail = self.state.next_avail.wrapping_add(1);
         self.spend(chain.readable_len() + chain.writable_len());
         Ok(Some(chain))

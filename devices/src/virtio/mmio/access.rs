@@ -1,8 +1,8 @@
 //! Reads and writes of the registers.
 
 use super::{Mmio, registers::*, status};
+use crate::virtio::VirtioDevice;
 use crate::virtio::queue::{Area, Queue, QueueError};
-use crate::virtio::{F_EVENT_IDX, VirtioDevice};
 use crate::{GuestMemory, Outcome, Registers};
 
 impl<D: VirtioDevice> Registers for Mmio<D> {
@@ -113,8 +113,11 @@ impl<D: VirtioDevice> Mmio<D> {
                 // A driver finds its choice refused when it reads the status back.
                 if negotiation.features_acceptable(offered) {
                     negotiation.status |= status::FEATURES_OK;
-                    let event_index = negotiation.driver_features & F_EVENT_IDX != 0;
-                    self.queues.iter_mut().for_each(|queue| queue.set_event_index(event_index));
+                    let (event_index, indirect) = negotiation.queue_features();
+                    for queue in &mut self.queues {
+                        queue.set_event_index(event_index);
+                        queue.set_indirect(indirect);
+                    }
                 }
             }
             // The device learns of DRIVER_OK with the first thing that it has to do then.

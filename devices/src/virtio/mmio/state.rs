@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::registers::{INTERRUPT_CONFIG, INTERRUPT_USED};
 use super::status;
 use crate::virtio::queue::{Queue, QueueState};
-use crate::virtio::{F_EVENT_IDX, F_VERSION_1};
+use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, F_VERSION_1};
 use crate::{GuestMemory, RestoreError};
 
 /// The name in error messages.
@@ -50,6 +50,12 @@ impl Negotiation {
         !foreign && self.driver_features & F_VERSION_1 != 0
     }
 
+    /// Whether the queues have an event index, and whether their descriptors may be indirect.
+    pub(super) fn queue_features(&self) -> (bool, bool) {
+        let accepted = |feature| self.driver_features & feature != 0;
+        (accepted(F_EVENT_IDX), accepted(F_INDIRECT_DESC))
+    }
+
     pub(super) fn check(&self, offered: u64) -> Result<(), RestoreError> {
         if !status::is_reachable(self.status) {
             let value = format_args!("{:#x}", self.status);
@@ -82,13 +88,17 @@ impl<S> MmioState<S> {
             return Err(RestoreError::new(NAME, "queue sizes", shape(saved), shape(expected)));
         }
         let agreed = self.negotiation.status & status::FEATURES_OK != 0;
-        let event_index = agreed && self.negotiation.driver_features & F_EVENT_IDX != 0;
+        let (event_index, indirect) =
+            if agreed { self.negotiation.queue_features() } else { (false, false) };
         self.queues
             .iter()
             .map(|state| {
                 if state.event_index != event_index {
                     let value = state.event_index;
                     return Err(RestoreError::new(NAME, "event_index", value, event_index));
+                }
+                if state.indirect != indirect {
+                    return Err(RestoreError::new(NAME, "indirect", state.indirect, indirect));
                 }
                 if state.ready && !agreed {
                     return Err(RestoreError::new(NAME, "ready", true, "false before FEATURES_OK"));

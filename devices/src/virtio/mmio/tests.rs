@@ -279,6 +279,7 @@ fn forged_states_are_refused() {
         forge(|state| state.queues[0].size = 3),
         forge(|state| state.queues[0].device = 1 << 40),
         forge(|state| state.queues[0].event_index = false),
+        forge(|state| state.queues[0].indirect = true),
         forge(|state| state.negotiation = Negotiation::default()),
     ] {
         assert!(machine.mmio.restore(&bad).is_err(), "{bad:?}");

@@ -2,7 +2,7 @@
 
 use vm_memory::{Address, Bytes, GuestAddress, GuestMemoryBackend, VolatileSlice};
 
-use super::QueueError;
+use super::{QueueError, QueueState};
 use crate::GuestMemory;
 
 /// VIRTQ_DESC_F_NEXT (virtio 1.2 §2.7.5): the chain goes on at `next`.
@@ -35,13 +35,13 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Copies and checks the chain that starts at `head` of the descriptor table at `table`.
+    /// Copies and checks the chain that starts at `head` of the queue's descriptor table.
     pub(super) fn read(
         mem: &GuestMemory,
-        table: GuestAddress,
-        size: u16,
+        queue: &QueueState,
         head: u16,
     ) -> Result<Self, QueueError> {
+        let (table, size) = (GuestAddress(queue.descriptors), queue.size);
         if head >= size {
             return Err(QueueError::Head { head, size });
         }
@@ -53,6 +53,9 @@ impl Chain {
         loop {
             let descriptor = Descriptor::read(mem, table, index)?;
             if descriptor.flags & F_INDIRECT != 0 {
+                if !queue.indirect {
+                    return Err(QueueError::IndirectNotAgreed { head });
+                }
                 if indirect || descriptor.flags & F_NEXT != 0 {
                     return Err(QueueError::Indirect { head });
                 }

@@ -48,13 +48,14 @@ impl Driver {
         Self { mem: mem.clone(), size, table, avail, used, next_avail: 0, seen_used: 0 }
     }
 
-    /// The device's side, ready.
+    /// The device's side, ready, of a driver that accepted VIRTIO_F_INDIRECT_DESC.
     pub(crate) fn device(&self) -> Queue {
         let mut queue = Queue::new(self.size);
         queue.set_address(Area::Descriptors, self.table);
         queue.set_address(Area::Driver, self.avail);
         queue.set_address(Area::Device, self.used);
         queue.set_ready(true, &self.mem).unwrap();
+        queue.set_indirect(true);
         queue
     }
 

@@ -89,6 +89,12 @@ pub enum QueueError {
         /// Where the chain starts.
         head: u16,
     },
+    /// An indirect descriptor, of a driver that did not accept VIRTIO_F_INDIRECT_DESC (virtio 1.2 §2.7.5.3.1).
+    #[error("descriptor chain at head {head}: indirect descriptors need VIRTIO_F_INDIRECT_DESC")]
+    IndirectNotAgreed {
+        /// Where the chain starts.
+        head: u16,
+    },
     /// A table that is empty, no multiple of a descriptor's size, or longer than `next` can count.
     #[error("indirect table of {len} bytes: must be a multiple of 16, from 16 to 1048560")]
     IndirectLength {

@@ -43,6 +43,8 @@ pub struct QueueState {
     pub signalled_used: u16,
     /// Whether VIRTIO_F_EVENT_IDX was negotiated.
     pub event_index: bool,
+    /// Whether VIRTIO_F_INDIRECT_DESC was negotiated.
+    pub indirect: bool,
 }
 
 impl QueueState {
@@ -58,6 +60,7 @@ impl QueueState {
             next_used: 0,
             signalled_used: 0,
             event_index: false,
+            indirect: false,
         }
     }
 

@@ -34,6 +34,18 @@ fn an_indirect_table_continues_the_direct_descriptors() {
 }
 
 #[test]
+fn an_indirect_table_that_was_not_agreed_on_is_not_followed() {
+    let mem = memory(0x10000);
+    let mut driver = Driver::new(&mem, 0, 4);
+    let mut queue = driver.device();
+    queue.set_indirect(false);
+    driver.describe(0, desc(TABLE, 16, INDIRECT, 0));
+    desc(0x5000, 1, 0, 0).write(&mem, TABLE, 0);
+    driver.offer(0);
+    assert!(matches!(queue.pop(&mem), Err(QueueError::IndirectNotAgreed { head: 0 })));
+}
+
+#[test]
 fn empty_buffers_count_but_carry_nothing() {
     let chain = pop_one(&[desc(u64::MAX, 0, NEXT, 1), desc(0x5000, 1, WRITE, 0)], &[]);
     let chain = chain.unwrap().unwrap();
@@ -251,13 +263,14 @@ proptest! {
         next_avail: u16,
         next_used: u16,
         event_index: bool,
+        indirect: bool,
     ) {
         let mem = memory(0x1000);
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         mem.write_slice(&bytes, GuestAddress(0)).unwrap();
         let size = 1 << size_log;
         let mut state = Queue::new(64).state().clone();
-        state = QueueState { size, ready: true, next_avail, next_used, event_index, ..state };
+        state = QueueState { size, ready: true, next_avail, next_used, event_index, indirect, ..state };
         [state.descriptors, state.driver, state.device] =
             [areas[0] & !15, areas[1] & !1, areas[2] & !3];
         let Ok(mut queue) = Queue::from_state(state, &mem) else { return Ok(()) };

@@ -1,6 +1,7 @@
 //! Notifications, interrupts and errors, once the driver is ready.
 
 use super::*;
+use crate::virtio::queue::driver::{Desc, INDIRECT, WRITE};
 
 #[test]
 fn chains_are_served_and_interrupt() {
@@ -61,6 +62,20 @@ fn a_paused_device_keeps_notifications_for_later() {
     );
     assert!(!machine.mmio.notify(0));
     assert_eq!((driver.take_used(), machine.irq.count()), (Some((0, 1)), 1));
+}
+
+#[test]
+fn only_a_driver_that_accepted_indirect_descriptors_may_use_them() {
+    for accepted in [0, F_INDIRECT_DESC] {
+        let (mut machine, mut driver) = Machine::running(F_VERSION_1 | accepted);
+        driver.describe(0, Desc { addr: 0x9000, len: 16, flags: INDIRECT, next: 0 });
+        Desc { addr: 0x8000, len: 1, flags: WRITE, next: 0 }.write(&machine.mem, 0x9000, 0);
+        driver.offer(0);
+        assert!(!machine.mmio.notify(0));
+        let (status, used) =
+            if accepted == 0 { (RUNNING | NEEDS_RESET, None) } else { (RUNNING, Some((0, 1))) };
+        assert_eq!((machine.read(STATUS), driver.take_used()), (status, used));
+    }
 }
 
 #[test]

@@ -87,6 +87,7 @@ proptest! {
                     queue.set_address(area, at * 16);
                 }
                 queue.set_ready(true, &mem).unwrap();
+                queue.set_indirect(true);
                 queue.refill_budget();
                 queue
             })
