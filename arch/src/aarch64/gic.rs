@@ -7,7 +7,8 @@ use std::fmt;
 pub enum Gic {
     /// GICv2 (Arm IHI 0048): memory-mapped CPU interfaces.
     V2,
-    /// GICv3 (Arm IHI 0069): a redistributor for each vCPU, and an ITS.
+    /// GICv3 (Arm IHI 0069): a redistributor for each vCPU. Nothing sends message-signalled interrupts, so there is no
+    /// interrupt translation service.
     V3,
 }
 
@@ -38,10 +39,6 @@ pub const GICD_LEN: u64 = 0x1_0000;
 pub const GICC: u64 = 0x0801_0000;
 /// Size of [`GICC`] (`KVM_VGIC_V2_CPU_SIZE`).
 pub const GICC_LEN: u64 = 0x2000;
-/// GICv3: interrupt translation service.
-pub const ITS: u64 = 0x0808_0000;
-/// Size of [`ITS`].
-pub const ITS_LEN: u64 = 0x2_0000;
 /// GICv3: redistributor of the first vCPU; the others' follow it.
 pub const GICR: u64 = 0x080A_0000;
 /// Size of a redistributor: two frames of 64 KiB (Arm IHI 0069 §12.10).

@@ -1,7 +1,7 @@
 //! Where everything is in the guest's physical address space, and which interrupt it has.
 //!
 //! ```text
-//! 0x0800_0000  GIC: distributor, CPU interface or ITS, redistributors (see `gic`)
+//! 0x0800_0000  GIC: distributor, CPU interface or redistributors (see `gic`)
 //! 0x0900_0000  PL011 serial port
 //! 0x0901_0000  PL031 clock
 //! 0x0A00_0000  virtio-mmio slots
@@ -80,7 +80,6 @@ mod tests {
         let mut all = vec![
             region(gic::GICD, gic::GICD_LEN),
             region(gic::GICC, gic::GICC_LEN),
-            region(gic::ITS, gic::ITS_LEN),
             region(gic::GICR, u64::from(MAX_CPUS) * gic::GICR_LEN_PER_CPU),
             region(PL011, PL011_LEN),
             region(PL031, PL031_LEN),

@@ -1,15 +1,14 @@
-//! The interrupt controller that KVM emulates (Linux Documentation/virt/kvm/devices/arm-vgic.rst,
-//! arm-vgic-v3.rst and arm-vgic-its.rst).
+//! The interrupt controller that KVM emulates (Linux Documentation/virt/kvm/devices/arm-vgic.rst and arm-vgic-v3.rst).
 //!
 //! What KVM does with an irqfd is left as it is: GSI n is shared peripheral interrupt n.
 
-use arch::aarch64::gic::{GICC, GICD, GICR, Gic, ITS, NR_IRQS};
+use arch::aarch64::gic::{GICC, GICD, GICR, Gic, NR_IRQS};
 use kvm_bindings::{
     KVM_DEV_ARM_VGIC_CTRL_INIT, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_DEV_ARM_VGIC_GRP_CTRL,
-    KVM_DEV_ARM_VGIC_GRP_NR_IRQS, KVM_VGIC_ITS_ADDR_TYPE, KVM_VGIC_V2_ADDR_TYPE_CPU,
-    KVM_VGIC_V2_ADDR_TYPE_DIST, KVM_VGIC_V3_ADDR_TYPE_DIST, KVM_VGIC_V3_ADDR_TYPE_REDIST,
-    kvm_create_device, kvm_device_attr, kvm_device_type, kvm_device_type_KVM_DEV_TYPE_ARM_VGIC_ITS,
-    kvm_device_type_KVM_DEV_TYPE_ARM_VGIC_V2, kvm_device_type_KVM_DEV_TYPE_ARM_VGIC_V3,
+    KVM_DEV_ARM_VGIC_GRP_NR_IRQS, KVM_VGIC_V2_ADDR_TYPE_CPU, KVM_VGIC_V2_ADDR_TYPE_DIST,
+    KVM_VGIC_V3_ADDR_TYPE_DIST, KVM_VGIC_V3_ADDR_TYPE_REDIST, kvm_create_device, kvm_device_attr,
+    kvm_device_type, kvm_device_type_KVM_DEV_TYPE_ARM_VGIC_V2,
+    kvm_device_type_KVM_DEV_TYPE_ARM_VGIC_V3,
 };
 use kvm_ioctls::{DeviceFd, VmFd};
 
@@ -29,7 +28,7 @@ pub fn create(vm: &VmFd) -> Result<(Gic, DeviceFd), KvmError> {
 }
 
 /// Once all vCPUs are there: puts its parts to their addresses, and brings it to life.
-pub fn complete(vm: &VmFd, gic: Gic, device: &DeviceFd) -> Result<(), KvmError> {
+pub fn complete(gic: Gic, device: &DeviceFd) -> Result<(), KvmError> {
     let parts = match gic {
         Gic::V2 => [(KVM_VGIC_V2_ADDR_TYPE_DIST, GICD), (KVM_VGIC_V2_ADDR_TYPE_CPU, GICC)],
         Gic::V3 => [(KVM_VGIC_V3_ADDR_TYPE_DIST, GICD), (KVM_VGIC_V3_ADDR_TYPE_REDIST, GICR)],
@@ -40,19 +39,8 @@ pub fn complete(vm: &VmFd, gic: Gic, device: &DeviceFd) -> Result<(), KvmError> 
     let count = NR_IRQS;
     set(device, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &raw const count as u64)
         .map_err(KvmError::call("KVM_SET_DEVICE_ATTR of the GIC's number of interrupts"))?;
-    init(device)?;
-    match gic {
-        Gic::V2 => Ok(()),
-        Gic::V3 => its(vm),
-    }
-}
-
-/// A GICv3's interrupt translation service.
-fn its(vm: &VmFd) -> Result<(), KvmError> {
-    let its = device(vm, kvm_device_type_KVM_DEV_TYPE_ARM_VGIC_ITS)
-        .map_err(KvmError::call("KVM_CREATE_DEVICE of an ITS"))?;
-    place(&its, KVM_VGIC_ITS_ADDR_TYPE, ITS)?;
-    init(&its)
+    set(device, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, 0)
+        .map_err(KvmError::call("KVM_SET_DEVICE_ATTR that initializes the GIC"))
 }
 
 fn device(vm: &VmFd, kind: kvm_device_type) -> Result<DeviceFd, kvm_ioctls::Error> {
@@ -62,11 +50,6 @@ fn device(vm: &VmFd, kind: kvm_device_type) -> Result<DeviceFd, kvm_ioctls::Erro
 fn place(device: &DeviceFd, part: u32, address: u64) -> Result<(), KvmError> {
     set(device, KVM_DEV_ARM_VGIC_GRP_ADDR, part, &raw const address as u64)
         .map_err(KvmError::call("KVM_SET_DEVICE_ATTR of a GIC address"))
-}
-
-fn init(device: &DeviceFd) -> Result<(), KvmError> {
-    set(device, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, 0)
-        .map_err(KvmError::call("KVM_SET_DEVICE_ATTR that initializes the GIC"))
 }
 
 /// `value` is the address of the value, if the attribute has one.

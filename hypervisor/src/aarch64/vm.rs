@@ -37,6 +37,6 @@ pub fn processors(
         return Err(KvmError::Vcpus { asked: count, most: gic.max_cpus(), gic });
     }
     let vcpus = vcpu::create(vm, count, start)?;
-    gic::complete(vm, gic, &device)?;
+    gic::complete(gic, &device)?;
     Ok((vcpus, gic))
 }

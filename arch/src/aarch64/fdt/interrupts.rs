@@ -38,15 +38,8 @@ fn gic_v3(fdt: &mut FdtWriter, cpus: u32) -> FdtWriterResult<()> {
         fdt.property_string("compatible", "arm,gic-v3")?;
         let redistributors = u64::from(cpus) * gic::GICR_LEN_PER_CPU;
         fdt.property_array_u64("reg", &[gic::GICD, gic::GICD_LEN, gic::GICR, redistributors])?;
-        fdt.property_u32("#address-cells", 2)?;
-        fdt.property_u32("#size-cells", 2)?;
-        fdt.property_null("ranges")?;
-        node(fdt, &format!("msi-controller@{:x}", gic::ITS), |fdt| {
-            fdt.property_string("compatible", "arm,gic-v3-its")?;
-            fdt.property_array_u64("reg", &[gic::ITS, gic::ITS_LEN])?;
-            fdt.property_null("msi-controller")?;
-            fdt.property_u32("#msi-cells", 1)
-        })
+        // No translation service: no device sends messages for interrupts.
+        fdt.property_u32("#address-cells", 0)
     })
 }
 
