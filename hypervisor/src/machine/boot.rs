@@ -1,5 +1,7 @@
 //! Kernel and initramfs, into guest memory.
 
+mod shared;
+
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -45,9 +47,12 @@ fn kernel(loader: &mut Loader, path: &Path, ram: &[Range<u64>]) -> Result<Kernel
     let file = File::open(path).map_err(VmmError::file(path))?;
     let kernel = native::parse_kernel(&file, ram)
         .map_err(|error| VmmError::Kernel { file: path.to_owned(), error })?;
+    let maps = shared::may_be_mapped(&file, path).map_err(VmmError::file(path))?;
     let start = kernel.segments.first().map_or(kernel.end, |lowest| lowest.gpa);
     let mut read: Vec<Range<u64>> = Vec::new();
-    if native::KERNEL_REWRITES_ITSELF {
+    if !maps {
+        // All is copied, and so is better off in large pages.
+    } else if native::KERNEL_REWRITES_ITSELF {
         for segment in kernel.segments.iter().filter(|segment| !segment.writable) {
             read.push(only_read(&file, segment).map_err(VmmError::file(path))?);
         }
@@ -61,7 +66,11 @@ fn kernel(loader: &mut Loader, path: &Path, ram: &[Range<u64>]) -> Result<Kernel
     for segment in &kernel.segments {
         let piece =
             Piece { gpa: segment.gpa, offset: segment.file_offset, length: segment.file_len };
-        loader.load(&file, path, piece)?;
+        if maps {
+            loader.load(&file, path, piece)?;
+        } else {
+            loader.copy(&file, path, piece)?;
+        }
     }
     Ok(kernel)
 }

@@ -123,6 +123,24 @@ fn what_the_guest_writes_does_not_reach_the_file() {
 }
 
 #[test]
+fn a_page_that_is_cut_off_from_a_mapped_file_reads_as_zeros() {
+    let bytes = pattern(32 * 4096);
+    let file = file_of(&bytes);
+    let memory = ram();
+    let mut loader = Loader::new(&memory, HugePages::None);
+    let piece = Piece { gpa: 0x2000, offset: 0, length: bytes.len() as u64 };
+    loader.load(&file, Path::new("kernel"), piece).unwrap();
+    assert_eq!(loader.loaded().mapped, piece.length);
+    file.set_len(10 * PAGE).unwrap();
+    let read = |page: u64| memory.read_obj::<u8>(GuestAddress(0x2000 + page * PAGE + 8)).unwrap();
+    assert_eq!(read(9), bytes[9 * 4096 + 8]);
+    assert_eq!(read(31), 0);
+    // It is the guest's own from now on.
+    memory.write_obj(5u8, GuestAddress(0x2000 + 15 * PAGE)).unwrap();
+    assert_eq!(memory.read_obj::<u8>(GuestAddress(0x2000 + 15 * PAGE)).unwrap(), 5);
+}
+
+#[test]
 fn a_piece_outside_ram_or_past_the_end_of_the_file_is_refused_in_one_line() {
     let memory = ram();
     let file = file_of(&pattern(64 * 4096));

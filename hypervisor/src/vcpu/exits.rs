@@ -31,6 +31,7 @@ enum Fatal {
     InternalError,
     FailedEntry { reason: u64 },
     Undecoded,
+    NoPage,
     Unexpected(String),
 }
 
@@ -101,6 +102,7 @@ impl Vcpu {
                 counters.other += 1;
                 return Ok(Outcome::Continue);
             }
+            Err(error) if error.errno() == libc::EFAULT => Fatal::NoPage,
             Err(error) => Fatal::Unexpected(format!("KVM_RUN failed: {error}")),
         };
         let what = match fatal {
@@ -113,6 +115,8 @@ impl Vcpu {
                 "an instruction that the processor does not describe accesses {:#x}, where no RAM is",
                 self.page.undecoded_address()
             ),
+            Fatal::NoPage => "KVM_RUN failed: Bad address: the host has no page there; was the kernel's file cut short?"
+                .to_owned(),
             Fatal::Unexpected(what) => format!("unexpected exit from the guest: {what}"),
         };
         let place = native::place(&self.fd, &self.shared.memory);
