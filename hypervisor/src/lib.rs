@@ -13,6 +13,7 @@
 //! | [`disk`] | the files behind disks |
 //! | [`vsock`] | the Unix sockets behind the socket device |
 //! | [`stop`] | how a VM ends |
+//! | [`limits`] | what one VM may cost the host |
 //! | [`error`], [`logging`] | what keeps a VM from starting; the log |
 //! | [`machine`] | all of it put together |
 //! | [`probe`] | whether KVM can run Linux here |
@@ -31,6 +32,7 @@ pub mod disk;
 pub mod error;
 pub mod event;
 pub mod kvm;
+pub mod limits;
 pub mod logging;
 pub mod machine;
 pub mod memory;

@@ -16,13 +16,11 @@ use kvm_ioctls::VcpuFd;
 
 use crate::bus::Buses;
 use crate::kvm::{KvmError, RunPage};
+use crate::limits::STACK;
 use crate::stop::StopRequest;
 
 pub use counters::Counters;
 
-/// Enough for the deepest path of a device model several times over; a thread's default would be
-/// 2 MiB of address space.
-const STACK: usize = 256 << 10;
 /// How often a vCPU is kicked. Once is enough for one that is in the guest; one that is in a device
 /// model, writing to a console that nobody reads, gives up after a few interruptions.
 const KICKS: usize = 20;

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use devices::virtio::mmio::Mmio;
-use devices::virtio::vsock::{ConnectionId, Interest, MAX_CONNECTIONS, Vsock};
+use devices::virtio::vsock::{ConnectionId, Interest, Vsock};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -31,15 +31,14 @@ use waiting::WaitingRoom;
 
 /// No connection has this host port: Linux's `VMADDR_PORT_ANY`. As the upper half of an event's 64
 /// bits it marks the events that belong to no connection.
+use crate::limits::DESCRIPTORS;
+
 const NO_PORT: u32 = u32::MAX;
 /// The lower half of the listener's; smaller numbers are those of the waiting room.
 const LISTENER: u32 = u32::MAX;
 
 /// Most events that one call handles; what is left comes with the next.
 const BATCH: usize = 64;
-
-/// Descriptors that one VM may need: its connections, and plenty for all else.
-const DESCRIPTORS: u64 = MAX_CONNECTIONS as u64 + 512;
 
 /// The socket could not be set up.
 #[derive(Debug, thiserror::Error)]

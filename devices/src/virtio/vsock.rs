@@ -21,8 +21,8 @@
 //! [`Vsock::host_connected`]), any number of them, and then follows one `work`, through
 //! [`Mmio::with_device`](super::mmio::Mmio::with_device).
 //!
-//! What bounds the device: [`MAX_CONNECTIONS`], [`BUF_ALLOC`] for each, and a limit on the RSTs
-//! that wait; past that limit packets of the guest's stay in the tx queue until it takes some.
+//! What bounds the device is in [`crate::limits`], and [`BUF_ALLOC`] for each connection. Past the limit on the RSTs
+//! that wait, packets of the guest's stay in the tx queue until it takes some.
 //!
 //! Snapshots: connections do not outlive one, for their host's ends can't. A device restored from
 //! a state that was saved with connections open tells the driver so (TRANSPORT_RESET on the event
@@ -43,7 +43,6 @@ mod traffic;
 pub use backend::{Backend, ConnectionId, Interest};
 pub use credit::BUF_ALLOC;
 pub use handshake::{CONNECT_LINE_MAX, ConnectLine, ConnectLineError, ConnectProgress};
-pub use table::MAX_CONNECTIONS;
 
 use serde::{Deserialize, Serialize};
 

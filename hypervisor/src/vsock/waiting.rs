@@ -7,9 +7,7 @@ use std::os::unix::net::UnixStream;
 use devices::virtio::vsock::{CONNECT_LINE_MAX, ConnectLine, ConnectProgress};
 use rustix::net::RecvFlags;
 
-/// How many there are at most. One more takes the place of the one that has waited longest: so
-/// none can be in the way of others for ever, and no timer is needed.
-const MAX_WAITING: usize = 64;
+use crate::limits::MAX_WAITING;
 
 /// A stream on its way to its `CONNECT port` line.
 struct Waiting {
@@ -18,7 +16,8 @@ struct Waiting {
     line: ConnectLine,
 }
 
-/// All of them, the one that has waited longest first.
+/// All of them, the one that has waited longest first. It makes room for one too many: so none is in the way of others
+/// for ever.
 #[derive(Default)]
 pub struct WaitingRoom {
     waiting: VecDeque<Waiting>,

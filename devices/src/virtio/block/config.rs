@@ -1,5 +1,7 @@
 //! The features and the configuration space of a block device (virtio 1.2 §5.2.3, §5.2.4).
 
+use crate::limits::{MAX_RANGE, MAX_SEGMENT};
+
 /// The unit of the guest's addresses (virtio 1.2 §5.2.4), whatever the block size.
 pub(super) const SECTOR: u64 = 512;
 /// Chains that may be under way.
@@ -22,16 +24,14 @@ pub(super) const F_WRITE_ZEROES: u64 = 1 << 14;
 
 /// How many pieces of data a request has at most: two descriptors of a chain hold its header and its status.
 const SEG_MAX: u32 = QUEUE_SIZE as u32 - 2;
-/// How long each may be: 128 KiB. Linux's requests have up to some MiB.
-const SIZE_MAX: u32 = 128 << 10;
-/// The most data of a request that keeps to both, in bytes: a request is what a pause has to wait for. Without a limit
-/// it could name the same memory over and over, up to 4 GiB.
-pub(super) const MAX_DATA: u64 = SEG_MAX as u64 * SIZE_MAX as u64;
+/// The most data of a request of so many pieces of [`MAX_SEGMENT`], in bytes: a request is what a pause has to wait
+/// for. Without a limit it could name the same memory over and over, up to 4 GiB.
+pub(super) const MAX_DATA: u64 = SEG_MAX as u64 * MAX_SEGMENT as u64;
 
 /// How many ranges a discard or a write-zeroes has.
 const MAX_RANGES: u32 = 1;
-/// How long it may be: 32 MiB. In the worst case they are written out.
-pub(super) const MAX_RANGE_SECTORS: u32 = 1 << 16;
+/// How long it may be.
+pub(super) const MAX_RANGE_SECTORS: u32 = MAX_RANGE / SECTOR as u32;
 /// Discards work best in these units: 4 KiB, a file system's block.
 const DISCARD_ALIGNMENT: u32 = 8;
 
@@ -42,7 +42,7 @@ pub(super) fn layout(sectors: u64) -> [u8; 60] {
         config[offset..offset + field.len()].copy_from_slice(field);
     };
     put(0, &sectors.to_le_bytes()); // capacity
-    put(8, &SIZE_MAX.to_le_bytes()); // size_max
+    put(8, &MAX_SEGMENT.to_le_bytes()); // size_max
     put(12, &SEG_MAX.to_le_bytes()); // seg_max
     put(20, &(SECTOR as u32).to_le_bytes()); // blk_size
     put(36, &MAX_RANGE_SECTORS.to_le_bytes()); // max_discard_sectors

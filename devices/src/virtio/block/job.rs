@@ -5,10 +5,8 @@ use std::io;
 use super::Disk;
 use super::request::{Failure, HEADER, STATUS_OK};
 use crate::GuestMemory;
+use crate::limits::FLUSH_COST;
 use crate::virtio::queue::{Chain, QueueError, Token};
-
-/// What a flush counts as in a turn's share of work, in bytes: what a slow disk writes in some milliseconds.
-const FLUSH_COST: u64 = 1 << 20;
 
 /// The name in log messages.
 const NAME: &str = "virtio-blk";

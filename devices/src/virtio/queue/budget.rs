@@ -2,11 +2,10 @@
 //!
 //! Without a limit a driver that adds chains as fast as the device takes them would hold the event loop for ever, and
 //! one whose chains name the same memory over and over could keep it busy for minutes. What counts is what a chain
-//! makes the host do: a few bytes can ask for megabytes of zeroes.
+//! makes the host do: a few bytes can ask for megabytes of zeroes. Devices bound what a single chain may ask for, and
+//! so what a turn may come to.
 
-/// The bytes after which a device yields: some milliseconds of copying. Devices bound what a single chain may ask for,
-/// and so what a turn may come to.
-const BYTES: u64 = 16 << 20;
+use crate::limits::TURN_BYTES;
 
 /// What is left of a turn's share.
 #[derive(Debug)]
@@ -18,7 +17,7 @@ pub(super) struct Budget {
 impl Budget {
     /// One queue's worth of chains.
     pub(super) fn new(queue_size: u16) -> Self {
-        Self { chains: queue_size, bytes: BYTES }
+        Self { chains: queue_size, bytes: TURN_BYTES }
     }
 
     /// Accounts for a chain of so many bytes. The last one may be larger than what is left.

@@ -5,16 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use super::backend::ConnectionId;
 use super::connection::{Connection, Fate};
 use super::packet::TYPE_STREAM;
-
-/// How many connections a device has at most, those that only drain their buffer included. With
-/// [`BUF_ALLOC`](super::BUF_ALLOC) it bounds the memory that a guest can make the device use to
-/// 128 MiB, reached only if the host's programs read nothing from 2,048 open connections.
-pub const MAX_CONNECTIONS: usize = 2048;
-
-/// How many RSTs may wait for an rx buffer before the device stops taking packets from the guest
-/// (virtio 1.2 §5.10.6.1: the additional resources that keep the two queues from blocking each
-/// other are bounded).
-const MAX_RESETS: usize = 1024;
+use crate::limits::{MAX_CONNECTIONS, MAX_RESETS};
 
 /// Host-side ports of connections that the host opens start here: far above the ports that
 /// programs listen at.

@@ -17,10 +17,8 @@ use crate::bus::Bus;
 use crate::config::{Drive, DriveSource, Part};
 use crate::disk::{self, DiskError};
 use crate::error::VmmError;
+use crate::limits::DISK_PAUSE;
 use worker::Worker;
-
-/// How long a pause waits for the request that is under way: far longer than a disk that works takes for one.
-const PAUSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Makes the device of a drive.
 pub fn attach(drive: &Drive, slot: Slot<'_>, bus: &mut Bus) -> Result<AttachedBlock, VmmError> {
@@ -56,7 +54,7 @@ impl Attached for AttachedBlock {
     }
 
     fn pause(&mut self) {
-        self.pause_within(PAUSE_LIMIT);
+        self.pause_within(DISK_PAUSE);
     }
 }
 

@@ -5,10 +5,10 @@ use vm_memory::{Bytes, GuestAddress};
 use zerocopy::IntoBytes;
 
 use super::*;
+use crate::limits::{MAX_CONNECTIONS, MAX_RESETS};
 use crate::testing;
 use crate::virtio::queue::{Area, Queue};
 use crate::virtio::vsock::packet::Header;
-use crate::virtio::vsock::table::MAX_CONNECTIONS;
 
 /// Packets that are nearly right: few ports, so that they hit the same connections.
 fn packet() -> impl Strategy<Value = (Header, usize)> {
@@ -120,7 +120,7 @@ fn unclaimed_answers_are_bounded() {
         while bench.guest.tx.take(&bench.guest.mem).is_some() {}
     }
     assert!(bench.vsock.table.owes_too_much());
-    assert!(bench.vsock.table.owed() <= 1024 + MAX_CONNECTIONS);
+    assert!(bench.vsock.table.owed() <= MAX_RESETS + MAX_CONNECTIONS);
     assert!(bench.vsock.table.ready_len() <= bench.vsock.table.len());
     // It is heard again as soon as it takes them.
     bench.settle();

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::Device;
+use crate::limits::MAX_CONNECTIONS;
 use crate::virtio::vsock::packet::{Header, op, shutdown};
-use crate::virtio::vsock::table::{FIRST_HOST_PORT, MAX_CONNECTIONS};
+use crate::virtio::vsock::table::FIRST_HOST_PORT;
 
 /// What the device answers to one packet.
 fn answer(bench: &mut Bench, header: Header) -> Vec<u16> {

@@ -13,10 +13,8 @@ use devices::virtio::block::{Block, Disk, turn};
 use devices::{Bell, Device};
 
 use crate::kvm::Notification;
+use crate::limits::STACK;
 use crate::machine::devices::slot::Plugged;
-
-/// Enough for the deepest path of a request several times over, as for a vCPU.
-const STACK: usize = 256 << 10;
 
 /// What the thread and its owner share.
 pub struct Worker {

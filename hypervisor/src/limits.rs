@@ -1,0 +1,24 @@
+//! What one VM may cost the host, beyond what its configuration says and what [`devices::limits`] has: the table to
+//! look at and to tune.
+
+use std::time::Duration;
+
+use devices::limits::MAX_CONNECTIONS;
+
+/// Descriptors that one VM may need: its connections, and plenty for all else.
+pub const DESCRIPTORS: u64 = MAX_CONNECTIONS as u64 + 512;
+
+/// How many of the host's programs may have opened the socket without saying which port they want. One more takes the
+/// place of the one that has waited longest.
+pub const MAX_WAITING: usize = 64;
+
+/// The stack of a processor's or a disk's thread, in bytes: enough for the deepest path of a device model several times
+/// over. A thread's default would be 2 MiB of address space.
+pub const STACK: usize = 256 << 10;
+
+/// How long the end of a VM waits for a disk's request that is under way: far longer than a disk that works takes for
+/// one.
+pub const DISK_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long a VM that has ended by itself waits for the host's programs to read what it had sent them.
+pub const LAST_WORDS: Duration = Duration::from_secs(60);
