@@ -25,7 +25,8 @@ pub const F_VERSION_1: u64 = 1 << 32;
 /// and devices make system calls. The transport keeps in mind what was asked and rings a bell; the thread that serves
 /// the device then has it done, in this order, before anything else reaches the device.
 ///
-/// Its [`Device::reset`] follows when the driver has written 0 to the status register; its [`Device::State`] holds what
+/// Its [`Device::reset`] follows when the driver has written 0 to the status register, has given up (FAILED) or has
+/// broken the rules; its [`Device::State`] holds what
 /// is the device's own, without the queues and the negotiation, which the transport keeps.
 pub trait VirtioDevice: Device + Send {
     /// The device ID (virtio 1.2 §5).

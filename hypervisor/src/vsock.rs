@@ -11,6 +11,7 @@
 mod backend;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod waiting;
 
 use std::fs;
@@ -27,15 +28,18 @@ use rustix::event::{Timespec, epoll};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 pub use backend::{Socket, UnixBackend};
+use timer::Timer;
 use waiting::WaitingRoom;
+
+use crate::limits::DESCRIPTORS;
 
 /// No connection has this host port: Linux's `VMADDR_PORT_ANY`. As the upper half of an event's 64
 /// bits it marks the events that belong to no connection.
-use crate::limits::DESCRIPTORS;
-
 const NO_PORT: u32 = u32::MAX;
-/// The lower half of the listener's; smaller numbers are those of the waiting room.
+/// The lower half of the listener's.
 const LISTENER: u32 = u32::MAX;
+/// The lower half of the timer's; smaller numbers are those of the waiting room.
+const TIMER: u32 = u32::MAX - 1;
 
 /// Most events that one call handles; what is left comes with the next.
 const BATCH: usize = 64;
@@ -65,11 +69,12 @@ pub struct Sockets {
     epoll: Arc<OwnedFd>,
     events: Vec<epoll::Event>,
     listener: UnixListener,
+    /// The listener is not polled until the timer runs out: there were no descriptors left for those who come, and it
+    /// would be readable all the while.
+    listener_rests: bool,
     path: PathBuf,
     waiting: WaitingRoom,
-    /// Given up for a moment when there are no descriptors left, to take a connection and close it:
-    /// else the listener would be readable for ever.
-    spare: Option<OwnedFd>,
+    timer: Timer,
 }
 
 impl Sockets {
@@ -85,18 +90,20 @@ impl Sockets {
 
     fn try_listen(uds_path: &Path) -> io::Result<(Sockets, UnixBackend)> {
         let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
-        let spare = Some(epoll.try_clone()?);
+        let timer = Timer::new()?;
         let listener = UnixListener::bind(uds_path)?;
         let sockets = Sockets {
             epoll: Arc::clone(&epoll),
             events: Vec::with_capacity(BATCH),
             listener,
+            listener_rests: false,
             path: uds_path.to_owned(),
             waiting: WaitingRoom::default(),
-            spare,
+            timer,
         };
         sockets.listener.set_nonblocking(true)?;
         watch(&epoll, &sockets.listener, LISTENER)?;
+        watch(&epoll, &sockets.timer, TIMER)?;
         Ok((sockets, UnixBackend::new(epoll, uds_path)))
     }
 
@@ -120,12 +127,15 @@ impl Sockets {
             let id = ConnectionId::from_u64({ event.data }.u64());
             match (id.host_port, id.guest_port) {
                 (NO_PORT, LISTENER) => self.accept(),
+                (NO_PORT, TIMER) => self.tick(vsock),
                 (NO_PORT, number) => {
                     if let Some((stream, port)) = self.waiting.hear(number) {
                         // It is in the set: that is how we came here.
                         let _ = epoll::delete(&*self.epoll, &stream);
                         // A stream that the device has no place for is closed.
-                        vsock.host_connected(Socket::new(stream), port);
+                        if vsock.host_connected(Socket::new(stream), port).is_some() {
+                            self.timer.start();
+                        }
                     }
                 }
                 _ => vsock.stream_ready(id, ready(event.flags)),
@@ -140,7 +150,7 @@ impl Sockets {
         match self.listener.accept() {
             Ok((stream, _)) => {
                 if stream.set_nonblocking(true).is_ok() {
-                    let (number, stream) = self.waiting.enter(stream, LISTENER);
+                    let (number, stream) = self.waiting.enter(stream, TIMER);
                     if watch(&self.epoll, stream, number).is_err() {
                         self.waiting.leave(number);
                     }
@@ -148,12 +158,32 @@ impl Sockets {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
-                log::debug!("vsock: a host connection is refused: {error}");
-                self.spare = None;
-                drop(self.listener.accept());
-                self.spare = self.epoll.try_clone().ok();
+                // No descriptors, or no memory for one, here or on the whole host. Who comes stands in the kernel's
+                // queue.
+                log::debug!("vsock: a host connection has to wait: {error}");
+                if self.poll_listener(false).is_ok() {
+                    self.listener_rests = true;
+                    self.timer.start();
+                }
             }
         }
+    }
+
+    /// The timer ran out: whoever waits for it has waited a tick longer.
+    fn tick(&mut self, vsock: &mut Vsock<UnixBackend>) {
+        self.timer.stop();
+        if self.listener_rests && self.poll_listener(true).is_ok() {
+            self.listener_rests = false;
+        }
+        if vsock.tick() || self.listener_rests {
+            self.timer.start();
+        }
+    }
+
+    fn poll_listener(&self, polled: bool) -> io::Result<()> {
+        let mut flags = epoll::EventFlags::empty();
+        flags.set(epoll::EventFlags::IN, polled);
+        Ok(epoll::modify(&*self.epoll, &self.listener, no_connection(LISTENER), flags)?)
     }
 }
 
@@ -172,9 +202,12 @@ impl Drop for Sockets {
 
 /// Waits for something to read that belongs to no connection.
 fn watch(epoll: &OwnedFd, fd: impl AsFd, number: u32) -> io::Result<()> {
+    Ok(epoll::add(epoll, fd, no_connection(number), epoll::EventFlags::IN)?)
+}
+
+fn no_connection(number: u32) -> epoll::EventData {
     let id = ConnectionId { host_port: NO_PORT, guest_port: number };
-    let data = epoll::EventData::new_u64(id.to_u64());
-    Ok(epoll::add(epoll, fd, data, epoll::EventFlags::IN)?)
+    epoll::EventData::new_u64(id.to_u64())
 }
 
 /// What an event means for a stream. The next read or write finds out what went wrong, or what is
@@ -184,6 +217,7 @@ fn ready(flags: epoll::EventFlags) -> Interest {
     Interest {
         readable: gone || flags.contains(epoll::EventFlags::IN),
         writable: gone || flags.contains(epoll::EventFlags::OUT),
+        hang_up: gone,
     }
 }
 

@@ -117,10 +117,13 @@ impl<D: VirtioDevice> Mmio<D> {
         if self.resetting {
             return;
         }
-        if std::mem::take(&mut self.reset_due) {
+        let runs = status::is_running(self.negotiation.status);
+        // A driver that gave up, or broke the rules, comes back through a reset only: there is nobody left to serve.
+        if std::mem::take(&mut self.reset_due) || (self.active && !runs) {
             self.device.reset();
+            self.active = false;
         }
-        if self.negotiation.status & status::DRIVER_OK != 0 && !self.active {
+        if runs && !self.active {
             self.active = true;
             self.device.activate(self.negotiation.driver_features, &self.queues);
         }

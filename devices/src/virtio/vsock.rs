@@ -118,7 +118,18 @@ impl<B: Backend> Vsock<B> {
         self.next_host_port = next;
         let id = ConnectionId { host_port, guest_port };
         self.table.insert(id, Connection::requested(id, stream));
+        self.touched.push(id);
         Some(id)
+    }
+
+    /// A [`REQUEST_TICK`] has gone by since a program of the host's was let in, or since the last call: programs that
+    /// have waited for the guest's answer for [`MAX_REQUEST_TICKS`](crate::limits::MAX_REQUEST_TICKS) are sent away.
+    /// True: others wait on, call again. Call [`Vsock::work`] afterwards.
+    ///
+    /// [`REQUEST_TICK`]: crate::limits::REQUEST_TICK
+    #[must_use = "true: some wait on"]
+    pub fn tick(&mut self) -> bool {
+        self.table.tick()
     }
 
     /// The poll of a connection's stream says this. An unknown connection is ignored: an event may

@@ -81,7 +81,8 @@ impl Backend for UnixBackend {
         flags.set(epoll::EventFlags::IN, interest.readable);
         flags.set(epoll::EventFlags::OUT, interest.writable);
         let data = epoll::EventData::new_u64(id.to_u64());
-        let (stream, polled) = (&socket.stream, !flags.is_empty());
+        // A hang-up is told to all that are in the set, whatever they ask for.
+        let (stream, polled) = (&socket.stream, !flags.is_empty() || interest.hang_up);
         let result = match (socket.polled, polled) {
             (false, false) => Ok(()),
             (false, true) => epoll::add(&*self.epoll, stream, data, flags),

@@ -107,7 +107,12 @@ impl<D: VirtioDevice> Mmio<D> {
         let negotiation = &mut self.negotiation;
         match status::request(negotiation.status, value) {
             status::Request::Reset => self.reset_by_driver(),
-            status::Request::Fail => negotiation.status |= status::FAILED,
+            status::Request::Fail => {
+                negotiation.status |= status::FAILED;
+                if self.active {
+                    self.bell.ring();
+                }
+            }
             status::Request::Ignore => {}
             status::Request::Step(status::FEATURES_OK) => {
                 // A driver finds its choice refused when it reads the status back.

@@ -32,6 +32,8 @@ pub struct Interest {
     pub readable: bool,
     /// Call it when the stream takes data again, or is broken.
     pub writable: bool,
+    /// Call it when the host's program has closed its end. One that has only ended what it writes is still there.
+    pub hang_up: bool,
 }
 
 /// Makes and serves the host's ends of connections. The VMM's is a set of nonblocking Unix

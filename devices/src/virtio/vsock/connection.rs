@@ -13,8 +13,9 @@
 //!                                                   both directions: RST ─▶ guest, gone
 //! ```
 //!
-//! There is no timer. A guest that leaves a connection half open holds one of its own
-//! [`MAX_CONNECTIONS`](super::MAX_CONNECTIONS), nothing of the host's.
+//! A guest that leaves a connection half open holds one of its own [`MAX_CONNECTIONS`](crate::limits::MAX_CONNECTIONS),
+//! nothing of the host's. While the host's program waits for the guest's RESPONSE, it may leave, and after some ticks
+//! ([`Connection::tick`]) it is sent away: else a guest that never answers could keep it, and its place, for ever.
 
 mod receive;
 mod send;
@@ -23,6 +24,7 @@ use super::backend::{Backend, ConnectionId, Interest};
 use super::buffer::Buffer;
 use super::credit::Credit;
 use super::packet::{Header, shutdown};
+use crate::limits::MAX_REQUEST_TICKS;
 pub(super) use send::Next;
 
 /// Packets that the connection owes the guest.
@@ -64,6 +66,8 @@ pub(super) struct Connection<S> {
     buffer: Buffer,
     /// The host asked, the guest has not answered.
     awaiting_response: bool,
+    /// Ticks since then.
+    ticks: u8,
     /// Directions that the guest has ended ([`shutdown`], from its point of view).
     guest_ended: u32,
     /// Directions that the host has ended (from its point of view).
@@ -104,6 +108,7 @@ impl<S> Connection<S> {
             pending: Pending::default(),
             buffer: Buffer::default(),
             awaiting_response: false,
+            ticks: 0,
             guest_ended: 0,
             host_ended: 0,
             write_closed: false,
@@ -150,11 +155,32 @@ impl<S> Connection<S> {
         let interest = Interest {
             readable: self.may_read() && self.credit.available() > 0 && !self.pending.read,
             writable: !self.buffer.is_empty(),
+            hang_up: self.awaiting_response,
         };
         if interest != self.interest {
             self.interest = interest;
             backend.set_interest(&mut self.stream, self.id, interest);
         }
+    }
+
+    /// Whether the host's program waits for the guest's answer.
+    pub fn is_awaiting_response(&self) -> bool {
+        self.awaiting_response
+    }
+
+    /// Time goes by for a program that waits for the guest's answer.
+    pub fn tick(&mut self) -> Fate {
+        if !self.awaiting_response {
+            return Fate::Alive;
+        }
+        self.ticks += 1;
+        if self.ticks < MAX_REQUEST_TICKS { Fate::Alive } else { self.withdraw() }
+    }
+
+    /// The host no longer asks for the connection.
+    fn withdraw(&self) -> Fate {
+        // A guest that was not asked has nothing to forget.
+        if self.pending.request { Fate::Over } else { Fate::Reset }
     }
 
     /// Whether the direction from host to guest is open.

@@ -129,6 +129,20 @@ impl<S> Table<S> {
         }
     }
 
+    /// Time goes by for all that wait for the guest's answer; says whether any waits on.
+    pub fn tick(&mut self) -> bool {
+        let waiting = |c: &Connection<S>| c.is_awaiting_response();
+        let asked: Vec<_> =
+            self.connections.iter().filter(|(_, c)| waiting(c)).map(|(id, _)| *id).collect();
+        for id in asked {
+            if let Some(connection) = self.connections.get_mut(&id) {
+                let fate = connection.tick();
+                self.settle(id, fate);
+            }
+        }
+        self.connections.values().any(waiting)
+    }
+
     /// The guest forgets everything. Connections that still hold bytes of it drain.
     pub fn forget_all(&mut self) -> Vec<ConnectionId> {
         self.ready.clear();

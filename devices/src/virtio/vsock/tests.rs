@@ -3,6 +3,7 @@
 mod guest;
 mod host;
 mod hostile;
+mod requests;
 mod rings;
 mod rules;
 mod snapshot;

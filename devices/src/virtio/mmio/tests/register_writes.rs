@@ -42,6 +42,32 @@ fn a_driver_that_gives_up_leaves_no_backlog() {
 }
 
 #[test]
+fn a_driver_that_gives_up_or_breaks_the_rules_leaves_a_device_that_is_reset() {
+    for gives_up in [true, false] {
+        let (mut machine, mut driver) = Machine::running(F_VERSION_1 | FEATURE);
+        assert!(!machine.mmio.notify(0));
+        assert_eq!(machine.mmio.device().log, ["activate", "process"]);
+        if gives_up {
+            machine.write(STATUS, RUNNING | FAILED);
+            // Not by a vCPU's thread.
+            assert_eq!((machine.mmio.device().log.len(), machine.bell.count()), (2, 1));
+        } else {
+            driver.offer(9);
+            assert!(!machine.mmio.notify(0));
+        }
+        // An event of the host's, say.
+        assert_eq!(machine.mmio.device_mut().state.features, 0);
+        assert!(!machine.mmio.notify(0));
+        machine.write(STATUS, 0);
+        machine.start(F_VERSION_1 | FEATURE, 1);
+        assert_eq!(
+            machine.mmio.device_mut().log.split_off(2 + usize::from(!gives_up)),
+            ["reset", "activate"]
+        );
+    }
+}
+
+#[test]
 fn a_reset_shows_at_once_and_reaches_the_device_before_all_else() {
     let (mut machine, mut driver) = Machine::running(F_VERSION_1);
     driver.offer_chain(&[(0x8000, 1, true)]);

@@ -45,6 +45,9 @@ impl<S> Connection<S> {
     where
         B: Backend<Stream = S>,
     {
+        if self.awaiting_response {
+            return if ready.hang_up { self.withdraw() } else { Fate::Alive };
+        }
         self.pending.read |= ready.readable && self.may_read();
         if !ready.writable || self.buffer.is_empty() {
             return Fate::Alive;

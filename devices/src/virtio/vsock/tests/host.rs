@@ -12,6 +12,8 @@ pub struct Stream {
     pub id: Option<ConnectionId>,
     /// Written by the program, not yet taken by the device.
     pub to_guest: VecDeque<u8>,
+    /// The program has closed its end.
+    pub left: bool,
     /// The program writes no more.
     pub eof: bool,
     /// All that the device wrote.
@@ -79,10 +81,11 @@ impl Host {
             .iter()
             .filter(|stream| !stream.dropped)
             .filter_map(|stream| {
-                let over = stream.eof || stream.failed;
+                let over = stream.eof || stream.failed || stream.left;
                 let ready = Interest {
                     readable: stream.interest.readable && (over || !stream.to_guest.is_empty()),
                     writable: stream.interest.writable && (stream.broken || stream.room > 0),
+                    hang_up: stream.interest.hang_up && stream.left,
                 };
                 (ready != Interest::default()).then(|| (stream.id.unwrap(), ready))
             })
@@ -115,7 +118,7 @@ impl Backend for Host {
         }
         match len {
             0 if stream.failed => Err(io::ErrorKind::ConnectionReset.into()),
-            0 if !stream.eof => Err(io::ErrorKind::WouldBlock.into()),
+            0 if !stream.eof && !stream.left => Err(io::ErrorKind::WouldBlock.into()),
             len => Ok(len),
         }
     }
