@@ -18,6 +18,7 @@ use crate::console::{Input, RawMode};
 use crate::error::VmmError;
 use crate::event::{Poll, Signals, Source, Wake};
 use crate::kvm::Vm;
+use crate::limits::LAST_WORDS;
 use crate::memory::{self, Loaded, Loader};
 use crate::native::{self, layout};
 use crate::stop::{Stop, StopRequest};
@@ -35,12 +36,16 @@ pub struct Machine {
     vcpus: Vec<VcpuFd>,
     shared: Arc<Shared>,
     poll: Poll,
+    /// What is waited for after the guest's end. Made at the start: a machine that has no descriptors left still ends
+    /// in order.
+    last_poll: Poll,
     wake: Wake,
     input: Input,
     platform: Platform,
     devices: Devices,
     loaded: Loaded,
-    signals: Signals,
+    /// Blocked, and readable, as long as this lives.
+    _signals: Signals,
 }
 
 /// How a VM ended, and what it cost.
@@ -60,7 +65,10 @@ impl Machine {
         let signals = Signals::new().map_err(VmmError::system("signalfd"))?;
         let poll = Poll::new().map_err(VmmError::system("epoll"))?;
         let wake = Wake::new().map_err(VmmError::system("eventfd"))?;
-        poll.add(&signals, Source::Signal).map_err(VmmError::system("epoll"))?;
+        let last_poll = Poll::new().map_err(VmmError::system("epoll"))?;
+        for poll in [&poll, &last_poll] {
+            poll.add(&signals, Source::Signal).map_err(VmmError::system("epoll"))?;
+        }
         poll.add(&wake, Source::Wake).map_err(VmmError::system("epoll"))?;
 
         let ram = layout::ram_ranges(config.machine.memory);
@@ -90,12 +98,13 @@ impl Machine {
             vcpus,
             shared,
             poll,
+            last_poll,
             wake,
             input,
             platform,
             devices,
             loaded,
-            signals,
+            _signals: signals,
         })
     }
 
@@ -109,32 +118,11 @@ impl Machine {
         drop(raw_mode);
         let stop = stop?;
         if matches!(stop, Stop::PowerOff | Stop::Reset | Stop::TripleFault) {
-            self.drain()?;
+            let drained = self.devices.drain(&mut self.last_poll, LAST_WORDS);
+            drained.map_err(VmmError::system("a device's descriptor"))?;
         }
         self.devices.pause();
         Ok(End { stop, exits, loaded: self.loaded })
-    }
-
-    /// Hands on what the guest sent to programs on the host before it ended, however long they take
-    /// to read it: as with a pipe, only a signal cuts that short.
-    fn drain(&mut self) -> Result<(), VmmError> {
-        if self.devices.drained() {
-            return Ok(());
-        }
-        let mut poll = Poll::new().map_err(VmmError::system("epoll"))?;
-        poll.add(&self.signals, Source::Signal).map_err(VmmError::system("epoll"))?;
-        self.devices.wait_for_host(&poll).map_err(VmmError::system("epoll"))?;
-        let mut ready = Vec::new();
-        while !self.devices.drained() {
-            poll.wait(&mut ready, None).map_err(VmmError::system("epoll"))?;
-            for source in &ready {
-                match *source {
-                    Source::Device(device) => self.device_ready(device)?,
-                    _ => return Ok(()),
-                }
-            }
-        }
-        Ok(())
     }
 
     /// The event loop.

@@ -5,6 +5,7 @@
 //! filled.
 
 mod block;
+mod drain;
 mod rng;
 mod slot;
 #[cfg(test)]
@@ -115,7 +116,7 @@ impl Devices {
     }
 
     /// Waits for what the host has to say to the devices.
-    pub fn wait_for_host(&self, poll: &Poll) -> io::Result<()> {
+    fn wait_for_host(&self, poll: &Poll) -> io::Result<()> {
         for (device, attached) in (0..).zip(&self.0) {
             if let Some(descriptor) = attached.descriptor() {
                 poll.add(descriptor, Source::Device(device))?;
@@ -148,7 +149,7 @@ impl Devices {
 
     /// Once the vCPUs stand still: whether the host has all that the guest sent. If not, it goes on with each
     /// [`Devices::ready`].
-    pub fn drained(&mut self) -> bool {
+    fn drained(&mut self) -> bool {
         let mut all = true;
         // Each has its turn, even if one before it is not done.
         for attached in &mut self.0 {
