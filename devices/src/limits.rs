@@ -18,6 +18,10 @@ pub const MAX_SEGMENT: u32 = 128 << 10;
 /// How long the range of a discard or a write of zeroes may be, in bytes: in the worst case they are written out.
 pub const MAX_RANGE: u32 = 32 << 20;
 
+/// How many random bytes one chain gets: with the 64 chains of its queue an entropy device makes 32 KiB a turn. A driver
+/// that wants more asks again.
+pub const MAX_FILL: usize = 512;
+
 /// How many connections a socket device has, those that only drain their buffer included. With 64 KiB for each
 /// ([`BUF_ALLOC`](crate::virtio::vsock::BUF_ALLOC)) a guest can make it use 128 MiB, if the host's programs read
 /// nothing from any of them.

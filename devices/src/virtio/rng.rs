@@ -39,14 +39,13 @@ use serde::{Deserialize, Serialize};
 
 use super::queue::{Chain, Queue, QueueError};
 use super::{ImmediateDevice, VirtioDevice, read_config_bytes};
+use crate::limits::MAX_FILL;
 use crate::{Device, GuestMemory, RestoreError};
 
 /// The device ID (virtio 1.2 §5).
 const DEVICE_ID: u32 = 4;
-/// Chains that may be under way. With [`MAX_FILL`] it bounds what one notification costs: 32 KiB.
+/// Chains that may be under way.
 const QUEUE_SIZE: u16 = 64;
-/// The most bytes that one chain gets. A driver that wants more asks again.
-const MAX_FILL: usize = 512;
 
 /// A source of random bytes.
 pub trait Entropy: Send {
