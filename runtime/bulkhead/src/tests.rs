@@ -198,7 +198,7 @@ fn flags_of_docker_without_a_meaning_here_are_refused_by_name() {
         (&["--net", "host"], "--net: networks are not supported yet"),
         (&["--privileged"], "--privileged: not supported: give --cap-add ALL"),
         (&["--pid=host"], "--pid: each container has a virtual machine of its own"),
-        (&["--device=/dev/fuse"], "--device: a container has the devices of its virtual machine"),
+        (&["--device=/dev/fuse"], "--device: a container has docker's default devices only"),
         (&["--memory-swap", "1g"], "--memory-swap: a container has its virtual machine's memory"),
         (&["--pids-limit", "5"], "--pids-limit: not supported yet: give --ulimit nproc=N"),
     ] {

@@ -16,7 +16,8 @@ pub const ROOT_TAG: &str = "root";
 
 /// Mounts, then `switch_root` (a plain chroot would forbid user namespaces in there).
 /// Device nodes, processes and runtime files are the emulated host's own; all else is this machine's, or, on another
-/// architecture, a system of its own into which this machine's users' folders are mounted.
+/// architecture, a system of its own into which this machine's users' folders are mounted. skopeo's database of blobs is the
+/// host's own too: a lock on the shared file would hold on one side only, and two writers spoil it.
 const SCRIPT: &str = r#"#!/bin/busybox sh
 /bin/busybox --install -s /bin
 fail() { echo "host init: $1"; poweroff -f; }
@@ -35,6 +36,8 @@ if [ -e /tree ]; then
   done </shared
 else
   mount -o bind /machine /root
+  mkdir -p /root/var/lib/containers/cache
+  mount -t tmpfs tmpfs /root/var/lib/containers/cache
 fi
 cd /root
 mount -t devtmpfs dev dev

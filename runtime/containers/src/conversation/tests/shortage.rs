@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
+
 use super::*;
 
 /// Set in the process that has few of them: the limit is a whole process's.
@@ -63,9 +65,16 @@ fn inside() {
 
     let exec = start();
     assert!(matches!(read_message(&mut control).unwrap(), ToGuest::Start(_)));
-    // For the guest's ends only: its calls are not answered yet, and nobody minds.
-    let held = all_but(2);
-    let _streams = open(2);
+    // The guest's ends are there already: its calls are not answered yet, and nobody minds.
+    let mut ends = [(); 2]
+        .map(|()| File::from(socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap()));
+    let held = all_but(0);
+    let kinds = [Stream::Stdout { process: 2 }, Stream::Stderr { process: 2 }];
+    let address = SocketAddrUnix::new(&fake.socket).unwrap();
+    for (end, kind) in ends.iter_mut().zip(kinds) {
+        connect(&*end, &address).unwrap();
+        write_message(end, &Hello::new(kind)).unwrap();
+    }
     write_message(&mut control, &ToHost::Started { process: 2, pid: 9 }).unwrap();
     let guest = run.guest.clone();
     let question = thread::spawn(move || guest.statistics());
