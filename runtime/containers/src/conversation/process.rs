@@ -156,16 +156,16 @@ impl Process {
     }
 
     /// How it ended, when its output has been passed on as well.
-    pub(super) fn is_over(&self) -> Result<Option<Exit>, ConversationError> {
+    pub(super) fn is_over(&mut self) -> Result<Option<Exit>, ConversationError> {
         if self.stdio.is_some() {
             return Ok(None);
         }
-        for pump in &self.output {
-            if !pump.is_done()? {
-                return Ok(None);
+        for index in (0..self.output.len()).rev() {
+            if self.output[index].is_done()? {
+                self.output.swap_remove(index);
             }
         }
-        Ok(self.ended)
+        Ok(self.ended.filter(|_| self.output.is_empty()))
     }
 
     /// Whether all that is missing is somebody who takes its output.
@@ -181,10 +181,48 @@ impl Process {
         }
     }
 
-    /// What to poll for: only what is still awaited, since an end would be reported again and again.
+    /// What to poll for: the ends that [`Self::is_over`] has not seen yet.
     pub(super) fn interests(&self) -> impl Iterator<Item = PollFd<'_>> {
-        let awaited = |pump: &&Pump| !pump.is_done().unwrap_or(true);
-        let output = self.output.iter().filter(|_| self.ended.is_some()).filter(awaited);
+        let output = self.output.iter().filter(|_| self.ended.is_some());
         output.map(|pump| PollFd::new(pump, PollFlags::IN))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+
+    use protocol::ExitStatus;
+    use rustix::pipe::{PipeFlags, pipe_with};
+
+    use super::super::answer::question;
+    use super::super::wait;
+    use super::*;
+
+    /// Ends come between two looks, too: the one that nobody has seen yet is what wakes the conversation.
+    #[test]
+    fn an_end_of_output_is_awaited_until_it_was_seen() {
+        let pipe = || pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let [(out, stdout), (err, stderr)] = [pipe(), pipe()];
+        let stdio = Stdio { stdin: None, stdout, stderr };
+        let ((started, _start), (exit, _end)) = (question(None).unwrap(), question(None).unwrap());
+        let mut process = Process::new(0, stdio, false, started, exit);
+        let [(theirs, stream), (_their_stderr, other)] =
+            [UnixStream::pair().unwrap(), UnixStream::pair().unwrap()];
+        assert!(process.place(Stream::Stdout { process: 0 }, stream).is_ok());
+        assert!(process.place(Stream::Stderr { process: 0 }, other).is_ok());
+        assert!(process.started(7).is_ok());
+        process.ended(Exit { status: ExitStatus::Code(3), out_of_memory: false }).unwrap();
+        assert_eq!(process.is_over().unwrap(), None);
+        assert_eq!(process.interests().count(), 2);
+
+        drop(theirs);
+        wait(&mut [PollFd::new(&process.output[0], PollFlags::IN)]).unwrap();
+        assert_eq!(File::from(out).read(&mut [0]).unwrap(), 0);
+        assert_eq!(process.interests().count(), 2, "nobody has seen it");
+        assert_eq!(process.is_over().unwrap(), None);
+        assert_eq!(process.interests().count(), 1, "it would be reported again and again");
+        drop((err, _their_stderr));
     }
 }

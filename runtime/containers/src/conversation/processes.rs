@@ -49,7 +49,7 @@ impl Processes {
     /// Tells the ends of what has ended. True: the container's first process is among it.
     pub(super) fn finish(&mut self) -> Result<bool, ConversationError> {
         let mut over = Vec::new();
-        for (&number, process) in &self.under_way {
+        for (&number, process) in &mut self.under_way {
             if let Some(exit) = process.is_over()? {
                 over.push((number, exit));
             }

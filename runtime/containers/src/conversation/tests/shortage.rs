@@ -36,7 +36,10 @@ fn a_process_that_lacks_descriptors_harms_no_other() {
 fn inside() {
     let run = Run::new(process(&["sh"]));
     let fake = run.fake_guest();
-    let [mut control, _stdin, stdout, stderr] = fake.started();
+    let [mut control, _stdin, stdout, mut stderr] = fake.started();
+    // The first process has all its descriptors, or its lack of one would be the end of everything.
+    stderr.write_all(b"!").unwrap();
+    (&run.ends.stderr).read_exact(&mut [0]).unwrap();
     let start = || {
         let (guest, stdio) =
             (run.guest.clone(), Stdio { stdin: None, stdout: null(), stderr: null() });
