@@ -39,8 +39,9 @@ use crate::error::{Doing, Error};
 use crate::host::{self, Host, Options, Stdio};
 use crate::kernel::Choice;
 use crate::needs;
+use crate::progress::Step;
 use crate::run::demo;
-use crate::tool;
+use crate::toolchain;
 use plan::{ByKernel, Measured, Part, Parts, Plan};
 use vmm::{Kind, Peer, Vmm};
 
@@ -90,7 +91,7 @@ pub struct BenchArgs {
 impl BenchArgs {
     /// Measures and prints the table; a figure that misses its goal is no failure.
     pub fn run(self) -> Result<u8, Error> {
-        let binaries = Binaries::build(self.arch)?;
+        let binaries = Binaries::release(self.arch)?;
         let (vmms, runc) = contestants(&binaries, &self.peer)?;
         let programs = build::bare_guest(self.arch)?;
         let doing = || "make a temporary folder".to_owned();
@@ -206,11 +207,12 @@ fn measure_in_host(arch: Arch, plan: &Plan, seed: u32) -> Result<Measured, Error
     let json = |error: serde_json::Error| Error::Content(format!("the figures: {error}"));
     let xtask = build::xtask(arch)?;
     let plan = serde_json::to_string(plan).map_err(json)?;
-    let process = host::process(arch, vec![xtask.into(), INNER_COMMAND.into(), plan.into()])?;
+    let command = vec![xtask.into(), INNER_COMMAND.into(), plan.into()];
+    let process = host::process(arch, &toolchain::release_folder(arch), command)?;
     let timeout = Some(TIME_LIMIT);
     let options = Options { arch, timeout, icount: true, seed, ..Options::default() };
     let mut host = Host::start(&options)?;
-    let bar = tool::spinner("measuring: some minutes");
+    let step = Step::start("measuring: some minutes");
     let doing = || "make a temporary file".to_owned();
     let mut output = tempfile::tempfile().doing(doing)?;
     let stdio = Stdio {
@@ -219,7 +221,7 @@ fn measure_in_host(arch: Arch, plan: &Plan, seed: u32) -> Result<Measured, Error
         ..Stdio::inherit().doing(|| "duplicate the standard streams".into())?
     };
     let status = host.run(process, stdio)?;
-    bar.finish_and_clear();
+    drop(step);
     if status != 0 {
         return Err(Error::Content(format!("the measurement ended with status {status}")));
     }

@@ -1,5 +1,7 @@
-//! `cargo xtask build`: the static release binaries and the bare guest.
+//! The binaries, in two forms: what is given to people, and what is quick to build. And `cargo xtask build`.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -8,9 +10,18 @@ use clap::Args;
 
 use crate::arch::Arch;
 use crate::cargo::{self, Executable};
-use crate::error::Error;
+use crate::error::{Doing, Error};
 use crate::tool;
-use crate::toolchain::Toolchain;
+use crate::toolchain::{self, Toolchain};
+
+/// The command.
+const BULKHEAD: &str = "bulkhead";
+
+/// One VM in one process.
+const VMM: &str = "bulkhead-vmm";
+
+/// The guest's first program.
+const GUEST_INIT: &str = "guest-init";
 
 /// The binaries of a container's host, all in one folder.
 #[derive(Clone, Debug)]
@@ -24,14 +35,25 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Builds them for `arch`, static and optimized.
-    pub fn build(arch: Arch) -> Result<Binaries, Error> {
-        let packages = ["bulkhead", "bulkhead-hypervisor", "bulkhead-guest-init"];
-        let executables = static_executables(arch, &packages)?;
+    /// Builds them for `arch`, static and optimized: some minutes for the command alone.
+    pub fn release(arch: Arch) -> Result<Binaries, Error> {
+        let toolchain = Toolchain::linux(arch)?;
+        let names = [BULKHEAD, VMM, GUEST_INIT];
+        let executables = build(toolchain.cargo(&["build", "--release"]), &names, arch)?;
         Ok(Binaries {
-            bulkhead: executable(&executables, "bulkhead")?,
-            vmm: executable(&executables, "bulkhead-vmm")?,
-            guest_init: executable(&executables, "guest-init")?,
+            bulkhead: executable(&executables, BULKHEAD)?,
+            vmm: executable(&executables, VMM)?,
+            guest_init: executable(&executables, GUEST_INIT)?,
+        })
+    }
+
+    /// Builds them for `arch` as the tests are built, from the same libraries: not fast, but soon there.
+    pub fn quick(arch: Arch) -> Result<Binaries, Error> {
+        let executables = build(quickly(arch)?, &[BULKHEAD, VMM], arch)?;
+        Ok(Binaries {
+            bulkhead: gather(&executable(&executables, BULKHEAD)?, arch)?,
+            vmm: gather(&executable(&executables, VMM)?, arch)?,
+            guest_init: gather(&guest_init(arch)?, arch)?,
         })
     }
 
@@ -39,6 +61,23 @@ impl Binaries {
     pub fn folder(&self) -> &Path {
         self.bulkhead.parent().unwrap_or(Path::new("."))
     }
+}
+
+/// The VMM of [`Binaries::quick`], which alone is soon built.
+pub fn quick_vmm(arch: Arch) -> Result<PathBuf, Error> {
+    gather(&executable(&build(quickly(arch)?, &[VMM], arch)?, VMM)?, arch)
+}
+
+/// The command of [`Binaries::quick`] for this machine.
+pub fn quick_bulkhead() -> Result<PathBuf, Error> {
+    let executables = build(quickly(Arch::NATIVE)?, &[BULKHEAD], Arch::NATIVE)?;
+    gather(&executable(&executables, BULKHEAD)?, Arch::NATIVE)
+}
+
+/// The same in both forms: it has to be static, is small, and what it takes is taken from each guest's memory.
+fn guest_init(arch: Arch) -> Result<PathBuf, Error> {
+    let command = Toolchain::linux(arch)?.cargo(&["build", "--release"]);
+    executable(&build(command, &[GUEST_INIT], arch)?, GUEST_INIT)
 }
 
 /// This program for `arch`, to be run in the emulated host.
@@ -52,20 +91,52 @@ pub fn xtask(arch: Arch) -> Result<PathBuf, Error> {
     if let Some(path) = &*foreign {
         return Ok(path.clone());
     }
-    let path = executable(&static_executables(arch, &["xtask"])?, "xtask")?;
+    let path = executable(&build(quickly(arch)?, &["xtask"], arch)?, "xtask")?;
     *foreign = Some(path.clone());
     Ok(path)
 }
 
-/// Builds the binaries of `packages` for `arch`, static and optimized.
-fn static_executables(arch: Arch, packages: &[&str]) -> Result<Vec<Executable>, Error> {
-    let toolchain = Toolchain::linux(arch)?;
-    let mut command = toolchain.cargo(&["build", "--release"]);
-    for package in packages {
-        command.args(["--package", package]);
+/// Cargo, to build what is quick to build. For this machine that is what cargo takes for itself, and shares with this program;
+/// on another machine there is no more than the kernel.
+fn quickly(arch: Arch) -> Result<Command, Error> {
+    match arch == Arch::NATIVE {
+        true => Ok(cargo::command(&["build"])),
+        false => Ok(Toolchain::linux(arch)?.cargo(&["build"])),
     }
-    let message = format!("building {} for {}", packages.join(", "), toolchain.target);
+}
+
+/// Builds the programs called `names` with `command`. No package is named: of all packages of the workspace together, what they
+/// depend on has the same features for each, and for the tests, and is compiled once.
+fn build(mut command: Command, names: &[&str], arch: Arch) -> Result<Vec<Executable>, Error> {
+    for name in names {
+        command.args(["--bin", name]);
+    }
+    let message = format!("building {} for {}", names.join(", "), arch.name());
     cargo::executables(&message, &mut command)
+}
+
+/// Puts the program at `path` into the folder of the quick ones, as one more name of the same file (which is how cargo puts it
+/// where it is): each looks for the others beside itself, and one has another target than the rest.
+fn gather(path: &Path, arch: Arch) -> Result<PathBuf, Error> {
+    gather_in(path, &toolchain::quick_folder(arch))
+}
+
+fn gather_in(path: &Path, folder: &Path) -> Result<PathBuf, Error> {
+    let there = folder.join(path.file_name().unwrap_or_default());
+    let file = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    if file(path).is_some_and(|built| file(&there) == Some(built)) {
+        return Ok(there);
+    }
+    let doing = || format!("put {} into {}", path.display(), folder.display());
+    fs::create_dir_all(folder).doing(doing)?;
+    // In one step: another xtask may want to start it now.
+    let aside = tempfile::tempdir_in(folder).doing(doing)?;
+    let new = aside.path().join("new");
+    fs::hard_link(path, &new)
+        .or_else(|_| fs::copy(path, &new).map(drop))
+        .and_then(|()| fs::rename(&new, &there))
+        .doing(doing)?;
+    Ok(there)
 }
 
 /// Builds the bare guest for `arch`.
@@ -92,17 +163,19 @@ pub struct BuildArgs {
     /// The architecture to build for
     #[arg(long, value_enum, value_name = "ARCH", default_value_t = Arch::NATIVE)]
     target: Arch,
+    /// The binaries that `run` and the tests use: quick to build, but neither small nor fast
+    #[arg(long)]
+    quick: bool,
 }
 
 impl BuildArgs {
     /// Builds all.
     pub fn run(self) -> Result<u8, Error> {
-        let Binaries { bulkhead, vmm, guest_init } = Binaries::build(self.target)?;
-        let mut paths = vec![bulkhead, vmm, guest_init, bare_guest(self.target)?];
-        if self.target != Arch::NATIVE {
-            paths.push(xtask(self.target)?);
+        let build = if self.quick { Binaries::quick } else { Binaries::release };
+        let Binaries { bulkhead, vmm, guest_init } = build(self.target)?;
+        for path in [bulkhead, vmm, guest_init, bare_guest(self.target)?] {
+            println!("{}", path.display());
         }
-        paths.iter().for_each(|path| println!("{}", path.display()));
         Ok(0)
     }
 }
@@ -112,4 +185,26 @@ fn executable(all: &[Executable], name: &str) -> Result<PathBuf, Error> {
     found
         .map(|executable| executable.path.clone())
         .ok_or_else(|| Error::Content(format!("cargo built no executable named {name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_built_again_takes_the_others_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (built, quick) = (folder.path().join("program"), folder.path().join("quick"));
+        for content in ["first", "second"] {
+            // As a linker does, which would disturb whoever runs the old one otherwise.
+            let _ = fs::remove_file(&built);
+            fs::write(&built, content).unwrap();
+            for _ in 0..2 {
+                let there = gather_in(&built, &quick).unwrap();
+                assert_eq!(fs::read_to_string(there).unwrap(), content);
+            }
+        }
+        assert_eq!(fs::read_dir(&quick).unwrap().count(), 1);
+        assert!(gather_in(&folder.path().join("missing"), &quick).is_err());
+    }
 }

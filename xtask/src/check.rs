@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use host::kvm::Kvm;
 
 use crate::arch::Arch;
-use crate::build::Binaries;
+use crate::build;
 use crate::error::Error;
 use crate::host::tree;
 use crate::kernel::{self, Debian};
@@ -85,14 +85,14 @@ fn download(need: String, purpose: &'static str, cached: Option<PathBuf>) -> Row
 }
 
 fn kvm() -> Row {
-    let (found, remedy) =
-        match Binaries::build(Arch::NATIVE).and_then(|binaries| Ok(Kvm::probe(&binaries.vmm)?)) {
-            Ok(Kvm::Linux) => ("runs Linux".to_owned(), ""),
-            Ok(Kvm::Slow(why)) => (format!("slow: {why}"), "the emulated host is used"),
-            Ok(Kvm::Bare(why)) => (format!("bare guest only: {why}"), "the emulated host is used"),
-            Ok(Kvm::None(why)) => (format!("none: {why}"), "the emulated host is used"),
-            Err(error) => (format!("unknown: {error}"), "mend the build"),
-        };
+    let (found, remedy) = match build::quick_vmm(Arch::NATIVE).and_then(|vmm| Ok(Kvm::probe(&vmm)?))
+    {
+        Ok(Kvm::Linux) => ("runs Linux".to_owned(), ""),
+        Ok(Kvm::Slow(why)) => (format!("slow: {why}"), "the emulated host is used"),
+        Ok(Kvm::Bare(why)) => (format!("bare guest only: {why}"), "the emulated host is used"),
+        Ok(Kvm::None(why)) => (format!("none: {why}"), "the emulated host is used"),
+        Err(error) => (format!("unknown: {error}"), "mend the build"),
+    };
     Row { need: "KVM".to_owned(), purpose: "guests", found, remedy: remedy.to_owned() }
 }
 

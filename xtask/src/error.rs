@@ -2,7 +2,6 @@
 
 use std::io;
 
-use bulkhead::CommandError;
 use host::cache::CacheError;
 use host::kvm::ProbeError;
 use host::text::in_one_line;
@@ -39,9 +38,6 @@ pub enum Error {
     /// There is no place for the cache.
     #[error(transparent)]
     Cache(#[from] CacheError),
-    /// A container could not be prepared.
-    #[error("{}", .0.line())]
-    Container(#[from] CommandError),
     /// It is not known what this machine's KVM can do.
     #[error("trying KVM: {}", in_one_line(.0))]
     Kvm(#[from] ProbeError),
@@ -67,7 +63,6 @@ impl Error {
     pub fn exit_status(&self) -> u8 {
         match self {
             Error::Usage(_) => 2,
-            Error::Container(error) => error.exit_status(),
             Error::TimeLimit(_) => 124,
             _ => 1,
         }

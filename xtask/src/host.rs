@@ -48,6 +48,7 @@ use crate::arch::Arch;
 use crate::error::{Doing, Error};
 use crate::kernel::Debian;
 use crate::needs;
+use crate::progress::Step;
 use crate::watchdog::Watchdog;
 use console::Console;
 use standstill::Pulse;
@@ -127,6 +128,13 @@ impl Control {
     }
 }
 
+/// Downloads and installs what is missing for a host of `arch`; [`Host::start`] does so too, and builds the rest.
+pub fn download(arch: Arch) -> Result<(), Error> {
+    needs::provide(&[needs::emulator(arch), &needs::VIRTIOFSD])?;
+    Debian::provide(arch)?;
+    Root::busybox(arch).map(drop)
+}
+
 impl Host {
     /// Installs what is missing, starts a host and waits until it takes commands.
     pub fn start(options: &Options) -> Result<Host, Error> {
@@ -192,9 +200,9 @@ impl Host {
             watchdog,
             pulse: None,
         };
-        let bar = crate::tool::spinner("starting the emulated host");
+        let step = Step::start("starting the emulated host");
         match host.reply()? {
-            Reply::Ready => bar.finish_and_clear(),
+            Reply::Ready => drop(step),
             other => return Err(Error::Host(format!("its agent began with {other:?}"))),
         }
         host.pulse = match (options.icount, options.arch) {

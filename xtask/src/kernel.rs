@@ -14,6 +14,7 @@ use clap::ValueEnum;
 
 use crate::arch::Arch;
 use crate::error::Error;
+use crate::progress::say;
 
 pub use debian::Kernel as Debian;
 
@@ -42,9 +43,9 @@ pub fn provide_quickly(arch: Arch) -> Result<(), Error> {
     if own::cached(arch)?.is_none() {
         Debian::provide(arch)?;
         let name = arch.name();
-        eprintln!(
+        say(&format!(
             "xtask: the guest boots Debian's kernel; `cargo xtask kernel --arch {name}` builds one that starts much faster"
-        );
+        ));
     }
     Ok(())
 }

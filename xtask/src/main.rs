@@ -10,6 +10,7 @@ mod error;
 mod host;
 mod kernel;
 mod needs;
+mod progress;
 mod readable;
 mod run;
 mod soak;
@@ -18,10 +19,9 @@ mod tool;
 mod toolchain;
 mod watchdog;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
-use bulkhead::explain;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Parser, Subcommand};
 
 /// Build, run and test Bulkhead: containers, each in a microVM of its own
@@ -56,10 +56,9 @@ enum Command {
 
 fn main() -> ExitCode {
     tool::own_path();
-    let words: Vec<OsString> = std::env::args_os().collect();
-    let arguments = match Arguments::try_parse_from(&words) {
+    let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error, &words),
+        Err(error) => return usage(&error),
     };
     let result = match arguments.command {
         Command::Run(arguments) => arguments.run(),
@@ -86,10 +85,21 @@ fn main() -> ExitCode {
 }
 
 /// Help goes to stdout; what is wrong with the command line is one line on stderr.
-fn usage(error: &clap::Error, words: &[OsString]) -> ExitCode {
+fn usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         error.exit();
     }
-    eprintln!("xtask: {} (try --help)", explain(error, words));
+    let text = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "no command: --help lists them".to_owned()
+        }
+        ErrorKind::MissingRequiredArgument => {
+            let missing = error.get(ContextKind::InvalidArg).map(ToString::to_string);
+            format!("missing {}", missing.unwrap_or_default())
+        }
+        // Without the usage that clap adds.
+        _ => error.to_string().lines().next().unwrap_or_default().replacen("error: ", "", 1),
+    };
+    eprintln!("xtask: {text} (try --help)");
     ExitCode::from(2)
 }

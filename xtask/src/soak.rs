@@ -26,6 +26,7 @@ use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::{self, Host, Options, Stdio, Trial, words};
 use crate::kernel::Choice;
+use crate::toolchain;
 use inside::{INNER_COMMAND, Plan};
 use table::Table;
 use watcher::{Ending, Watcher};
@@ -90,7 +91,7 @@ impl SoakArgs {
         let peers = self.peer.iter();
         let peers = peers.map(|peer| Ok(Vmm { path: find(&peer.path)?, kind: peer.kind }));
         let mut vmms = peers.collect::<Result<Vec<Vmm>, Error>>()?;
-        vmms.insert(0, Vmm { kind: Kind::Bulkhead, path: Binaries::build(self.arch)?.vmm });
+        vmms.insert(0, Vmm { kind: Kind::Bulkhead, path: Binaries::release(self.arch)?.vmm });
         let folder = tempfile::tempdir().doing(|| "make a temporary folder".into())?;
         let initramfs = folder.path().join("initramfs");
         let programs = build::bare_guest(self.arch)?;
@@ -180,8 +181,9 @@ impl Soak {
         let plan = Plan { turns: turns.clone(), ..self.plan.clone() };
         let plan = serde_json::to_string(&plan)
             .map_err(|error| Error::Content(format!("the plan: {error}")))?;
+        let arch = self.options.arch;
         let command = vec![self.xtask.clone().into(), INNER_COMMAND.into(), plan.into()];
-        let process = host::process(self.options.arch, command)?;
+        let process = host::process(arch, &toolchain::release_folder(arch), command)?;
         let mut host = Host::start(&self.options)?;
         let doing = || "pass a host's words on".to_owned();
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).doing(doing)?;

@@ -1,15 +1,15 @@
 //! Sub-tools: their output is captured and shown only when they fail.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, IsTerminal};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
-
-use indicatif::ProgressBar;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::Duration;
 
 use crate::error::{Doing, Error};
+use crate::progress::Step;
 use crate::watchdog::Watchdog;
 
 /// A download that never comes is no reason to wait for ever; a slow machine may compile for long.
@@ -18,56 +18,108 @@ const TIME_LIMIT: Duration = Duration::from_secs(2400);
 /// Likewise for what takes minutes on an idle machine.
 const LONG_TIME_LIMIT: Duration = Duration::from_secs(3 * 3600);
 
-/// How often somebody who has no terminal is told that it goes on.
-const TELL_EVERY: Duration = Duration::from_secs(30);
-
 /// How much of a long output a failure shows: what was wrong is near its end.
 const KEPT_LINES: usize = 60;
 
-/// A spinner with a message on stderr; silent when stderr is not a terminal.
-pub fn spinner(message: &str) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner().with_message(message.to_owned());
-    bar.enable_steady_tick(Duration::from_millis(120));
-    bar
-}
-
 /// Runs `command` to its end and returns its standard output.
 pub fn run(message: &str, command: &mut Command) -> Result<String, Error> {
-    let bar = spinner(message);
+    run_step(&Step::start(message), command, |line| Line::Kept(line))
+}
+
+/// Likewise, for a command that downloads into the folder `folder`.
+pub fn run_download(
+    message: &str,
+    folder: PathBuf,
+    command: &mut Command,
+) -> Result<String, Error> {
+    run_step(&Step::download(message, folder), command, |line| Line::Kept(line))
+}
+
+/// What a line on a command's standard error is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// What is shown when the command fails.
+    Kept(&'a str),
+    /// How far it is.
+    HowFar(String),
+    /// Nothing to anybody.
+    Passing,
+}
+
+/// Likewise, as a step that tells how far it is; `sort` says which lines do.
+pub fn run_step(
+    step: &Step,
+    command: &mut Command,
+    sort: fn(&str) -> Line<'_>,
+) -> Result<String, Error> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let program = command.get_program().to_owned();
-    let child = command.spawn().doing(|| format!("start `{}`", program.display()))?;
+    let mut child = command.spawn().doing(|| format!("start `{}`", program.display()))?;
     let watchdog = Watchdog::start(&child, Some(TIME_LIMIT))?;
-    let output = child.wait_with_output().doing(|| format!("wait for `{}`", program.display()))?;
-    bar.finish_and_clear();
-    let status = output.status;
+    let doing = || format!("read what `{}` says", program.display());
+    let (mut stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (output, errors) = thread::scope(|scope| {
+        let output = scope.spawn(move || {
+            let mut bytes = Vec::new();
+            stdout.as_mut().map_or(Ok(0), |stdout| stdout.read_to_end(&mut bytes))?;
+            Ok::<_, io::Error>(String::from_utf8_lossy(&bytes).into_owned())
+        });
+        let mut kept = String::new();
+        let read = stderr.map_or(Ok(()), |stderr| {
+            lines(stderr, |line| match sort(line) {
+                Line::Kept(line) => kept.extend([line, "\n"]),
+                Line::HowFar(how_far) => step.tell(&how_far),
+                Line::Passing => {}
+            })
+        });
+        let output = output.join().unwrap_or_else(|_| Err(io::Error::other("a thread panicked")));
+        Ok::<_, io::Error>((output?, read.map(|()| kept)?))
+    })
+    .doing(doing)?;
+    let status = child.wait().doing(|| format!("wait for `{}`", program.display()))?;
     if status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        return Ok(output);
     }
-    let output = [output.stdout, output.stderr].concat();
     // Cargo's messages for programs; those for people are on its standard error.
-    let output = String::from_utf8_lossy(&output);
-    let lines = output.lines().filter(|line| !line.starts_with(r#"{"reason":"#));
+    let output = output.lines().filter(|line| !line.starts_with(r#"{"reason":"#));
     let expired = watchdog.expired().map(|limit| format!("no end in {} s", limit.as_secs()));
     Err(Error::Tool {
         command: spell(command),
         status: expired.unwrap_or_else(|| status.to_string()),
-        output: lines.collect::<Vec<_>>().join("\n"),
+        output: output.chain(errors.lines()).collect::<Vec<_>>().join("\n"),
     })
 }
 
-/// Runs `command`, which takes minutes, to its end, and tells how many lines of its output `counts` picks: on a terminal as they
-/// come, elsewhere in a line now and then.
+/// Gives each line to `take`; one that is to be written over ends with a carriage return.
+fn lines(mut from: impl Read, mut take: impl FnMut(&str)) -> io::Result<()> {
+    let (mut buffer, mut line) = ([0; 4096], Vec::new());
+    loop {
+        let length = from.read(&mut buffer)?;
+        for &byte in &buffer[..length] {
+            if byte == b'\n' || byte == b'\r' {
+                take(&String::from_utf8_lossy(&line));
+                line.clear();
+            } else {
+                line.push(byte);
+            }
+        }
+        if length == 0 {
+            if !line.is_empty() {
+                take(&String::from_utf8_lossy(&line));
+            }
+            return Ok(());
+        }
+    }
+}
+
+/// Runs `command`, which takes minutes, to its end, and tells how many lines of its output `counts` picks.
 pub fn run_counting(
     message: &str,
     unit: &str,
     mut command: Command,
     counts: fn(&str) -> bool,
 ) -> Result<(), Error> {
-    let bar = spinner(message);
+    let step = Step::start(message);
     let spelled = spell(&command);
     let doing = || format!("run `{spelled}`");
     let (output, both) = std::io::pipe().doing(doing)?;
@@ -77,24 +129,18 @@ pub fn run_counting(
     // It holds the writing end too: the output would never end.
     drop(command);
     let watchdog = Watchdog::start(&child, Some(LONG_TIME_LIMIT))?;
-    let (start, mut told) = (Instant::now(), Instant::now());
     let (mut counted, mut last) = (0, VecDeque::new());
     for line in BufReader::new(output).split(b'\n') {
         let line = String::from_utf8_lossy(&line.doing(doing)?).into_owned();
         if counts(&line) {
             counted += 1;
-            bar.set_message(format!("{message}: {counted} {unit}"));
-            if bar.is_hidden() && told.elapsed() > TELL_EVERY {
-                told = Instant::now();
-                eprintln!("xtask: {message}: {counted} {unit} in {} s", start.elapsed().as_secs());
-            }
+            step.tell(&format!("{counted} {unit}"));
         } else {
             last.push_back(line);
             last.drain(..last.len().saturating_sub(KEPT_LINES));
         }
     }
     let status = child.wait().doing(doing)?;
-    bar.finish_and_clear();
     if status.success() {
         return Ok(());
     }
@@ -104,6 +150,11 @@ pub fn run_counting(
         status: expired.unwrap_or_else(|| status.to_string()),
         output: Vec::from(last).join("\n"),
     })
+}
+
+/// What a thread that does a part of the work has come to.
+pub fn joined<T>(thread: ScopedJoinHandle<'_, Result<T, Error>>) -> Result<T, Error> {
+    thread.join().unwrap_or_else(|_| Err(Error::Content("a thread panicked".into())))
 }
 
 /// The path of this program, as it was at the start: cargo may put a newer one in its place meanwhile, and the
@@ -132,6 +183,21 @@ mod tests {
         let text = failure.to_string();
         assert!(text.ends_with("failed (exit status: 3)\nout\nerr"), "{text}");
         assert!(run("testing", &mut Command::new("/no/such/program")).is_err());
+    }
+
+    #[test]
+    fn how_far_it_is_is_no_part_of_what_went_wrong() {
+        fn sort(line: &str) -> Line<'_> {
+            match line.strip_prefix("at ") {
+                Some(how_far) => Line::HowFar(how_far.to_owned()),
+                None if line.is_empty() => Line::Passing,
+                None => Line::Kept(line),
+            }
+        }
+        let mut command = Command::new("sh");
+        command.args(["-c", r"printf 'at 1 of 2\rat 2 of 2\rwrong\n\nat the end' >&2; exit 3"]);
+        let failure = run_step(&Step::start("testing"), &mut command, sort).unwrap_err();
+        assert!(failure.to_string().ends_with("(exit status: 3)\nwrong"), "{failure}");
     }
 
     #[test]

@@ -133,8 +133,13 @@ pub fn release_folder(arch: Arch) -> PathBuf {
     there.unwrap_or(&folders[0]).join("release")
 }
 
+/// Where the quick binaries for `arch` are. They may not be there yet.
+pub fn quick_folder(arch: Arch) -> PathBuf {
+    folder().join("quick").join(arch.name())
+}
+
 /// Cargo's folder, which this program is in.
-fn folder() -> &'static Path {
+pub fn folder() -> &'static Path {
     tool::own_path().ancestors().nth(2).unwrap_or(Path::new("target"))
 }
 

@@ -60,6 +60,24 @@ fn run(tmp: &Path, arch: &str, flags: &[&str], command: &[&str], input: Vec<u8>)
     output
 }
 
+/// What was said on stderr, but for lines like `xtask: 50 s: starting the emulated host`, which a slow machine has.
+fn said(output: &Output) -> String {
+    let is_progress = |line: &str| {
+        let seconds = line.strip_prefix("xtask: ").and_then(|line| line.split_once(" s: "));
+        seconds.is_some_and(|(seconds, _)| seconds.parse::<u64>().is_ok())
+    };
+    let text = String::from_utf8_lossy(&output.stderr);
+    text.split_inclusive('\n').filter(|line| !is_progress(line)).collect()
+}
+
+/// The paths of the quick binaries for `arch`: `bulkhead` and `bulkhead-vmm` are the first two.
+fn binaries(arch: &str) -> Vec<String> {
+    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let build = xtask.args(["build", "--quick", "--target", arch]).output().unwrap();
+    assert!(build.status.success(), "{}", said(&build));
+    String::from_utf8(build.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
 /// Starts a command that prints "up" when it runs.
 fn start(tmp: &Path, arch: &str, command: &str) -> (Child, BufReader<std::process::ChildStdout>) {
     let mut child = host(tmp, arch, &[], &["sh", "-c", command]).spawn().unwrap();
@@ -77,7 +95,7 @@ fn streams_are_separate_and_unchanged_and_the_status_is_the_commands(arch: &str)
     let script =
         format!("{CREATE_VM}; echo $(uname -m) $PWD $WORDS >&2; echo here >file; cat; exit 7");
     let output = run(tmp.path(), arch, &[], &["sh", "-c", &script], input.clone());
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let errors = said(&output);
     assert_eq!(output.status.code(), Some(7), "{errors}");
     assert_eq!(errors, format!("{arch} {} two words\n", tmp.path().display()));
     assert!(output.stdout == input, "{} of {} bytes", output.stdout.len(), input.len());
@@ -88,11 +106,11 @@ fn streams_are_separate_and_unchanged_and_the_status_is_the_commands(arch: &str)
 fn a_missing_command_and_a_time_limit_are_told_apart(arch: &str) {
     let tmp = tempfile::tempdir().unwrap();
     let output = run(tmp.path(), arch, &[], &["/no/such/command"], Vec::new());
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let errors = said(&output);
     assert_eq!((output.status.code(), errors.lines().count()), (Some(127), 1), "{errors}");
     assert!(errors.contains("/no/such/command"), "{errors}");
     let output = run(tmp.path(), arch, &["--timeout", "1"], &["sleep", "1000"], Vec::new());
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let errors = said(&output);
     assert_eq!(output.status.code(), Some(124), "{errors}");
     assert!(errors.contains("time limit of 1 s"), "{errors}");
 }
@@ -140,11 +158,10 @@ fn every_aarch64_processor_has_a_kvm_of_its_kind() {
         let script = format!("{CREATE_VM}; dmesg | sed -n 's/.* kvm [^:]*: //p'");
         let output =
             run(tmp.path(), "aarch64", &["--cpu", cpu], &["sh", "-c", &script], Vec::new());
-        let (said, errors) =
-            [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).into();
-        assert_eq!(errors, "", "{cpu}");
+        assert_eq!(said(&output), "", "{cpu}");
+        let told = String::from_utf8(output.stdout).unwrap();
         for line in [addresses.to_owned(), format!("{mode} initialized successfully")] {
-            assert!(said.lines().any(|said| said == line), "{cpu}: no {line:?} in {said}");
+            assert!(told.lines().any(|told| told == line), "{cpu}: no {line:?} in {told}");
         }
     }
 }
@@ -164,12 +181,10 @@ fn memory_beyond_a_hosts_addresses_is_refused() {
     let config = r#"{"boot-source": {"kernel_image_path": "Image"}, "drives": [],
         "machine-config": {"vcpu_count": 1, "mem_size_mib": 1048576}}"#;
     fs::write(tmp.path().join("vm.json"), config).unwrap();
-    let build =
-        Command::new(env!("CARGO_BIN_EXE_xtask")).args(["build", "--target", "aarch64"]).output();
-    assert!(build.unwrap().status.success());
-    let command = ["bulkhead-vmm", "--no-api", "--config-file", "vm.json"];
+    let vmm = &binaries("aarch64")[1];
+    let command = [vmm.as_str(), "--no-api", "--config-file", "vm.json"];
     let output = run(tmp.path(), "aarch64", &["--cpu", "cortex-a53"], &command, Vec::new());
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let errors = said(&output);
     assert_eq!((output.status.code(), errors.lines().count()), (Some(2), 1), "{errors}");
     for word in ["machine-config.mem_size_mib: 1048576 MiB", "41 bits", "KVM has 40", "1047552 MiB"]
     {
@@ -184,26 +199,24 @@ fn memory_beyond_a_hosts_addresses_is_refused() {
 #[ignore = "needs QEMU: cargo xtask test"]
 fn a_guests_timers_fire_though_kvm_has_an_old_measure_of_the_counter() {
     let tmp = tempfile::tempdir().unwrap();
-    let build =
-        Command::new(env!("CARGO_BIN_EXE_xtask")).args(["build", "--target", "x86_64"]).output();
-    assert!(build.unwrap().status.success());
+    let bulkhead = &binaries("x86_64")[0];
     fs::create_dir_all(tmp.path().join("root/bin")).unwrap();
     fs::copy("/bin/busybox", tmp.path().join("root/bin/busybox")).unwrap();
     let script = "
         export XDG_DATA_HOME=$PWD/data XDG_STATE_HOME=$PWD/state
         until dmesg | grep -Eq 'TSC clocksource calibration: (999\\.9|1000\\.0)'; do sleep 0.1; done
-        bulkhead run --rm ./root /bin/busybox sh -c 'busybox sleep 0.1; echo slept'";
+        \"$0\" run --rm ./root /bin/busybox sh -c 'busybox sleep 0.1; echo slept'";
     let flags = ["--icount", "--host-words", "tsc_early_khz=999000"];
-    let output = run(tmp.path(), "x86_64", &flags, &["sh", "-c", script], Vec::new());
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!((said.as_ref(), output.status.code()), ("slept\n", Some(0)), "{output:?}");
+    let output = run(tmp.path(), "x86_64", &flags, &["sh", "-c", script, bulkhead], Vec::new());
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!((told.as_ref(), output.status.code()), ("slept\n", Some(0)), "{output:?}");
 }
 
 #[test]
 fn only_an_aarch64_host_has_a_choice_of_processors() {
     let tmp = tempfile::tempdir().unwrap();
     let output = run(tmp.path(), "x86_64", &["--cpu", "max"], &["true"], Vec::new());
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let errors = said(&output);
     assert_eq!((output.status.code(), errors.lines().count()), (Some(2), 1), "{errors}");
     assert!(errors.contains("--cpu"), "{errors}");
 }

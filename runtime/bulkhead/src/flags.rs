@@ -1,4 +1,4 @@
-//! The image and the flags of a container. `cargo xtask run` takes the same.
+//! The image and the flags of a container.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;

@@ -228,6 +228,25 @@ fn a_bundle_says_what_the_flags_said() {
 }
 
 #[test]
+fn a_default_image_is_taken_only_where_none_is_named() {
+    let place = Place::new();
+    fs::create_dir(place.path("other")).unwrap();
+    fs::write(place.path("other/file"), "another root file system").unwrap();
+    let disk = |words: &[&str]| {
+        let flags = ["prepare", "--out", "b.json", "--kernel", "kernel", "--entrypoint", "ls"];
+        let output = place.bulkhead(&[&flags[..], words].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let bundle = fs::read(place.path("b.json")).unwrap();
+        let bundle: serde_json::Value = serde_json::from_slice(&bundle).unwrap();
+        bundle["vm"]["drives"][0].clone()
+    };
+    let default = ["--default-image", "root"];
+    assert_eq!(disk(&default), disk(&["root"]));
+    assert_eq!(disk(&[&default[..], &["--cpus", "2", "other"]].concat()), disk(&["other"]));
+    assert_ne!(disk(&default), disk(&["other"]));
+}
+
+#[test]
 fn a_bundle_for_another_machine_has_nothing_of_this_one() {
     let place = Place::new();
     let here = Platform::NATIVE;

@@ -78,7 +78,10 @@ impl HostArgs {
             ..Options::default()
         };
         let command = if shell { vec!["/bin/sh".into()] } else { self.command };
-        run_in_foreground(&options, process(self.arch, command)?)
+        run_in_foreground(
+            &options,
+            process(self.arch, &toolchain::release_folder(self.arch), command)?,
+        )
     }
 }
 
@@ -90,15 +93,15 @@ const RUNTIME_DIR: (&str, &str) = ("XDG_RUNTIME_DIR", "/run");
 const DEBIAN_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A command for the host of one architecture, with this process's working directory and environment, and with our binaries on
-/// its PATH.
-pub fn process(arch: Arch, arguments: Vec<OsString>) -> Result<Process, Error> {
+/// its PATH, which are in the folder `binaries`.
+pub fn process(arch: Arch, binaries: &Path, arguments: Vec<OsString>) -> Result<Process, Error> {
     let directory = std::env::current_dir().doing(|| "find the working directory".into())?;
     let mut environment: Vec<_> = std::env::vars_os().collect();
     environment.retain(|(key, _)| key != RUNTIME_DIR.0 && key != "PATH");
     environment.push((RUNTIME_DIR.0.into(), RUNTIME_DIR.1.into()));
     let path = std::env::var_os("PATH").filter(|_| arch == Arch::NATIVE);
     let path = path.unwrap_or_else(|| DEBIAN_PATH.into());
-    environment.push(("PATH".into(), join(&toolchain::release_folder(arch), &path)));
+    environment.push(("PATH".into(), join(binaries, &path)));
     Ok(Process {
         arguments,
         environment,

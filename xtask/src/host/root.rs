@@ -13,6 +13,7 @@ use crate::cargo;
 use crate::error::{Doing, Error};
 use crate::needs;
 use crate::tool;
+use crate::toolchain;
 
 /// What the host of one architecture starts from. The paths mean the same inside.
 pub struct Root {
@@ -52,23 +53,28 @@ const SYSTEM: [&str; 15] = [
 ];
 
 impl Root {
-    /// Downloads and builds what is missing.
-    pub fn provide(arch: Arch) -> Result<Root, Error> {
+    /// Downloads what is missing; nothing is built. The path of a static busybox.
+    pub fn busybox(arch: Arch) -> Result<PathBuf, Error> {
         if arch == Arch::NATIVE {
             needs::provide(&[&needs::BUSYBOX])?;
+            return needs::BUSYBOX.require();
+        }
+        Ok(tree::provide(arch)?.join("usr/bin/busybox"))
+    }
+
+    /// Downloads and builds what is missing.
+    pub fn provide(arch: Arch) -> Result<Root, Error> {
+        let busybox = Root::busybox(arch)?;
+        if arch == Arch::NATIVE {
             let agent = tool::own_path().to_owned();
-            return Ok(Root { busybox: needs::BUSYBOX.require()?, agent, foreign: None });
+            return Ok(Root { busybox, agent, foreign: None });
         }
         let tree = tree::provide(arch)?;
         let agent = build::xtask(arch)?;
         // Ours may be in a folder of the system, as a build server's in /var.
-        let ours = [cargo::workspace(), agent.parent().unwrap_or(&agent), &folder()?];
+        let ours = [cargo::workspace(), toolchain::folder(), &folder()?];
         let shared = shared(folders_of_users()?, &ours);
-        Ok(Root {
-            busybox: tree.join("usr/bin/busybox"),
-            agent,
-            foreign: Some(Foreign { tree, shared }),
-        })
+        Ok(Root { busybox, agent, foreign: Some(Foreign { tree, shared }) })
     }
 }
 

@@ -19,6 +19,7 @@ use crate::arch::Arch;
 use crate::cache::Cache;
 use crate::error::{Doing, Error};
 use crate::needs::{self, Packages};
+use crate::progress::Step;
 
 /// What a guest loads: its transport, disks, sockets and entropy, and the file systems of an image.
 const GUEST_MODULES: [&str; 6] =
@@ -104,7 +105,7 @@ impl Kernel {
 fn unpack(packages: &Packages, package: &str, release: &str, dir: &Path) -> Result<(), Error> {
     let tree = tempfile::tempdir_in(dir).doing(|| format!("write to {}", dir.display()))?;
     package::fetch(packages, package, tree.path())?;
-    let bar = crate::tool::spinner("decompressing the kernel");
+    let _step = Step::start("decompressing the kernel");
     let packed = tree.path().join("boot").join(format!("vmlinuz-{release}"));
     let bytes = fs::read(&packed).doing(|| format!("read {}", packed.display()))?;
     let failed = |error: &dyn std::error::Error| {
@@ -126,7 +127,6 @@ fn unpack(packages: &Packages, package: &str, release: &str, dir: &Path) -> Resu
             write(&folder.join(format!("{number:02}-{}.ko", module.name)), &module.content)?;
         }
     }
-    bar.finish_and_clear();
     Ok(())
 }
 

@@ -2,9 +2,20 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Wait for another package manager to end, this many seconds.
 const LOCK_TIMEOUT: &str = "DPkg::Lock::Timeout=300";
+
+/// Where the system's package manager puts what it downloads (apt.conf(5), `Dir::Cache::archives`).
+pub const ARCHIVES: &str = "/var/cache/apt/archives";
+
+/// Who holds this is the only part of this program that calls the package manager for the system: it fails when another one is
+/// at work on the same lists.
+pub fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The command that installs `packages`, for a person to run.
 pub fn command(packages: &[&str]) -> String {

@@ -18,7 +18,10 @@ pub fn install(needs: &[&[&str]]) -> Result<(), Error> {
         let names = choose(needs);
         let arguments = ["install", "--yes", "--no-install-recommends"];
         let message = format!("installing {}", names.join(", "));
-        tool::run(&message, apt::tool("apt-get").args(arguments).args(names)).map(drop)
+        let _lock = apt::one_at_a_time();
+        let command = &mut apt::tool("apt-get");
+        tool::run_download(&message, apt::ARCHIVES.into(), command.args(arguments).args(names))
+            .map(drop)
     };
     if needs.iter().all(|names| names.iter().any(|name| offered.offer(name))) && install().is_ok() {
         return Ok(());

@@ -9,7 +9,8 @@ use super::apt;
 use crate::arch::Arch;
 use crate::cache::Cache;
 use crate::error::{Doing, Error};
-use crate::tool;
+use crate::progress::Step;
+use crate::tool::{self, Line};
 
 /// What the system has installed.
 const INSTALLED: &str = "/var/lib/dpkg/status";
@@ -52,7 +53,8 @@ impl Packages {
     /// The version of the package `name` that they offer.
     pub fn candidate(&self, name: &str) -> Option<String> {
         let policy = &mut self.tool("apt-cache");
-        let listing = self.run("looking for a package", policy.args(["policy", name])).ok()?;
+        let step = Step::start("looking for a package");
+        let listing = self.run(&step, policy.args(["policy", name])).ok()?;
         candidate(&listing).map(str::to_owned)
     }
 
@@ -65,14 +67,16 @@ impl Packages {
     /// What the package `name` can't be without.
     pub fn dependencies(&self, name: &str) -> Result<Vec<String>, Error> {
         let command = &mut self.tool("apt-cache");
-        let listing = self.run("looking for a package", command.args(["depends", name]))?;
+        let step = Step::start("looking for a package");
+        let listing = self.run(&step, command.args(["depends", name]))?;
         Ok(dependencies(&listing))
     }
 
     /// Downloads the package `name` into the folder `dir`, as any user.
     pub fn download(&self, name: &str, dir: &Path) -> Result<(), Error> {
-        let message = format!("downloading {name}");
-        self.run(&message, self.tool("apt-get").args(["download", name]).current_dir(dir)).map(drop)
+        let step = Step::download(&format!("downloading {name}"), dir.into());
+        let mut command = self.tool("apt-get");
+        self.run(&step, command.args(["download", name]).current_dir(dir)).map(drop)
     }
 
     /// Downloads the packages `names` and all that they depend on, as if nothing were installed, into the folder `dir`.
@@ -92,13 +96,15 @@ impl Packages {
         command.args(["install", "--yes", "--no-install-recommends", "--download-only"]);
         command.arg("--reinstall").args(option("Dir::State::status", dir.join(STATUS)));
         command.args(option("Dir::Cache::archives", dir)).args(names);
-        self.run(&format!("downloading {} packages", self.arch.debian()), &mut command)?;
+        let message = format!("downloading {} packages", self.arch.debian());
+        self.run(&Step::download(&message, dir.into()), &mut command)?;
         archives(dir)
     }
 
     /// Fetches the lists.
     pub fn refresh(&self) -> Result<(), Error> {
-        self.run("refreshing the package lists", self.tool("apt-get").arg("update")).map(drop)
+        let step = Step::start("refreshing the package lists");
+        self.run(&step, self.tool("apt-get").arg("update")).map(drop)
     }
 
     /// Whether this process may do that.
@@ -135,9 +141,10 @@ impl Packages {
     }
 
     /// One at a time: the package manager fails when another one is at work on the same lists.
-    fn run(&self, message: &str, command: &mut Command) -> Result<String, Error> {
-        let _lock = self.own.as_ref().map(Cache::lock).transpose()?;
-        tool::run(message, command)
+    fn run(&self, step: &Step, command: &mut Command) -> Result<String, Error> {
+        let _private = self.own.as_ref().map(Cache::lock).transpose()?;
+        let _system = self.own.is_none().then(apt::one_at_a_time);
+        tool::run_step(step, command, |line| Line::Kept(line))
     }
 }
 

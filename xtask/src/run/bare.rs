@@ -17,9 +17,10 @@ use serde_json::json;
 
 use super::{Accel, Way, choose};
 use crate::arch::Arch;
-use crate::build::{self, Binaries};
+use crate::build;
 use crate::error::{Doing, Error};
 use crate::host::{self, Options};
+use crate::progress::say;
 use crate::watchdog::Watchdog;
 
 /// The hidden command that is run in the emulated host.
@@ -43,16 +44,17 @@ pub struct InnerArgs {
 
 /// Runs it, here if there is any KVM, otherwise in the emulated host.
 pub fn run(accel: Accel, arch: Arch) -> Result<u8, Error> {
-    let binaries = Binaries::build(arch)?;
-    let kernel = build::bare_guest(arch)?;
     let any_kvm = |kvm: &Kvm| !matches!(kvm, Kvm::None(_));
-    let (way, line) = choose(accel, arch, &binaries, any_kvm)?;
-    eprintln!("{line}");
+    let (way, line) = choose(accel, arch, any_kvm)?;
+    say(&line);
+    let vmm = build::quick_vmm(arch)?;
+    let kernel = build::bare_guest(arch)?;
     match way {
-        Way::Direct => InnerArgs { vmm: binaries.vmm, kernel }.run(),
+        Way::Direct => InnerArgs { vmm, kernel }.run(),
         Way::Emulated => {
-            let command = [build::xtask(arch)?, INNER_COMMAND.into(), binaries.vmm, kernel];
-            let process = host::process(arch, command.map(Into::into).to_vec())?;
+            let folder = vmm.parent().unwrap_or(Path::new(".")).to_owned();
+            let command = [build::xtask(arch)?, INNER_COMMAND.into(), vmm, kernel];
+            let process = host::process(arch, &folder, command.map(Into::into).to_vec())?;
             host::run_in_foreground(&Options { arch, ..Options::default() }, process)
         }
     }

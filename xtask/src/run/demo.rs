@@ -75,7 +75,7 @@ pub fn archive(arch: Arch) -> Result<PathBuf, Error> {
 
 /// The root file system of the image for `arch`, as a tar archive.
 pub fn root(arch: Arch) -> Result<Vec<u8>, Error> {
-    let path = Root::provide(arch)?.busybox;
+    let path = Root::busybox(arch)?;
     let busybox = fs::read(&path).doing(|| format!("read {}", path.display()))?;
     layer(&busybox).doing(|| "put the demo image together".into())
 }

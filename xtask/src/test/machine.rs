@@ -10,6 +10,7 @@ use super::place::TIME_LIMIT;
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::host::{self, Cpu, Host, Options, Process};
+use crate::toolchain::quick_folder;
 
 /// A host that has run for so long is not used again: the time limit is for all that run in it.
 const SHARED_FOR: Duration = Duration::from_secs(240);
@@ -75,7 +76,8 @@ impl Machine {
 
     fn look_round(&mut self) -> Result<String, Error> {
         let command = ["sh", "-c", LOOK_ROUND].map(OsString::from);
-        Ok(self.run(host::process(self.arch, command.to_vec())?)?.output)
+        let process = host::process(self.arch, &quick_folder(self.arch), command.to_vec())?;
+        Ok(self.run(process)?.output)
     }
 
     /// Runs a test program to its end in the folder `directory`, with these variables in its environment.
@@ -89,7 +91,7 @@ impl Machine {
         let own = [("XDG_RUNTIME_DIR", Path::new(OWN_FOLDER)), ("TMPDIR", &temporary)];
         let wrapper = ["sh", "-c", WITH_OWN_FOLDER, OWN_FOLDER].map(OsString::from);
         let command = wrapper.into_iter().chain(command).collect();
-        let mut process = host::process(self.arch, command)?;
+        let mut process = host::process(self.arch, &quick_folder(self.arch), command)?;
         process.directory = directory.into();
         for (key, value) in variables.iter().chain(&own) {
             process.environment.retain(|(other, _)| other != key);

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use host::kvm::Kvm;
@@ -22,6 +23,7 @@ use crate::error::{Doing, Error};
 use crate::host::Cpu;
 use crate::kernel::Choice;
 use crate::run::bare;
+use crate::tool::joined;
 use crate::watchdog::Watchdog;
 
 /// The tests of one file take a few minutes, beside compilers ten. Beyond this they hang, and are ended.
@@ -48,19 +50,24 @@ pub struct Place {
 impl Place {
     /// Builds and downloads what tests of `arch` use. `cpu` asks for emulated hosts with that processor.
     pub fn provide(arch: Arch, cpu: Option<Cpu>, kernel: Choice) -> Result<Place, Error> {
-        let binaries = Binaries::build(arch)?;
-        let bare_guest = build::bare_guest(arch)?;
-        // What starts its emulated hosts: none has to wait for it then.
-        build::xtask(arch)?;
-        let distribution =
-            (kernel == Choice::Own).then(|| distribution::provide(arch)).transpose()?;
+        let (binaries, bare_guest, packages, distribution) = thread::scope(|scope| {
+            let downloads = scope.spawn(move || {
+                let distribution = (kernel == Choice::Own).then(|| distribution::provide(arch));
+                Ok((packages::provide(arch)?, distribution.transpose()?))
+            });
+            let binaries = Binaries::quick(arch)?;
+            let bare_guest = build::bare_guest(arch)?;
+            // What starts its emulated hosts: none has to wait for it then.
+            build::xtask(arch)?;
+            let (packages, distribution) = joined(downloads)?;
+            Ok::<_, Error>((binaries, bare_guest, packages, distribution))
+        })?;
         let kernel = kernel.provide(arch)?;
         let kvm = match cpu {
             Some(_) => Kvm::None("--cpu asks for them".into()),
             None if arch == Arch::NATIVE => Kvm::probe(&binaries.vmm)?,
             None => Kvm::None(format!("this machine is an {} one", Arch::NATIVE.name())),
         };
-        let packages = packages::provide(arch)?;
         Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages, distribution })
     }
 

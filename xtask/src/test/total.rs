@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::ran::{Left, Ran};
 use super::tally::Tally;
 use crate::error::Error;
-use crate::tool;
+use crate::progress;
 
 /// The sum so far.
 #[derive(Default)]
@@ -52,13 +52,13 @@ impl Total {
     /// Takes one step and tells its result in a line, after what its failure printed.
     pub fn run(&self, name: &str, work: impl FnOnce() -> Result<Ran, Error>) -> Step {
         let start = Instant::now();
-        let bar = tool::spinner(name);
+        let shown = progress::Step::start(name);
         let mut ran = work().unwrap_or_else(|error| Ran {
             tally: Tally::one_failed(),
             told: format!("{error}\n"),
             left: None,
         });
-        bar.finish_and_clear();
+        drop(shown);
         let took = start.elapsed();
         if ran.tally != Tally::default() {
             println!("{}{name}: {} ({:.1} s)", ran.told, ran.tally, took.as_secs_f32());

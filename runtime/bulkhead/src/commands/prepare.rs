@@ -1,5 +1,6 @@
 //! `prepare`: a plan for a container, to be run later.
 
+use std::ffi::OsString;
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -27,12 +28,19 @@ pub struct PrepareArguments {
     /// Where to write the bundle
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// The image where none is named, for `cargo xtask run`
+    #[arg(long, value_name = "IMAGE", hide = true)]
+    pub default_image: Option<OsString>,
 }
 
 /// Writes the plan.
 pub fn execute(arguments: &PrepareArguments) -> Result<u8, CommandError> {
-    let PrepareArguments { flags, platform, .. } = arguments;
-    let plan = prepare(flags, *platform, program::guest_init)?.plan;
+    let PrepareArguments { flags, platform, default_image, .. } = arguments;
+    let mut flags = flags.clone();
+    if let (None, Some(image)) = (flags.image(), default_image) {
+        flags.set_image(image.clone());
+    }
+    let plan = prepare(&flags, *platform, program::guest_init)?.plan;
     let failed = |source| CommandError::WritePlan { path: arguments.out.clone(), source };
     let text = serde_json::to_vec_pretty(&plan).map_err(|error| failed(error.into()))?;
     write_private(&arguments.out, &text).map_err(failed)?;
