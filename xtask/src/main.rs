@@ -7,6 +7,7 @@ mod cache;
 mod cargo;
 mod check;
 mod error;
+mod fuzz;
 mod host;
 mod kernel;
 mod needs;
@@ -40,6 +41,7 @@ enum Command {
     Test(test::TestArgs),
     Bench(bench::BenchArgs),
     Soak(Box<soak::SoakArgs>),
+    Fuzz(fuzz::FuzzArgs),
     Kernel(kernel::cli::KernelArgs),
     Host(host::cli::HostArgs),
     Build(build::BuildArgs),
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => arguments.run(),
         Command::Bench(arguments) => arguments.run(),
         Command::Soak(arguments) => arguments.run(),
+        Command::Fuzz(arguments) => arguments.run(),
         Command::Kernel(arguments) => arguments.run(),
         Command::Host(arguments) => arguments.run(),
         Command::Build(arguments) => arguments.run(),

@@ -148,6 +148,11 @@ fn debian_folder() -> PathBuf {
     folder().join("debian")
 }
 
+/// Cargo's folder for the fuzzer's workspace: all in it is compiled for the fuzzer.
+pub fn fuzz_folder() -> PathBuf {
+    folder().join("fuzz")
+}
+
 /// Whether a person wants nothing from rustup.
 fn without_rustup() -> Result<bool, Error> {
     match std::env::var_os(CHOICE) {

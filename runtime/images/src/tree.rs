@@ -100,6 +100,8 @@ pub enum TreeError {
     NoLinkTarget(Vec<u8>),
     #[error("it is a hard link to '{}', which is a directory", printable(.0))]
     LinkToDirectory(Vec<u8>),
+    #[error("its links lead to a name of {0} bytes; the limit is {limit}", limit = limits::NAME)]
+    LongName(usize),
     #[error("its links lead more than {limit} folders deep", limit = limits::DEPTH)]
     TooDeep,
     #[error(
@@ -199,13 +201,6 @@ impl Tree {
     pub fn link(&mut self, directory: NodeId, name: &[u8], node: NodeId) {
         if let Kind::Directory { children, .. } = &mut self.node_mut(directory).kind {
             children.insert(name.to_vec(), node);
-        }
-    }
-
-    /// Take `name` out of the directory.
-    fn unlink(&mut self, directory: NodeId, name: &[u8]) {
-        if let Kind::Directory { children, .. } = &mut self.node_mut(directory).kind {
-            children.remove(name);
         }
     }
 

@@ -56,6 +56,9 @@ pub static BUSYBOX: Program = Program {
 /// Unpacks the kernel package.
 pub static DPKG_DEB: Program = on_path("dpkg-deb", "kernel packages", &["dpkg"]);
 
+/// Compiles the fuzzer.
+pub static CXX: Program = on_path("c++", "fuzzing", &["g++"]);
+
 /// Counts system calls.
 pub static STRACE: Program = on_path("strace", "benchmark", &["strace"]);
 

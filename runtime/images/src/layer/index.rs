@@ -8,6 +8,7 @@ use std::io::{self, BufRead, Write};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::entry::keep_xattrs;
 use super::{Layer, PAGE};
 use crate::limits;
 use crate::tar::Time;
@@ -177,10 +178,14 @@ pub fn read_index(input: impl BufRead) -> Result<Layer, IndexError> {
 fn place(layer: &mut Layer, line: Line) -> Result<(), String> {
     let path = unescape(&line.path)?;
     let parts = relative(&path);
+    if let Some(part) = parts.iter().find(|part| part.len() > limits::NAME) {
+        return Err(format!("a name of {} bytes; the limit is {}", part.len(), limits::NAME));
+    }
     let mut xattrs = BTreeMap::new();
     for (name, value) in &line.xattrs {
         xattrs.insert(unescape(name)?, unescape(value)?);
     }
+    keep_xattrs(&mut xattrs)?;
     let meta = Meta { mode: line.mode, uid: line.uid, gid: line.gid, mtime: line.mtime, xattrs };
     let kind = match line.what {
         What::Directory { opaque, implied } => {
@@ -256,4 +261,25 @@ fn unescape(text: &str) -> Result<Vec<u8>, String> {
         rest = &rest[2..];
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A damaged index is refused before anything is made of it that the file system can't hold.
+    #[test]
+    fn what_no_layer_has_is_refused() {
+        let read = |path: &str, xattrs: &str| {
+            let meta = r#""mode":420,"uid":0,"gid":0,"mtime":{"seconds":0,"nanos":0}"#;
+            let line = format!(r#"{{"path":"{path}","type":"fifo",{meta},"xattrs":{xattrs}}}"#);
+            let index = format!("{{\"format\":1,\"blob_len\":0}}\n{line}\n");
+            read_index(index.as_bytes()).map_err(|error| error.to_string())
+        };
+        assert!(read(&format!("a/{}", "n".repeat(255)), r#"{"user.a":"b"}"#).is_ok());
+        let long_name = read(&format!("a/{}", "n".repeat(256)), "{}").unwrap_err();
+        assert!(long_name.contains("256 bytes"), "{long_name}");
+        let attribute = format!(r#"{{"user.{}":"b"}}"#, "n".repeat(251));
+        assert!(read("a", &attribute).unwrap_err().contains("extended attribute"));
+    }
 }

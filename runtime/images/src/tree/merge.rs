@@ -69,6 +69,13 @@ impl Tree {
         }
     }
 
+    /// Take `name` out of the directory.
+    fn unlink(&mut self, directory: NodeId, name: &[u8]) {
+        if let Kind::Directory { children, .. } = &mut self.node_mut(directory).kind {
+            children.remove(name);
+        }
+    }
+
     /// The directory called `name`, made if there is none (or something else) under that name.
     fn directory_under(&mut self, parent: NodeId, name: &[u8]) -> Result<NodeId, TreeError> {
         if let Some(id) = self.child(parent, name)

@@ -62,6 +62,10 @@ impl Tree {
             match existing.map(|id| (id, &self.node(id).kind)) {
                 Some((id, Kind::Directory { .. })) => walk.trail.push(id),
                 Some((_, Kind::Symlink(target))) => walk.follow(target)?,
+                // Archives' names are checked; this one may come from a link's target.
+                None | Some((_, Kind::Whiteout)) if part.len() > limits::NAME => {
+                    return Err(TreeError::LongName(part.len()));
+                }
                 None | Some((_, Kind::Whiteout)) => {
                     let made = self.add(Node::implied_directory())?;
                     if existing.is_some() {

@@ -46,6 +46,20 @@ fn links_on_the_way_stay_inside() {
 }
 
 #[test]
+fn a_links_target_makes_no_folder_whose_name_is_too_long() {
+    let mut tree = Tree::default();
+    let longest = "a".repeat(255);
+    put(&mut tree, "good", symlink(&longest)).unwrap();
+    put(&mut tree, "good/x", file(1)).unwrap();
+    assert_eq!(offset_at(&tree, &format!("{longest}/x")), Some((0, 1)));
+    // 4,085 and its entry take more than a block of a directory.
+    for len in [256, 4085] {
+        put(&mut tree, "bad", symlink(&"b".repeat(len))).unwrap();
+        assert_eq!(put(&mut tree, "bad/x", file(2)), Err(TreeError::LongName(len)));
+    }
+}
+
+#[test]
 fn an_overwritten_file_lives_on_under_its_other_name() {
     let mut tree = Tree::default();
     put(&mut tree, "a", file(1)).unwrap();

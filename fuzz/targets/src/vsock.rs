@@ -1,0 +1,10 @@
+//! The socket device, between a guest and a host of which one keeps to the rules.
+
+mod bench;
+mod guest;
+mod host;
+mod world;
+
+pub use guest::guest;
+pub use host::host;
+pub use world::World;
