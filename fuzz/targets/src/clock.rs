@@ -18,12 +18,12 @@ const START: u64 = 1_767_225_600_000_000_000;
 
 /// The PC's clock.
 pub fn rtc(bytes: &[u8]) {
-    drive(bytes, |clock, irq| Rtc::new(clock, irq));
+    drive(bytes, Rtc::new);
 }
 
 /// The Arm machine's clock.
 pub fn pl031(bytes: &[u8]) {
-    drive(bytes, |clock, irq| Pl031::new(clock, irq));
+    drive(bytes, Pl031::new);
 }
 
 /// A clock and its surroundings.

@@ -18,6 +18,7 @@ pub fn queue(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let mem = memory(MEMORY);
     let mut queue = Queue::new(MAX_SIZE);
+    queue.set_indirect(true);
     let mut popped = Vec::new();
     while step(&mut input, &mut queue, &mem, &mut popped).is_some() {}
 }
@@ -35,7 +36,11 @@ fn step(
             queue.reset();
             popped.clear();
         }
-        3 => queue.set_event_index(input.bool()?),
+        3 => {
+            let features = input.u8()?;
+            queue.set_event_index(features & 1 != 0);
+            queue.set_indirect(features & 2 == 0);
+        }
         4..=6 => scribble(input, mem)?,
         7 | 8 => pop(queue, mem, popped),
         9 => {

@@ -9,6 +9,7 @@ use crate::arch::Arch;
 use crate::cargo;
 use crate::error::{Doing, Error};
 use crate::needs;
+use crate::progress::Step;
 use crate::tool;
 use crate::toolchain;
 
@@ -96,9 +97,9 @@ impl Program {
         command.arg(format!("-rss_limit_mb={MEMORY_LIMIT}"));
         command.arg("-print_final_stats=1");
         command.stdout(log.try_clone().doing(doing)?).stderr(log);
-        let bar = tool::spinner(&format!("fuzzing {target} for {seconds} s"));
+        let step = Step::start(&format!("fuzzing {target} for {seconds} s"));
         let status = status_of(&mut command)?;
-        bar.finish_and_clear();
+        drop(step);
         let log = fs::read(&folders.log).doing(|| format!("read {}", folders.log.display()))?;
         let found = understand(&String::from_utf8_lossy(&log));
         if !status.success() && found.failure.is_none() {

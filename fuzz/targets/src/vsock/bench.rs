@@ -1,8 +1,9 @@
 //! A device that is set up, and the guest's side of its rings.
 
 use devices::GuestMemory;
+use devices::limits::MAX_CONNECTIONS;
 use devices::virtio::mmio::Mmio;
-use devices::virtio::vsock::{BUF_ALLOC, MAX_CONNECTIONS, Vsock};
+use devices::virtio::vsock::{BUF_ALLOC, Vsock};
 use vm_memory::{Bytes, GuestAddress};
 
 use super::world::World;

@@ -80,6 +80,7 @@ impl Stream {
         let ready = Interest {
             readable: self.interest.readable && (over || !self.to_guest.is_empty()),
             writable: self.interest.writable && (self.broken || self.room > 0),
+            hang_up: self.interest.hang_up && self.eof && self.broken,
         };
         (!self.dropped && ready != Interest::default()).then_some((self.id?, ready))
     }
