@@ -110,6 +110,22 @@ fn a_paused_device_has_heard_of_all_that_was_written_before() {
     assert_eq!(machine.mmio.save().device, TallyState::default());
 }
 
+/// Found by the fuzz target `mmio`: the twin took a driver's failure for its being at work, and rang once more.
+#[test]
+fn a_saved_device_whose_driver_gave_up_needs_no_second_reset() {
+    let (mut machine, _driver) = Machine::running(F_VERSION_1);
+    machine.write(STATUS, RUNNING | FAILED);
+    machine.mmio.pause();
+    let mut twin = Machine::new();
+    twin.mmio.restore(&machine.mmio.save()).unwrap();
+    for machine in [&mut machine, &mut twin] {
+        let rung = machine.bell.count();
+        machine.mmio.resume();
+        machine.write(STATUS, 0);
+        assert_eq!(machine.bell.count(), rung);
+    }
+}
+
 #[test]
 fn only_aligned_words_reach_the_registers() {
     let mut machine = Machine::new();
