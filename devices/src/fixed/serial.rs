@@ -16,18 +16,17 @@
 //! left, so an edge that comes while it does so is merely superfluous.
 
 mod registers;
+mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::io::Write;
-
-use serde::{Deserialize, Serialize};
 
 use super::output::Output;
 use super::uart::Uart;
 use crate::{Device, Interrupt, Outcome, Registers, RestoreError};
 use registers::*;
+pub use state::SerialState;
 
 /// How many bytes of input wait for the guest.
 const INPUT_CAPACITY: usize = 64;
@@ -40,40 +39,6 @@ pub struct Serial {
     output: Output,
     irq: Box<dyn Interrupt>,
     drained: Option<Box<dyn Interrupt>>,
-}
-
-/// What a snapshot holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SerialState {
-    divisor: u16,
-    interrupt_enable: u8,
-    fifo_enabled: bool,
-    line_control: u8,
-    modem_control: u8,
-    /// The four "has changed" bits of the modem status register.
-    modem_delta: u8,
-    scratch: u8,
-    transmitter_empty_pending: bool,
-    overrun: bool,
-    input: VecDeque<u8>,
-}
-
-impl Default for SerialState {
-    fn default() -> Self {
-        Self {
-            // 9600 baud.
-            divisor: 12,
-            interrupt_enable: 0,
-            fifo_enabled: false,
-            line_control: 0,
-            modem_control: 0,
-            modem_delta: 0,
-            scratch: 0,
-            transmitter_empty_pending: false,
-            overrun: false,
-            input: VecDeque::new(),
-        }
-    }
 }
 
 impl Serial {
@@ -286,21 +251,7 @@ impl Device for Serial {
     }
 
     fn restore(&mut self, state: &SerialState) -> Result<(), RestoreError> {
-        let refuse = |field, value: usize, expected: String| {
-            Err(RestoreError::new("serial", field, value, expected))
-        };
-        if state.input.len() > INPUT_CAPACITY {
-            return refuse("input", state.input.len(), format!("at most {INPUT_CAPACITY} bytes"));
-        }
-        for (field, value, mask) in [
-            ("interrupt_enable", state.interrupt_enable, IER_ALL),
-            ("modem_control", state.modem_control, MCR_ALL),
-            ("modem_delta", state.modem_delta, MSR_DELTA),
-        ] {
-            if value & !mask != 0 {
-                return refuse(field, value.into(), format!("within the bits {mask:#x}"));
-            }
-        }
+        state.check()?;
         self.state = state.clone();
         Ok(())
     }
