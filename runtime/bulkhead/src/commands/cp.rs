@@ -19,10 +19,8 @@ use crate::limits::{COPY_FILES, COPY_SIZE};
 use crate::size::parse_size;
 use containers::container::{Container, Containers};
 use containers::supervisor::{Client, CopyVm, Request, SupervisorError};
+use host::pump::BUFFER;
 use images::tar::{Kind, Reader, Stream};
-
-/// How much is read from a container's archive at a time: what a pipe holds (pipe(7)).
-const BUFFER: usize = 64 << 10;
 
 /// Copy files between a container and this machine
 ///

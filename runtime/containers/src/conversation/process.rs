@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::answer::{Reply, tell};
 use super::pump::Pump;
 use super::request::{Exit, Failure, Started};
-use super::{ConversationError, Stdio};
+use super::{ConversationError, Streams};
 
 /// A process that was asked for.
 pub(super) struct Process {
@@ -19,7 +19,7 @@ pub(super) struct Process {
     /// Whoever started it waits here.
     exit: Reply<Exit>,
     /// Until the pumps have it.
-    stdio: Option<Stdio>,
+    streams: Option<Streams>,
     terminal: bool,
     stdin: Option<UnixStream>,
     stdout: Option<UnixStream>,
@@ -43,7 +43,7 @@ pub(super) enum Fate {
 impl Process {
     pub(super) fn new(
         number: u32,
-        stdio: Stdio,
+        streams: Streams,
         terminal: bool,
         started: Reply<Started>,
         exit: Reply<Exit>,
@@ -52,7 +52,7 @@ impl Process {
             number,
             started: Some(started),
             exit,
-            stdio: Some(stdio),
+            streams: Some(streams),
             terminal,
             stdin: None,
             stdout: None,
@@ -76,13 +76,13 @@ impl Process {
         stream: UnixStream,
     ) -> Result<Fate, ConversationError> {
         let wrong = |what: &str| ConversationError::Protocol(format!("opened {kind:?} {what}"));
-        let has_stdin = self.stdio.as_ref().is_some_and(|stdio| stdio.stdin.is_some());
+        let has_stdin = self.streams.as_ref().is_some_and(|streams| streams.stdin.is_some());
         let (slot, wanted) = match kind {
             Stream::Stdin { .. } => (&mut self.stdin, has_stdin),
             Stream::Stderr { .. } => (&mut self.stderr, !self.terminal),
             _ => (&mut self.stdout, true),
         };
-        if self.stdio.is_none() || slot.is_some() {
+        if self.streams.is_none() || slot.is_some() {
             return Err(wrong("twice"));
         }
         if !wanted {
@@ -107,13 +107,13 @@ impl Process {
     /// only the container's first takes the others along.
     fn begin(&mut self) -> Result<Fate, ConversationError> {
         let Some(pid) = self.pid else { return Ok(Fate::LivesOn) };
-        let complete = |stdio: &mut Stdio| {
+        let complete = |streams: &mut Streams| {
             self.stdout.is_some()
-                && self.stdin.is_some() == stdio.stdin.is_some()
+                && self.stdin.is_some() == streams.stdin.is_some()
                 && self.stderr.is_some() != self.terminal
         };
-        let Some(stdio) = self.stdio.take_if(complete) else { return Ok(Fate::LivesOn) };
-        let begun = self.copy(stdio);
+        let Some(streams) = self.streams.take_if(complete) else { return Ok(Fate::LivesOn) };
+        let begun = self.copy(streams);
         let Some(started) = self.started.take() else { return Ok(Fate::LivesOn) };
         match begun {
             Ok(()) => {
@@ -133,11 +133,11 @@ impl Process {
         }
     }
 
-    fn copy(&mut self, stdio: Stdio) -> io::Result<()> {
-        if let (Some(source), Some(stream)) = (stdio.stdin, self.stdin.take()) {
+    fn copy(&mut self, streams: Streams) -> io::Result<()> {
+        if let (Some(source), Some(stream)) = (streams.stdin, self.stdin.take()) {
             self._input = Some(Pump::input(source, stream)?);
         }
-        let outputs = [(self.stdout.take(), stdio.stdout), (self.stderr.take(), stdio.stderr)];
+        let outputs = [(self.stdout.take(), streams.stdout), (self.stderr.take(), streams.stderr)];
         for (stream, sink) in outputs {
             if let Some(stream) = stream {
                 self.output.push(Pump::output(stream, sink)?);
@@ -157,7 +157,7 @@ impl Process {
 
     /// How it ended, when its output has been passed on as well.
     pub(super) fn is_over(&mut self) -> Result<Option<Exit>, ConversationError> {
-        if self.stdio.is_some() {
+        if self.streams.is_some() {
             return Ok(None);
         }
         for index in (0..self.output.len()).rev() {
@@ -193,11 +193,12 @@ mod tests {
     use std::fs::File;
     use std::io::Read;
 
+    use host::poll::wait;
     use protocol::ExitStatus;
     use rustix::pipe::{PipeFlags, pipe_with};
 
+    use super::super::Stdio;
     use super::super::answer::question;
-    use super::super::wait;
     use super::*;
 
     /// Ends come between two looks, too: the one that nobody has seen yet is what wakes the conversation.
@@ -207,7 +208,7 @@ mod tests {
         let [(out, stdout), (err, stderr)] = [pipe(), pipe()];
         let stdio = Stdio { stdin: None, stdout, stderr };
         let ((started, _start), (exit, _end)) = (question(None).unwrap(), question(None).unwrap());
-        let mut process = Process::new(0, stdio, false, started, exit);
+        let mut process = Process::new(0, stdio.into(), false, started, exit);
         let [(theirs, stream), (_their_stderr, other)] =
             [UnixStream::pair().unwrap(), UnixStream::pair().unwrap()];
         assert!(process.place(Stream::Stdout { process: 0 }, stream).is_ok());

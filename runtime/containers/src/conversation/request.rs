@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use protocol::{ByteString, ExitStatus, Process, Setting, Statistics, TerminalSize};
 
 use super::answer::{Answer, Reply, Silence, tell};
-use super::{ConversationError, Stdio};
+use super::{ConversationError, Streams};
 
 /// The end of a conversation is told to all who still wait for something: they share one reason.
 pub type Failure = Arc<ConversationError>;
@@ -52,7 +52,7 @@ pub(super) enum Request {
     Start {
         process: Box<Process>,
         terminal: Option<TerminalSize>,
-        stdio: Stdio,
+        streams: Streams,
         started: Reply<Started>,
         exit: Reply<Exit>,
     },

@@ -7,12 +7,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use guest_init::rehearsal::{ProcessGroups, UnixHost};
+use host::poll::wait;
 use host::text::in_one_line;
 use protocol::{
     ExitStatus, Hello, Process, Setting, Stream, ToGuest, ToHost, VERSION, read_message,
     write_message,
 };
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::*;

@@ -20,8 +20,9 @@ use super::process::{Fate, Process};
 use super::processes::Processes;
 use super::request::{End, Exit, Failure, Request, Unready};
 use super::setup::setup;
-use super::{ConversationError, Reception, wait_until};
+use super::{ConversationError, Reception};
 use crate::limits;
+use host::poll::wait_until;
 
 /// Everything that the thread knows.
 pub(super) struct Conversation {

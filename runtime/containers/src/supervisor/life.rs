@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::{ExitStatus, TerminalSize};
-use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::descriptors::raise_limit;
 use super::disk::{Disk, FAREWELL};
@@ -15,9 +14,9 @@ use super::lifecycle::{KILL, Lifecycle};
 use super::output::Output;
 use super::serve::Server;
 use super::socket;
-use crate::container::log::{self, Stream};
+use crate::container::log;
 use crate::container::{Config, Container, RestartPolicy, State, Status, now};
-use crate::conversation::{Exit, Running, Signals, Stdio};
+use crate::conversation::{Exit, Running, Signals, Stdio, Streams};
 use crate::vm::{Machine, VmError, with_signals};
 use host::terminal;
 use host::text::in_one_line;
@@ -181,42 +180,31 @@ impl Supervisor {
     ) -> Result<Exit, VmError> {
         let disk = Disk::of(&self.container, &self.folders)?;
         let io = VmError::Stdio;
-        let (stdout_source, stdout) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| io(e.into()))?;
-        let (stderr_source, stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| io(e.into()))?;
-        let copies = [
-            self.lifecycle.output.copy(Stream::Stdout, stdout_source).map_err(io)?,
-            self.lifecycle.output.copy(Stream::Stderr, stderr_source).map_err(io)?,
-        ];
         let stdin = match (stdin, config.stdin_open) {
             (Some(own), _) => Some(own),
             (None, true) => Some(self.lifecycle.input.open().map_err(io)?),
             (None, false) => None,
         };
-        let stdio = Stdio { stdin, stdout, stderr };
+        let ([stdout, stderr], output) = self.lifecycle.output.open();
+        let streams = Streams { stdin, stdout: Box::new(stdout), stderr: Box::new(stderr) };
         let machine = Machine::start(&config.plan, disk.path())?;
         self.lifecycle.entered(machine.guest(), machine.pidfd())?;
         let terminal = config.terminal.then(|| size.unwrap_or(terminal::UNSEEN));
         let process = config.plan.container.process.clone();
-        let outcome = machine.guest().start(process, terminal, stdio).and_then(|running| {
+        let outcome = machine.guest().start(process, terminal, streams).and_then(|running| {
             self.is_up();
             started();
             Running::wait(running)
         });
-        let wait_for_readers = || {
-            for copy in copies {
-                // A thread that panicked has copied what it could.
-                let _ = copy.join();
-            }
-        };
         let farewell = if disk.stays() { FAREWELL } else { Duration::ZERO };
         if outcome.is_ok() {
-            wait_for_readers();
+            output.wait();
             self.lifecycle.leaving();
             return machine.end(outcome, farewell);
         }
         // A guest that has lost its mind may never end its streams: its VM's end does.
         let result = machine.end(outcome, farewell);
-        wait_for_readers();
+        output.wait();
         self.lifecycle.leaving();
         result
     }

@@ -21,24 +21,33 @@ pub const LOG_ID: &str = "vm";
 /// Reads the console to its end, so that the guest never waits for us; shows it on stderr, or only keeps its tail.
 pub fn console(mut input: impl Read + Send + 'static, show: bool) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
-        let mut tail = VecDeque::with_capacity(TAIL);
-        let mut buffer = [0; 4096];
-        loop {
-            let count = match input.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => break,
-            };
-            if show {
-                // A stderr that is closed is no reason to stop the guest.
-                let _ = io::stderr().write_all(&buffer[..count]);
-            }
-            tail.extend(&buffer[..count]);
-            tail.drain(..tail.len().saturating_sub(TAIL));
-        }
-        tail.into()
+        let mut tail = Tail { last: VecDeque::with_capacity(TAIL), show };
+        // An error is an end, too.
+        let _ = io::copy(&mut input, &mut tail);
+        tail.last.into()
     })
+}
+
+/// The last of a console's bytes.
+struct Tail {
+    last: VecDeque<u8>,
+    show: bool,
+}
+
+impl Write for Tail {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.show {
+            // A stderr that is closed is no reason to stop the guest.
+            let _ = io::stderr().write_all(bytes);
+        }
+        self.last.extend(bytes);
+        self.last.drain(..self.last.len().saturating_sub(TAIL));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Passes on the VMM's log, and keeps its last last_words: see [`reason`].
