@@ -29,4 +29,6 @@ pub mod supervisor;
 pub mod vm;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
