@@ -15,6 +15,7 @@ mod folder;
 mod output;
 mod progress;
 mod scratch;
+mod stderr;
 mod vmm;
 mod watch;
 
@@ -28,6 +29,7 @@ pub use folder::RunFolder;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 pub use scratch::{Scratch, keep, mke2fs};
+pub(crate) use stderr::bound as bound_stderr;
 use vmm::Vmm;
 use watch::watch;
 

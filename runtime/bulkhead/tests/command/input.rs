@@ -131,3 +131,44 @@ fn versions_are_told_in_any_form() {
     assert!(says(&["version"]).ends_with(&format!("Platform: {platform}\n")));
     place.fails(&["version", "--format", "{{.Nothing}}"], 2, "Nothing");
 }
+
+#[test]
+fn a_console_in_the_background_is_bounded_as_the_log_is() {
+    let place = Place::new();
+    place.vmm(
+        "[ $1 = --probe ] && exit 1; i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); printf 'console %0100d\\n' $i; done; exit 0",
+    );
+    let output = place.bulkhead(
+        &[
+            &[
+                "run",
+                "--detach",
+                "--console",
+                "--log-opt",
+                "max-size=20K",
+                "--log-opt",
+                "max-file=3",
+            ][..],
+            &["--kernel", "kernel", "root", "--", "ls"],
+        ]
+        .concat(),
+    );
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let folder = place.path("data/bulkhead/containers");
+    let containers = fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let container = containers.filter(|path| path.join("config.json").exists()).last().unwrap();
+    let mut text = String::new();
+    for name in ["supervisor.log.2", "supervisor.log.1", "supervisor.log"] {
+        let part = fs::read_to_string(container.join(name)).unwrap();
+        // What we warn of ourselves is not counted before it is said.
+        assert!(part.len() <= 21 << 10, "{name}: {}", part.len());
+        text += &part;
+    }
+    assert!(!container.join("supervisor.log.3").exists());
+    // The last of it, without a gap.
+    let numbers: Vec<u32> =
+        text.lines().filter_map(|line| line.strip_prefix("console ")?.parse().ok()).collect();
+    assert!(numbers.len() > 200, "{numbers:?}");
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+    assert_eq!(numbers.last(), Some(&2000));
+}

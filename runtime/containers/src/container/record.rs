@@ -140,7 +140,8 @@ impl Container {
         self.folder.join("log.json")
     }
 
-    /// What its supervisor in the background complains about, of the last start.
+    /// What its supervisor in the background complains about, and its console if that is wanted, of the last start: bounded by
+    /// the options of its log.
     pub fn complaints_path(&self) -> PathBuf {
         self.folder.join("supervisor.log")
     }

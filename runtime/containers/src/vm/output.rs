@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::thread::{self, JoinHandle};
 
+use super::stderr;
 use host::text::printable;
 
 /// How much of the console is kept for an explanation.
@@ -37,8 +38,7 @@ struct Tail {
 impl Write for Tail {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.show {
-            // A stderr that is closed is no reason to stop the guest.
-            let _ = io::stderr().write_all(bytes);
+            stderr::write(bytes);
         }
         self.last.extend(bytes);
         self.last.drain(..self.last.len().saturating_sub(TAIL));
@@ -64,8 +64,7 @@ pub fn messages(input: impl Read + Send + 'static) -> JoinHandle<Option<String>>
                         pass_on(&before);
                     }
                 }
-                // A stderr that is closed is no reason to stop the guest.
-                None => drop(io::stderr().write_all(&line)),
+                None => stderr::write(&line),
             }
             line.clear();
         }
@@ -87,8 +86,7 @@ pub fn reason(last_message: Option<String>, status: Option<i32>) -> Option<Strin
 
 /// Shows a message of the VMM's as it said it.
 fn pass_on(message: &str) {
-    // A stderr that is closed is no reason to stop the guest.
-    let _ = io::stderr().write_all(format!("{MESSAGE}{message}\n").as_bytes());
+    stderr::write(format!("{MESSAGE}{message}\n").as_bytes());
 }
 
 /// The last lines of a console with something on them, as one line.
