@@ -31,7 +31,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use config::{Config, ImageName, LogOptions, RestartPolicy};
 pub use error::ContainerError;
 pub use id::Id;
-pub use name::{check_name, invent_name};
+use name::{check_name, invent_name};
 pub use record::{Container, Tenure};
 pub use state::{State, Status};
 pub use store::Containers;

@@ -36,8 +36,9 @@ use host::pump::Sink;
 use protocol::PORT;
 
 pub use error::ConversationError;
-pub use guest::{Guest, Onlooker};
-pub use request::{Exit, Failure, Running};
+pub(crate) use guest::{Guest, Onlooker};
+pub(crate) use request::Running;
+pub use request::{Exit, Failure};
 pub use signals::Signals;
 
 /// Where a process's output goes and its input comes from.
@@ -62,7 +63,7 @@ impl Stdio {
 }
 
 /// The same, where the output need not go to descriptors.
-pub struct Streams {
+pub(crate) struct Streams {
     /// As in [`Stdio`].
     pub stdin: Option<OwnedFd>,
     /// Gets the process's standard output, and is dropped at its end.
@@ -79,7 +80,7 @@ impl From<Stdio> for Streams {
 
 /// Where the VMM connects the guest's calls.
 #[derive(Debug)]
-pub struct Reception {
+pub(crate) struct Reception {
     listener: UnixListener,
     path: PathBuf,
 }

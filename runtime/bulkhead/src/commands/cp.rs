@@ -54,7 +54,6 @@ enum Side {
     Stream,
 }
 
-/// Copies.
 pub fn execute(arguments: &CopyArguments) -> Result<u8, CommandError> {
     let containers = &Containers::open_default()?;
     let from = side(containers, &arguments.from)?;

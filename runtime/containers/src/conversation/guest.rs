@@ -85,7 +85,7 @@ impl Guest {
         let streams = streams.into();
         let start = |started| Request::Start { process, terminal, streams, started, exit };
         let started = self.ask(None, start)?;
-        Ok(Running { number: started.number, pid: started.pid, exit: exits })
+        Ok(Running { number: started.number, exit: exits })
     }
 
     /// Sends a signal to a process. One for process 0 before it runs ends the conversation.

@@ -24,8 +24,8 @@ pub(super) struct Process {
     stdin: Option<UnixStream>,
     stdout: Option<UnixStream>,
     stderr: Option<UnixStream>,
-    /// Known when the guest has said that it runs.
-    pid: Option<u32>,
+    /// The guest has said so.
+    runs: bool,
     _input: Option<Pump>,
     output: Vec<Pump>,
     ended: Option<Exit>,
@@ -57,7 +57,7 @@ impl Process {
             stdin: None,
             stdout: None,
             stderr: None,
-            pid: None,
+            runs: false,
             _input: None,
             output: Vec::new(),
             ended: None,
@@ -66,7 +66,7 @@ impl Process {
 
     /// Whether the guest has said that it runs.
     pub(super) fn runs(&self) -> bool {
-        self.pid.is_some()
+        self.runs
     }
 
     /// One of its streams.
@@ -93,8 +93,8 @@ impl Process {
     }
 
     /// The guest says that it runs.
-    pub(super) fn started(&mut self, pid: u32) -> Result<Fate, ConversationError> {
-        if self.pid.replace(pid).is_some() {
+    pub(super) fn started(&mut self) -> Result<Fate, ConversationError> {
+        if std::mem::replace(&mut self.runs, true) {
             return Err(ConversationError::Protocol(format!(
                 "started process {} twice",
                 self.number
@@ -106,7 +106,9 @@ impl Process {
     /// Once its streams are there and it runs: starts the copying, and tells. What we lack for that is this process's end, and
     /// only the container's first takes the others along.
     fn begin(&mut self) -> Result<Fate, ConversationError> {
-        let Some(pid) = self.pid else { return Ok(Fate::LivesOn) };
+        if !self.runs {
+            return Ok(Fate::LivesOn);
+        }
         let complete = |streams: &mut Streams| {
             self.stdout.is_some()
                 && self.stdin.is_some() == streams.stdin.is_some()
@@ -117,7 +119,7 @@ impl Process {
         let Some(started) = self.started.take() else { return Ok(Fate::LivesOn) };
         match begun {
             Ok(()) => {
-                tell(started, Ok(Started { number: self.number, pid }));
+                tell(started, Ok(Started { number: self.number }));
                 Ok(Fate::LivesOn)
             }
             Err(error) if self.number == 0 => {
@@ -148,7 +150,7 @@ impl Process {
 
     /// The guest says that it ended.
     pub(super) fn ended(&mut self, exit: Exit) -> Result<(), ConversationError> {
-        if self.pid.is_none() || self.ended.replace(exit).is_some() {
+        if !self.runs || self.ended.replace(exit).is_some() {
             let what = format!("ended process {}, which does not run", self.number);
             return Err(ConversationError::Protocol(what));
         }
@@ -213,7 +215,7 @@ mod tests {
             [UnixStream::pair().unwrap(), UnixStream::pair().unwrap()];
         assert!(process.place(Stream::Stdout { process: 0 }, stream).is_ok());
         assert!(process.place(Stream::Stderr { process: 0 }, other).is_ok());
-        assert!(process.started(7).is_ok());
+        assert!(process.started().is_ok());
         process.ended(Exit { status: ExitStatus::Code(3), out_of_memory: false }).unwrap();
         assert_eq!(process.is_over().unwrap(), None);
         assert_eq!(process.interests().count(), 2);

@@ -25,8 +25,6 @@ pub struct Exit {
 pub struct Running {
     /// Its number in the conversation: 0 is the container's first process.
     pub number: u32,
-    /// Its number inside the guest.
-    pub pid: u32,
     pub(super) exit: Answer<Exit>,
 }
 
@@ -41,10 +39,9 @@ impl Running {
     }
 }
 
-/// That a process runs: its numbers, as in [`Running`].
+/// That a process runs: its number, as in [`Running`].
 pub(super) struct Started {
     pub(super) number: u32,
-    pub(super) pid: u32,
 }
 
 /// What is asked of the conversation's thread.

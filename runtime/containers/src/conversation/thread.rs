@@ -204,9 +204,9 @@ impl Conversation {
                 }
                 Ok(())
             }
-            ToHost::Started { process, pid } => {
+            ToHost::Started { process, .. } => {
                 self.unstarted.take_if(|_| process == 0);
-                let fate = self.processes.get_mut(process).ok_or(unexpected)?.started(pid)?;
+                let fate = self.processes.get_mut(process).ok_or(unexpected)?.started()?;
                 self.see_to(process, fate)
             }
             ToHost::StartFailed { process: 0, kind, message } => {

@@ -36,11 +36,6 @@ impl<W: Write> Blob<W> {
         self.len
     }
 
-    /// Whether nothing was appended yet.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Hand over what is still buffered.
     pub fn finish(mut self) -> io::Result<u64> {
         self.out.flush()?;
