@@ -10,6 +10,7 @@ use crate::capabilities::parse_capability;
 use crate::commands::pull::PullPolicy;
 use crate::security::{SecurityOption, parse_security_option};
 use crate::size::{parse_cpus, parse_memory, parse_scratch};
+use crate::tls::Tls;
 use crate::tmpfs::parse_tmpfs;
 use crate::ulimit::parse_ulimit;
 
@@ -24,17 +25,8 @@ pub struct Flags {
     /// When to pull an image by name from its registry
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = PullPolicy::Missing)]
     pub pull: PullPolicy,
-    /// Whether to check the registry's certificate; false also allows HTTP, and only for a registry on this machine
-    #[arg(
-        long,
-        value_name = "BOOL",
-        default_value_t = true,
-        default_missing_value = "true",
-        num_args = 0..=1,
-        require_equals = true,
-        action = ArgAction::Set
-    )]
-    pub tls_verify: bool,
+    #[command(flatten)]
+    pub tls: Tls,
     /// Number of virtual CPUs, 1 to 32
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_cpus)]
     pub cpus: u32,

@@ -47,6 +47,7 @@ fn wrong_usage_is_one_line() {
         (&["run", "--memory", "64.5M", "x"], "is not a size"),
         (&["run", "--colour", "x"], "--colour"),
         (&["run", "--bundle", "b", "image"], "cannot be used with"),
+        (&["run", "--bundle", "b", "--tls-verify=false"], "cannot be used with"),
         (&["prepare", "image"], "--out <FILE>"),
     ];
     for (arguments, message) in cases {

@@ -9,6 +9,7 @@
 //!     ID/lock               held by its supervisor, as long as that lives
 //!     ID/scratch.ext4       what it has written
 //!     ID/log.json[.1 …]     what it has said
+//!     ID/supervisor.log[.1 …]  what its supervisor in the background has said, as much as of its log
 //! ```
 //!
 //! Files are replaced whole, and folders come and go by one rename. A state that says "running" while nobody holds the lock
@@ -30,7 +31,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use config::{Config, ImageName, LogOptions, RestartPolicy};
 pub use error::ContainerError;
 pub use id::Id;
-pub use name::{check_name, invent_name};
+use name::{check_name, invent_name};
 pub use record::{Container, Tenure};
 pub use state::{State, Status};
 pub use store::Containers;

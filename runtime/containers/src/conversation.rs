@@ -31,14 +31,14 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
+use host::pump::Sink;
 use protocol::PORT;
-use rustix::event::{PollFd, Timespec, poll};
 
 pub use error::ConversationError;
-pub use guest::{Guest, Onlooker};
-pub use request::{Exit, Failure, Running};
+pub(crate) use guest::{Guest, Onlooker};
+pub(crate) use request::Running;
+pub use request::{Exit, Failure};
 pub use signals::Signals;
 
 /// Where a process's output goes and its input comes from.
@@ -62,9 +62,25 @@ impl Stdio {
     }
 }
 
+/// The same, where the output need not go to descriptors.
+pub(crate) struct Streams {
+    /// As in [`Stdio`].
+    pub stdin: Option<OwnedFd>,
+    /// Gets the process's standard output, and is dropped at its end.
+    pub stdout: Box<dyn Sink + Send>,
+    /// And its standard error.
+    pub stderr: Box<dyn Sink + Send>,
+}
+
+impl From<Stdio> for Streams {
+    fn from(Stdio { stdin, stdout, stderr }: Stdio) -> Self {
+        Self { stdin, stdout: Box::new(stdout), stderr: Box::new(stderr) }
+    }
+}
+
 /// Where the VMM connects the guest's calls.
 #[derive(Debug)]
-pub struct Reception {
+pub(crate) struct Reception {
     listener: UnixListener,
     path: PathBuf,
 }
@@ -92,24 +108,6 @@ impl Drop for Reception {
     fn drop(&mut self) {
         // Whoever removed it already did what is to be done.
         let _ = std::fs::remove_file(&self.path);
-    }
-}
-
-/// poll(2), through interruptions, without a limit.
-fn wait(fds: &mut [PollFd<'_>]) -> io::Result<()> {
-    wait_until(fds, None).map(drop)
-}
-
-/// poll(2), through interruptions, up to this moment. False: it has come.
-fn wait_until(fds: &mut [PollFd<'_>], deadline: Option<Instant>) -> io::Result<bool> {
-    loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        match poll(fds, timeout.as_ref()) {
-            Ok(count) => return Ok(count > 0),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Containers, each in a VM of its own. This crate knows no image formats, no registries and no flags.
 //!
-//! A [`plan`] says what runs in what machine. [`guest`] finds what that machine boots, [`vm`] starts it, a
+//! A [`plan`] says what runs in what machine. `guest` finds what that machine boots, [`vm`] starts it, a
 //! [`conversation`] with its guest-init starts the process in it. A [`container`] is a plan with a name and a state, in
 //! files; its [`supervisor`] is the process that lives as long as it does.
 //!
@@ -13,7 +13,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`plan`] | all that is needed to run a container, in one JSON file: the VM's half and the container's |
-//! | [`guest`] | what a guest boots: kernel, initramfs, command line, and its memory |
+//! | `guest` | what a guest boots: kernel, initramfs, command line, and its memory (with the feature of this name) |
 //! | `limits` | what one guest may cost its supervisor |
 //! | [`vm`] | one VM: its process, its folder, its scratch disk, its console |
 //! | [`conversation`] | the host's half of the conversation with guest-init |
@@ -22,11 +22,14 @@
 
 pub mod container;
 pub mod conversation;
+#[cfg(feature = "guest")]
 pub mod guest;
 mod limits;
 pub mod plan;
 pub mod supervisor;
 pub mod vm;
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

@@ -20,9 +20,6 @@ pub const QUESTIONS: usize = 1000;
 /// Copies that are under way at once.
 pub const COPIES: usize = 100;
 
-/// A buffer of each stream: as much as a pipe holds, pipe(7).
-pub const BUFFER: usize = 64 << 10;
-
 /// Characters of a guest's words that a person is shown.
 pub const WORDS: usize = 1000;
 

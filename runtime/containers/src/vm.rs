@@ -15,6 +15,7 @@ mod folder;
 mod output;
 mod progress;
 mod scratch;
+mod stderr;
 mod vmm;
 mod watch;
 
@@ -24,10 +25,12 @@ use std::thread;
 use std::time::Duration;
 
 pub use error::VmError;
-pub use folder::RunFolder;
+pub(crate) use folder::RunFolder;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
-pub use scratch::{Scratch, keep, mke2fs};
+pub use scratch::mke2fs;
+pub(crate) use scratch::{Scratch, keep};
+pub(crate) use stderr::bound as bound_stderr;
 use vmm::Vmm;
 use watch::watch;
 
@@ -45,7 +48,7 @@ const GUEST_CID: u32 = 3;
 const LAST_MOMENT: Duration = Duration::from_secs(2);
 
 /// A VM whose guest is expected, or in conversation. Dropped, it is killed.
-pub struct Machine {
+pub(crate) struct Machine {
     guest: Guest,
     vmm: Vmm,
     _folder: RunFolder,
@@ -72,7 +75,6 @@ impl Machine {
         Ok(Self { guest, vmm, _folder: folder })
     }
 
-    /// Its guest.
     pub fn guest(&self) -> &Guest {
         &self.guest
     }
@@ -122,7 +124,7 @@ pub fn run(plan: Plan, cache: impl FnOnce() -> Result<Cache, CacheError>) -> Res
 }
 
 /// Passes signals on while `work` runs.
-pub fn with_signals<T>(
+pub(crate) fn with_signals<T>(
     signals: &Signals,
     pass_on: impl Fn(u8) + Sync,
     work: impl FnOnce() -> T,

@@ -15,9 +15,14 @@
 //! writer holds a lock on the partial file, so a second writer of the same file waits and then finds it done.
 //! A partial file without a lock is left over from a process that died; the next start removes it.
 //!
+//! The notes in `held/` are of images that may be gone, which nobody tells the cache. So the next start removes those that were
+//! not used for longest, once there are too many.
+//!
 //! Kernels that share the file system, as emulated hosts do, need not see each other's locks. So BOOT is the running kernel's
 //! (random(4), `boot_id`): two of them may write the same file aside, but never into one, and what another one left goes
 //! when it has not been written to for a day.
+
+mod notes;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -121,6 +126,7 @@ impl Cache {
             builder.recursive(true).mode(0o700).create(&path).map_err(failed("make", &path))?;
         }
         cache.sweep();
+        cache.sweep_notes();
         Ok(cache)
     }
 

@@ -11,6 +11,7 @@
 //! | [`platform`] | what a guest runs: Linux, on x86_64 or aarch64 |
 //! | [`program`] | where our other programs are |
 //! | [`child`] | child processes that don't outlive this one |
+//! | [`poll`], [`pump`] | waiting for file descriptors, and bytes from one to whoever takes them |
 //! | [`kvm`] | what this machine's KVM can run |
 //! | [`terminal`] | this process's own terminal |
 //! | [`signal`], [`time`], [`text`] | signals, points in time and names, as people write and read them |
@@ -23,7 +24,9 @@ pub mod file;
 pub mod home;
 pub mod kvm;
 pub mod platform;
+pub mod poll;
 pub mod program;
+pub mod pump;
 pub mod signal;
 pub mod stamp;
 pub mod terminal;

@@ -23,7 +23,7 @@ mod xattr;
 
 use thiserror::Error;
 pub use write::metadata;
-pub use xattr::prefix as xattr_prefix;
+pub(crate) use xattr::prefix as xattr_prefix;
 
 /// The block size, and the alignment of everything that is not inline.
 pub const BLOCK: u64 = 4096;

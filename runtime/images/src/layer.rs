@@ -16,13 +16,14 @@ mod walk;
 use std::io;
 use std::path::PathBuf;
 
-pub use blob::{Blob, PAGE};
+pub use blob::PAGE;
 pub use holes::Holes;
-pub use index::{IndexError, index_name, read_index, write_index};
+pub(crate) use index::index_name;
+pub use index::{IndexError, read_index, write_index};
 pub use limits::{LimitError, Limits, Meter};
 use thiserror::Error;
 pub use unpack::unpack_tar;
-pub use walk::{Walked, fingerprint, unpack_directory};
+pub(crate) use walk::{Walked, fingerprint, unpack_directory};
 
 use crate::tar::TarError;
 use crate::tree::{NameError, Tree, TreeError};

@@ -16,11 +16,13 @@
 //! | [`layer`] | one layer: from a tar stream or a folder to a blob and an index |
 //! | [`tar`] | reading tar streams |
 //! | [`tree`] | a file system tree in memory, and trees laid over each other |
+//! | `copy` | copying where reading and writing are different people's fault |
 //! | [`limits`] | what an image may cost this machine |
 //! | [`erofs`] | writing EROFS, Linux's read-only file system |
 //! | [`store`] | images with names, kept until somebody removes them |
 //! | [`registry`] | pulling images; what is asynchronous, and TLS, is in here alone |
 
+mod copy;
 pub mod erofs;
 pub mod image;
 pub mod layer;

@@ -38,7 +38,7 @@ pub use error::StoreError;
 pub use image::StoredImage;
 pub use load::{Loaded, load};
 pub use name::{Name, Version};
-pub use partial::Partial;
+pub(crate) use partial::Partial;
 pub use remove::{InUse, Pruned, Removed};
 use rustix::fs::{FlockOperation, flock};
 pub use save::{Format, save};

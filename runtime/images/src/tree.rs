@@ -12,7 +12,8 @@ mod tests;
 
 use std::collections::{BTreeMap, HashSet};
 
-pub use name::{NameError, components, relative};
+pub(crate) use name::relative;
+pub use name::{NameError, components};
 use thiserror::Error;
 
 use crate::limits;
@@ -126,7 +127,7 @@ impl Default for Tree {
 
 impl Node {
     /// A directory that nothing was said about: root's, 0755, as tar makes them.
-    pub fn implied_directory() -> Self {
+    pub(crate) fn implied_directory() -> Self {
         Self {
             meta: Meta { mode: 0o755, ..Meta::default() },
             kind: Kind::Directory { children: BTreeMap::new(), opaque: false, implied: true },
@@ -177,7 +178,7 @@ impl Tree {
     }
 
     /// The nodes that may have more than one name.
-    pub fn shared_nodes(&self) -> HashSet<NodeId> {
+    pub(crate) fn shared_nodes(&self) -> HashSet<NodeId> {
         let mut seen = HashSet::new();
         let children = self.nodes.iter().filter_map(Node::children).flat_map(BTreeMap::values);
         children.copied().filter(|&id| !seen.insert(id)).collect()

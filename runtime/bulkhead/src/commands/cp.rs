@@ -1,28 +1,26 @@
 //! `cp`: files between a container and this machine, as a tar on the way.
 
+mod files;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufReader};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::thread;
 
 use clap::Args;
-use protocol::ByteString;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::unpack::{Budget, Place, unpack};
 use crate::error::CommandError;
-use crate::foreground::folders;
 use crate::limits::{COPY_FILES, COPY_SIZE};
 use crate::size::parse_size;
 use containers::container::{Container, Containers};
-use containers::supervisor::{Client, CopyVm, Request, SupervisorError};
+use files::Files;
+use host::pump::BUFFER;
 use images::tar::{Kind, Reader, Stream};
-
-/// How much is read from a container's archive at a time: what a pipe holds (pipe(7)).
-const BUFFER: usize = 64 << 10;
 
 /// Copy files between a container and this machine
 ///
@@ -56,7 +54,6 @@ enum Side {
     Stream,
 }
 
-/// Copies.
 pub fn execute(arguments: &CopyArguments) -> Result<u8, CommandError> {
     let containers = &Containers::open_default()?;
     let from = side(containers, &arguments.from)?;
@@ -82,61 +79,6 @@ pub fn execute(arguments: &CopyArguments) -> Result<u8, CommandError> {
         }
     }?;
     Ok(0)
-}
-
-/// The way to a container's files.
-enum Files {
-    /// By its supervisor.
-    Running(Box<Container>),
-    /// It does not run: in a VM for this purpose.
-    Stopped(CopyVm),
-}
-
-impl Files {
-    fn reach(container: Box<Container>, to_write: bool) -> Result<Self, CommandError> {
-        Ok(match container.state()?.control {
-            Some(_) => Self::Running(container),
-            None => Self::Stopped(CopyVm::start(&container, &folders()?, to_write)?),
-        })
-    }
-
-    /// Does something to them; what is written is on the disk afterwards.
-    fn apply(
-        self,
-        work: impl FnOnce(&Self) -> Result<(), CommandError>,
-    ) -> Result<(), CommandError> {
-        let result = work(&self);
-        match (self, result) {
-            (Self::Running(_), result) => result,
-            (Self::Stopped(vm), Err(CommandError::Supervisor(SupervisorError::Guest(failure)))) => {
-                Ok(vm.end(Some(failure))?)
-            }
-            (Self::Stopped(vm), result) => {
-                let ended = vm.end(None);
-                result.and(ended.map_err(CommandError::from))
-            }
-        }
-    }
-
-    fn take(&self, path: &Path, to: BorrowedFd<'_>) -> Result<(), CommandError> {
-        let path = text(path);
-        Ok(match self {
-            Self::Stopped(vm) => vm.copy_out(path, to),
-            Self::Running(container) => {
-                Client::connect(container)?.request(&Request::CopyOut { path }, &[to])
-            }
-        }?)
-    }
-
-    fn give(&self, path: &Path, from: BorrowedFd<'_>) -> Result<(), CommandError> {
-        let path = text(path);
-        Ok(match self {
-            Self::Stopped(vm) => vm.copy_in(path, from),
-            Self::Running(container) => {
-                Client::connect(container)?.request(&Request::CopyIn { path }, &[from])
-            }
-        }?)
-    }
 }
 
 /// As docker tells them apart: what starts with a dot or a slash is a path of this machine.
@@ -189,10 +131,6 @@ impl Source {
         }
         Self { path, contents: contents || name.is_none(), name }
     }
-}
-
-fn text(path: &Path) -> ByteString {
-    path.as_os_str().as_bytes().into()
 }
 
 /// Takes one file or folder, or a folder's contents.

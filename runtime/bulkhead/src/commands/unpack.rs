@@ -18,6 +18,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, chmodat, linkat, mkdirat, openat, s
 use tempfile::TempDir;
 use thiserror::Error;
 
+use host::pump::BUFFER;
 use host::text::printable;
 use images::layer::Holes;
 use images::tar::{Kind, Member, Reader, Stream, TarError, Time};
@@ -25,9 +26,6 @@ use images::tree::{NameError, components};
 
 /// What the top entry is called while it is not at its place.
 const TOP: &[u8] = b"top";
-
-/// How much of a file is written at a time.
-const BUFFER: usize = 64 << 10;
 
 /// What may follow the end of an archive: GNU tar fills up a record of 10 KiB, and nobody more than some records.
 const MOST_PADDING: u64 = 1 << 20;

@@ -9,6 +9,8 @@
 mod reader;
 mod writer;
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub use reader::{From, Reader};
@@ -49,6 +51,26 @@ fn file(path: &Path, age: u32) -> PathBuf {
             path.into()
         }
     }
+}
+
+/// Gives each file the name of the next older one; the oldest of `max_file` files goes. At `path` there is none then.
+pub(crate) fn rotate(path: &Path, max_file: u32) -> io::Result<()> {
+    for age in (1..max_file).rev() {
+        match fs::rename(file(path, age - 1), file(path, age)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    if max_file == 1 {
+        // Its words are forgotten. Who reads it sees that there is another file.
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+/// Removes the older files.
+pub(crate) fn remove_older(path: &Path) {
+    let _ = (1..).map(|age| fs::remove_file(file(path, age))).take_while(Result::is_ok).count();
 }
 
 #[cfg(test)]

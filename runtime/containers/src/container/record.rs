@@ -78,7 +78,11 @@ impl Container {
 
     /// Writes down its end, and gives it back. Whoever reads of the end and wants to take it waits for the lock until that is
     /// done.
-    pub fn give_back(&self, mut tenure: Tenure, state: &State) -> Result<(), ContainerError> {
+    pub(crate) fn give_back(
+        &self,
+        mut tenure: Tenure,
+        state: &State,
+    ) -> Result<(), ContainerError> {
         let _lock = self.lock()?;
         let result = tenure.set(state);
         drop(tenure);
@@ -131,7 +135,7 @@ impl Container {
     }
 
     /// The disk with what it has written.
-    pub fn scratch_path(&self) -> PathBuf {
+    pub(crate) fn scratch_path(&self) -> PathBuf {
         self.folder.join("scratch.ext4")
     }
 
@@ -140,8 +144,9 @@ impl Container {
         self.folder.join("log.json")
     }
 
-    /// What its supervisor in the background complains about, of the last start.
-    pub fn complaints_path(&self) -> PathBuf {
+    /// What its supervisor in the background complains about, and its console if that is wanted, of the last start: bounded by
+    /// the options of its log.
+    pub(crate) fn complaints_path(&self) -> PathBuf {
         self.folder.join("supervisor.log")
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 
 use super::request::Failure;
-use super::wait_until;
+use host::poll::wait_until;
 
 /// Where an answer goes. Who does not wait for it any more does not mind.
 pub(super) struct Reply<T> {

@@ -11,7 +11,6 @@ use rustix::io::Errno;
 use super::ConversationError;
 use crate::limits;
 
-/// The connections.
 #[derive(Default)]
 pub(super) struct Calls {
     calls: Vec<Call>,

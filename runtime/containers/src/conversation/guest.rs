@@ -14,7 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::answer::{Answer, Reply, Silence, question};
 use super::request::{End, Failure, Request, Running, Unready};
 use super::thread::Conversation;
-use super::{ConversationError, Reception, Stdio};
+use super::{ConversationError, Reception, Streams};
 use crate::limits;
 
 /// A guest in conversation. When the last of its clones is dropped, the conversation is closed.
@@ -77,14 +77,15 @@ impl Guest {
         &self,
         process: Process,
         terminal: Option<TerminalSize>,
-        stdio: Stdio,
+        streams: impl Into<Streams>,
     ) -> Result<Running, Failure> {
         process.check().map_err(ConversationError::from)?;
         let process = Box::new(process);
         let (exit, exits) = self.question()?;
-        let start = |started| Request::Start { process, terminal, stdio, started, exit };
+        let streams = streams.into();
+        let start = |started| Request::Start { process, terminal, streams, started, exit };
         let started = self.ask(None, start)?;
-        Ok(Running { number: started.number, pid: started.pid, exit: exits })
+        Ok(Running { number: started.number, exit: exits })
     }
 
     /// Sends a signal to a process. One for process 0 before it runs ends the conversation.

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::answer::{Reply, tell};
 use super::pump::Pump;
 use super::request::{Exit, Failure, Started};
-use super::{ConversationError, Stdio};
+use super::{ConversationError, Streams};
 
 /// A process that was asked for.
 pub(super) struct Process {
@@ -19,13 +19,13 @@ pub(super) struct Process {
     /// Whoever started it waits here.
     exit: Reply<Exit>,
     /// Until the pumps have it.
-    stdio: Option<Stdio>,
+    streams: Option<Streams>,
     terminal: bool,
     stdin: Option<UnixStream>,
     stdout: Option<UnixStream>,
     stderr: Option<UnixStream>,
-    /// Known when the guest has said that it runs.
-    pid: Option<u32>,
+    /// The guest has said so.
+    runs: bool,
     _input: Option<Pump>,
     output: Vec<Pump>,
     ended: Option<Exit>,
@@ -43,7 +43,7 @@ pub(super) enum Fate {
 impl Process {
     pub(super) fn new(
         number: u32,
-        stdio: Stdio,
+        streams: Streams,
         terminal: bool,
         started: Reply<Started>,
         exit: Reply<Exit>,
@@ -52,12 +52,12 @@ impl Process {
             number,
             started: Some(started),
             exit,
-            stdio: Some(stdio),
+            streams: Some(streams),
             terminal,
             stdin: None,
             stdout: None,
             stderr: None,
-            pid: None,
+            runs: false,
             _input: None,
             output: Vec::new(),
             ended: None,
@@ -66,7 +66,7 @@ impl Process {
 
     /// Whether the guest has said that it runs.
     pub(super) fn runs(&self) -> bool {
-        self.pid.is_some()
+        self.runs
     }
 
     /// One of its streams.
@@ -76,13 +76,13 @@ impl Process {
         stream: UnixStream,
     ) -> Result<Fate, ConversationError> {
         let wrong = |what: &str| ConversationError::Protocol(format!("opened {kind:?} {what}"));
-        let has_stdin = self.stdio.as_ref().is_some_and(|stdio| stdio.stdin.is_some());
+        let has_stdin = self.streams.as_ref().is_some_and(|streams| streams.stdin.is_some());
         let (slot, wanted) = match kind {
             Stream::Stdin { .. } => (&mut self.stdin, has_stdin),
             Stream::Stderr { .. } => (&mut self.stderr, !self.terminal),
             _ => (&mut self.stdout, true),
         };
-        if self.stdio.is_none() || slot.is_some() {
+        if self.streams.is_none() || slot.is_some() {
             return Err(wrong("twice"));
         }
         if !wanted {
@@ -93,8 +93,8 @@ impl Process {
     }
 
     /// The guest says that it runs.
-    pub(super) fn started(&mut self, pid: u32) -> Result<Fate, ConversationError> {
-        if self.pid.replace(pid).is_some() {
+    pub(super) fn started(&mut self) -> Result<Fate, ConversationError> {
+        if std::mem::replace(&mut self.runs, true) {
             return Err(ConversationError::Protocol(format!(
                 "started process {} twice",
                 self.number
@@ -106,18 +106,20 @@ impl Process {
     /// Once its streams are there and it runs: starts the copying, and tells. What we lack for that is this process's end, and
     /// only the container's first takes the others along.
     fn begin(&mut self) -> Result<Fate, ConversationError> {
-        let Some(pid) = self.pid else { return Ok(Fate::LivesOn) };
-        let complete = |stdio: &mut Stdio| {
+        if !self.runs {
+            return Ok(Fate::LivesOn);
+        }
+        let complete = |streams: &mut Streams| {
             self.stdout.is_some()
-                && self.stdin.is_some() == stdio.stdin.is_some()
+                && self.stdin.is_some() == streams.stdin.is_some()
                 && self.stderr.is_some() != self.terminal
         };
-        let Some(stdio) = self.stdio.take_if(complete) else { return Ok(Fate::LivesOn) };
-        let begun = self.copy(stdio);
+        let Some(streams) = self.streams.take_if(complete) else { return Ok(Fate::LivesOn) };
+        let begun = self.copy(streams);
         let Some(started) = self.started.take() else { return Ok(Fate::LivesOn) };
         match begun {
             Ok(()) => {
-                tell(started, Ok(Started { number: self.number, pid }));
+                tell(started, Ok(Started { number: self.number }));
                 Ok(Fate::LivesOn)
             }
             Err(error) if self.number == 0 => {
@@ -133,11 +135,11 @@ impl Process {
         }
     }
 
-    fn copy(&mut self, stdio: Stdio) -> io::Result<()> {
-        if let (Some(source), Some(stream)) = (stdio.stdin, self.stdin.take()) {
+    fn copy(&mut self, streams: Streams) -> io::Result<()> {
+        if let (Some(source), Some(stream)) = (streams.stdin, self.stdin.take()) {
             self._input = Some(Pump::input(source, stream)?);
         }
-        let outputs = [(self.stdout.take(), stdio.stdout), (self.stderr.take(), stdio.stderr)];
+        let outputs = [(self.stdout.take(), streams.stdout), (self.stderr.take(), streams.stderr)];
         for (stream, sink) in outputs {
             if let Some(stream) = stream {
                 self.output.push(Pump::output(stream, sink)?);
@@ -148,7 +150,7 @@ impl Process {
 
     /// The guest says that it ended.
     pub(super) fn ended(&mut self, exit: Exit) -> Result<(), ConversationError> {
-        if self.pid.is_none() || self.ended.replace(exit).is_some() {
+        if !self.runs || self.ended.replace(exit).is_some() {
             let what = format!("ended process {}, which does not run", self.number);
             return Err(ConversationError::Protocol(what));
         }
@@ -157,7 +159,7 @@ impl Process {
 
     /// How it ended, when its output has been passed on as well.
     pub(super) fn is_over(&mut self) -> Result<Option<Exit>, ConversationError> {
-        if self.stdio.is_some() {
+        if self.streams.is_some() {
             return Ok(None);
         }
         for index in (0..self.output.len()).rev() {
@@ -193,11 +195,12 @@ mod tests {
     use std::fs::File;
     use std::io::Read;
 
+    use host::poll::wait;
     use protocol::ExitStatus;
     use rustix::pipe::{PipeFlags, pipe_with};
 
+    use super::super::Stdio;
     use super::super::answer::question;
-    use super::super::wait;
     use super::*;
 
     /// Ends come between two looks, too: the one that nobody has seen yet is what wakes the conversation.
@@ -207,12 +210,12 @@ mod tests {
         let [(out, stdout), (err, stderr)] = [pipe(), pipe()];
         let stdio = Stdio { stdin: None, stdout, stderr };
         let ((started, _start), (exit, _end)) = (question(None).unwrap(), question(None).unwrap());
-        let mut process = Process::new(0, stdio, false, started, exit);
+        let mut process = Process::new(0, stdio.into(), false, started, exit);
         let [(theirs, stream), (_their_stderr, other)] =
             [UnixStream::pair().unwrap(), UnixStream::pair().unwrap()];
         assert!(process.place(Stream::Stdout { process: 0 }, stream).is_ok());
         assert!(process.place(Stream::Stderr { process: 0 }, other).is_ok());
-        assert!(process.started(7).is_ok());
+        assert!(process.started().is_ok());
         process.ended(Exit { status: ExitStatus::Code(3), out_of_memory: false }).unwrap();
         assert_eq!(process.is_over().unwrap(), None);
         assert_eq!(process.interests().count(), 2);

@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use rustix::net::Shutdown;
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::wait;
-use crate::limits::BUFFER;
+use host::poll::wait;
+use host::pump::{Sink, copy};
 
 /// A running thread. Dropping this stops one that reads input; output in the hands of a blocked reader is left to its
 /// thread.
@@ -27,7 +27,8 @@ impl Pump {
     /// From the host to the guest, up to an end of file.
     pub(super) fn input(source: OwnedFd, stream: UnixStream) -> io::Result<Self> {
         Self::start("input", move |ended, stopped| {
-            copy(source.as_fd(), stream.as_fd(), Some(stopped.as_fd()));
+            let mut stream = OwnedFd::from(stream);
+            copy(&source, &mut stream, Some(stopped.as_fd()));
             // End of file for the guest. Fails when that closed it first.
             let _ = rustix::net::shutdown(&stream, Shutdown::Write);
             drop(ended);
@@ -37,9 +38,12 @@ impl Pump {
     }
 
     /// From the guest to the host, up to an end of file.
-    pub(super) fn output(stream: UnixStream, sink: OwnedFd) -> io::Result<Self> {
+    pub(super) fn output(
+        stream: UnixStream,
+        mut sink: impl Sink + Send + 'static,
+    ) -> io::Result<Self> {
         Self::start("output", move |ended, _stopped| {
-            copy(stream.as_fd(), sink.as_fd(), None);
+            copy(&stream, &mut sink, None);
             // When nobody reads the output any more, the process is to learn it.
             let _ = rustix::net::shutdown(&stream, Shutdown::Both);
             // A reader of a pipe sees the end no later than the one who waits for this thread.
@@ -71,39 +75,4 @@ impl AsFd for Pump {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.ended.as_fd()
     }
-}
-
-/// Copies until the source ends, the sink takes no more, or `stop` says so. Blocking or not: what a shell hands down
-/// as stdin or stdout may be either.
-fn copy(source: BorrowedFd<'_>, sink: BorrowedFd<'_>, stop: Option<BorrowedFd<'_>>) {
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        let mut fds =
-            vec![PollFd::new(&source, PollFlags::IN), PollFd::new(&sink, PollFlags::empty())];
-        fds.extend(stop.iter().map(|stop| PollFd::new(stop, PollFlags::IN)));
-        if wait(&mut fds).is_err() || fds[1..].iter().any(|fd| !fd.revents().is_empty()) {
-            return;
-        }
-        let count = match rustix::io::read(source, &mut buffer) {
-            Ok(0) => return,
-            Ok(count) => count,
-            Err(Errno::INTR | Errno::AGAIN) => continue,
-            Err(_) => return,
-        };
-        if write_all(sink, &buffer[..count]).is_err() {
-            return;
-        }
-    }
-}
-
-fn write_all(sink: BorrowedFd<'_>, mut rest: &[u8]) -> io::Result<()> {
-    while !rest.is_empty() {
-        match rustix::io::write(sink, rest) {
-            Ok(count) => rest = &rest[count..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => wait(&mut [PollFd::new(&sink, PollFlags::OUT)])?,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }

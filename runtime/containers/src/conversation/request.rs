@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use protocol::{ByteString, ExitStatus, Process, Setting, Statistics, TerminalSize};
 
 use super::answer::{Answer, Reply, Silence, tell};
-use super::{ConversationError, Stdio};
+use super::{ConversationError, Streams};
 
 /// The end of a conversation is told to all who still wait for something: they share one reason.
 pub type Failure = Arc<ConversationError>;
@@ -25,8 +25,6 @@ pub struct Exit {
 pub struct Running {
     /// Its number in the conversation: 0 is the container's first process.
     pub number: u32,
-    /// Its number inside the guest.
-    pub pid: u32,
     pub(super) exit: Answer<Exit>,
 }
 
@@ -41,10 +39,9 @@ impl Running {
     }
 }
 
-/// That a process runs: its numbers, as in [`Running`].
+/// That a process runs: its number, as in [`Running`].
 pub(super) struct Started {
     pub(super) number: u32,
-    pub(super) pid: u32,
 }
 
 /// What is asked of the conversation's thread.
@@ -52,7 +49,7 @@ pub(super) enum Request {
     Start {
         process: Box<Process>,
         terminal: Option<TerminalSize>,
-        stdio: Stdio,
+        streams: Streams,
         started: Reply<Started>,
         exit: Reply<Exit>,
     },

@@ -20,8 +20,9 @@ use super::process::{Fate, Process};
 use super::processes::Processes;
 use super::request::{End, Exit, Failure, Request, Unready};
 use super::setup::setup;
-use super::{ConversationError, Reception, wait_until};
+use super::{ConversationError, Reception};
 use crate::limits;
+use host::poll::wait_until;
 
 /// Everything that the thread knows.
 pub(super) struct Conversation {
@@ -203,9 +204,9 @@ impl Conversation {
                 }
                 Ok(())
             }
-            ToHost::Started { process, pid } => {
+            ToHost::Started { process, .. } => {
                 self.unstarted.take_if(|_| process == 0);
-                let fate = self.processes.get_mut(process).ok_or(unexpected)?.started(pid)?;
+                let fate = self.processes.get_mut(process).ok_or(unexpected)?.started()?;
                 self.see_to(process, fate)
             }
             ToHost::StartFailed { process: 0, kind, message } => {

@@ -17,6 +17,7 @@ use super::socket::{self, Connection};
 use crate::container::Container;
 use crate::conversation::Signals;
 use crate::vm::with_signals;
+use host::pump::{Sink, copy, write_all};
 use host::terminal::{self, Raw};
 
 /// A connection to a running container's supervisor.
@@ -126,15 +127,17 @@ impl Client {
         let typed = stdin && has_terminal && terminal::is_typed_in();
         let raw = typed.then(Raw::enter).transpose().map_err(SupervisorError::Terminal)?;
         let outputs = [
-            copy(stdout, io::stdout().as_fd().try_clone_to_owned()?)?,
-            copy(stderr, io::stderr().as_fd().try_clone_to_owned()?)?,
+            show(stdout, io::stdout().as_fd().try_clone_to_owned()?)?,
+            show(stderr, io::stderr().as_fd().try_clone_to_owned()?)?,
         ];
         let detached = Arc::new(AtomicBool::new(false));
         if stdin {
             let (line, detached) = (self.0.try_clone()?, Arc::clone(&detached));
             let keys = typed.then(DetachKeys::default);
+            let mut typing = Typing { process: to_process, keys, leaves: false };
             thread::Builder::new().name("input".into()).spawn(move || {
-                if keep_typing(&to_process, keys) {
+                copy(io::stdin(), &mut typing, None);
+                if typing.leaves {
                     detached.store(true, Ordering::SeqCst);
                     line.hang_up();
                 }
@@ -189,36 +192,30 @@ impl Client {
 }
 
 /// Copies output until either side ends.
-fn copy(source: OwnedFd, sink: OwnedFd) -> io::Result<thread::JoinHandle<()>> {
-    thread::Builder::new().name("output".into()).spawn(move || {
-        // A reader that left is what ends it early, and the process learns it from its own pipe.
-        let _ = io::copy(&mut File::from(source), &mut File::from(sink));
-    })
+fn show(source: OwnedFd, mut sink: OwnedFd) -> io::Result<thread::JoinHandle<()>> {
+    // A reader that left is what ends it early, and the process learns it from its own pipe.
+    let body = move || copy(&source, &mut sink, None);
+    thread::Builder::new().name("output".into()).spawn(body)
 }
 
-/// Copies input until its end. True: the person wants to leave.
-fn keep_typing(sink: &OwnedFd, mut keys: Option<DetachKeys>) -> bool {
-    let mut buffer = [0; 4096];
-    loop {
-        let count = match rustix::io::read(io::stdin(), &mut buffer) {
-            Ok(0) => return false,
-            Ok(count) => count,
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(_) => return false,
-        };
-        let typed = match &mut keys {
-            None => buffer[..count].to_vec(),
-            Some(keys) => match keys.filter(&buffer[..count]) {
-                Some(rest) => rest,
-                None => return true,
-            },
-        };
-        let mut rest = &typed[..];
-        while !rest.is_empty() {
-            match rustix::io::write(sink, rest) {
-                Ok(written) => rest = &rest[written..],
-                Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return false,
+/// What a person types, on its way to the process. It is not asked whether anybody reads it: who can't be told anything any
+/// more can still be left.
+struct Typing {
+    process: OwnedFd,
+    /// At a terminal.
+    keys: Option<DetachKeys>,
+    /// The person wants to leave.
+    leaves: bool,
+}
+
+impl Sink for Typing {
+    fn take(&mut self, typed: &[u8]) -> io::Result<()> {
+        let Some(keys) = &mut self.keys else { return write_all(self.process.as_fd(), typed) };
+        match keys.filter(typed) {
+            Some(rest) => write_all(self.process.as_fd(), &rest),
+            None => {
+                self.leaves = true;
+                Err(io::ErrorKind::Interrupted.into())
             }
         }
     }

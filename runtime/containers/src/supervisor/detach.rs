@@ -11,7 +11,8 @@ use super::error::SupervisorError;
 use super::folders::Folders;
 use super::life::Supervisor;
 use super::message::Reply;
-use crate::container::Container;
+use crate::container::{Container, log};
+use crate::vm::bound_stderr;
 use host::text::in_one_line;
 
 /// The hidden command that is one.
@@ -25,6 +26,7 @@ pub fn start(container: &Container) -> Result<(), SupervisorError> {
     let path = container.complaints_path();
     let failed = |source| SupervisorError::Complaints { path: path.clone(), source };
     let complaints = File::create(&path).map_err(failed)?;
+    log::remove_older(&path);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(complaints);
     let mut child = command.spawn().map_err(SupervisorError::Spawn)?;
     let Some(mut report) = child.stdout.take() else { return Err(SupervisorError::Unexpected) };
@@ -40,6 +42,7 @@ pub fn supervise(container: Container, folders: Folders) -> Result<u8, Superviso
     // Away from whoever started it: his terminal, his folder, and, once it runs, his pipe.
     rustix::process::setsid().map_err(io::Error::from)?;
     std::env::set_current_dir("/")?;
+    bound_stderr(container.complaints_path(), container.config().log);
     let started = || {
         report(&Reply::Started);
         let null = File::options().write(true).open("/dev/null");

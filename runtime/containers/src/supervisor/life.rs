@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::{ExitStatus, TerminalSize};
-use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::descriptors::raise_limit;
 use super::disk::{Disk, FAREWELL};
@@ -15,9 +14,9 @@ use super::lifecycle::{KILL, Lifecycle};
 use super::output::Output;
 use super::serve::Server;
 use super::socket;
-use crate::container::log::{self, Stream};
-use crate::container::{Config, Container, RestartPolicy, State, Status, now};
-use crate::conversation::{Exit, Running, Signals, Stdio};
+use crate::container::log;
+use crate::container::{Container, RestartPolicy, State, Status, now};
+use crate::conversation::{Exit, Running, Signals, Stdio, Streams};
 use crate::vm::{Machine, VmError, with_signals};
 use host::terminal;
 use host::text::in_one_line;
@@ -45,6 +44,45 @@ pub struct Foreground {
     pub size: Option<TerminalSize>,
     /// What he is sent, the container gets.
     pub signals: Signals,
+}
+
+/// How often it was started again, and the pause before the next time.
+struct Restarts {
+    count: u32,
+    delay: Duration,
+}
+
+/// How one run ended.
+struct RunEnd {
+    result: Result<Exit, VmError>,
+    status: u8,
+    out_of_memory: bool,
+    error: Option<String>,
+}
+
+impl RunEnd {
+    fn of(result: Result<Exit, VmError>, is_killed: bool) -> Self {
+        let error = result.as_ref().err().map(|error| in_one_line(error));
+        let result = match result {
+            // Whatever became of its VM meanwhile.
+            Err(_) if is_killed => {
+                Ok(Exit { status: ExitStatus::Signal(KILL), out_of_memory: false })
+            }
+            result => result,
+        };
+        let (status, out_of_memory) = match &result {
+            Ok(exit) => (exit.status.exit_code(), exit.out_of_memory),
+            Err(error) => (error.exit_status(), false),
+        };
+        Self { result, status, out_of_memory, error }
+    }
+
+    fn note(&self, state: &mut State) {
+        state.finished_at = Some(now());
+        state.exit_code = self.status;
+        state.out_of_memory = self.out_of_memory;
+        state.error.clone_from(&self.error);
+    }
 }
 
 impl Supervisor {
@@ -75,7 +113,7 @@ impl Supervisor {
         started: impl FnOnce(),
     ) -> Result<Exit, SupervisorError> {
         let result = match foreground {
-            None => self.lives(None, None, started),
+            None => self.run_to_the_last_end(None, None, started),
             Some(Foreground { stdio, size, signals }) => {
                 let Stdio { stdin, stdout, stderr } = stdio;
                 self.lifecycle.output.attach(stdout, stderr, true);
@@ -85,138 +123,128 @@ impl Supervisor {
                     // Whoever sits before it wants no restart after his Ctrl-C.
                     _ => drop(lifecycle.signal(number, true)),
                 };
-                with_signals(&signals, pass_on, || self.lives(stdin, size, started))?
+                let run = || self.run_to_the_last_end(stdin, size, started);
+                with_signals(&signals, pass_on, run)?
             }
         };
         self.server.finish();
         result
     }
 
-    fn lives(
+    /// Runs it again and again, until it is not to be started any more.
+    fn run_to_the_last_end(
         &self,
         stdin: Option<OwnedFd>,
         size: Option<TerminalSize>,
         started: impl FnOnce(),
     ) -> Result<Exit, SupervisorError> {
-        let config = self.container.config().clone();
         let mut started = Some(started);
-        let mut delay = FIRST_DELAY;
-        let mut restarts = 0;
+        let mut restarts = Restarts { count: 0, delay: FIRST_DELAY };
         loop {
             let start = Instant::now();
             let stdin = stdin.as_ref().map(OwnedFd::try_clone).transpose()?;
-            let result = self.once(&config, stdin, size, || {
+            let result = self.run_once(stdin, size, || {
                 if let Some(started) = started.take() {
                     started();
                 }
             });
-            let error = result.as_ref().err().map(|error| in_one_line(error));
-            let result = match result {
-                // Whatever became of its VM meanwhile.
-                Err(_) if started.is_none() && self.lifecycle.is_killed() => {
-                    Ok(Exit { status: ExitStatus::Signal(KILL), out_of_memory: false })
-                }
-                result => result,
-            };
-            let (status, out_of_memory) = match &result {
-                Ok(exit) => (exit.status.exit_code(), exit.out_of_memory),
-                Err(error) => (error.exit_status(), false),
-            };
+            let was_started = started.is_none();
+            let end = RunEnd::of(result, was_started && self.lifecycle.is_killed());
             self.lifecycle.output.detach_all();
-            let wanted = started.is_none()
-                && match config.restart {
-                    RestartPolicy::No => false,
-                    RestartPolicy::OnFailure { max } => {
-                        status != 0 && max.is_none_or(|max| restarts < max)
-                    }
-                    RestartPolicy::Always => true,
-                };
             if start.elapsed() >= STABLE {
-                delay = FIRST_DELAY;
+                restarts.delay = FIRST_DELAY;
             }
-            let ended = |state: &mut State| {
-                state.finished_at = Some(now());
-                state.exit_code = status;
-                state.out_of_memory = out_of_memory;
-                state.error = error.clone();
-            };
-            if wanted && !self.lifecycle.is_stopping() {
-                self.lifecycle.record(|state| {
-                    ended(state);
-                    state.status = Status::Restarting;
-                })?;
-                self.lifecycle.ended(status);
-                if self.lifecycle.may_restart_after(delay) {
-                    delay = LONGEST_DELAY.min(delay * 2);
-                    restarts += 1;
-                    self.lifecycle.record(|state| state.restart_count = restarts)?;
-                    continue;
-                }
+            if !(was_started && self.is_to_run_again(&end, &mut restarts)?) {
+                self.write_down_the_last_end(&end)?;
+                return end.result.map_err(Into::into);
             }
-            let tenure = self.lifecycle.finish(|state| {
-                ended(state);
-                state.status = Status::Exited;
-                (state.supervisor, state.control) = (None, None);
-            });
-            if let Some((mut tenure, state)) = tenure {
-                if config.auto_remove {
-                    tenure.set(&state)?;
-                    self.folders.containers.remove(&self.container, tenure)?;
-                } else {
-                    self.container.give_back(tenure, &state)?;
-                }
-            }
-            self.lifecycle.over(status);
-            return result.map_err(Into::into);
         }
     }
 
-    /// One run, in a VM of its own.
-    fn once(
+    /// Whether it is started again after this end: by its policy, and after a pause in which nobody wants it ended.
+    fn is_to_run_again(
         &self,
-        config: &Config,
+        end: &RunEnd,
+        restarts: &mut Restarts,
+    ) -> Result<bool, SupervisorError> {
+        let wanted = match self.container.config().restart {
+            RestartPolicy::No => false,
+            RestartPolicy::OnFailure { max } => {
+                end.status != 0 && max.is_none_or(|max| restarts.count < max)
+            }
+            RestartPolicy::Always => true,
+        };
+        if !wanted || self.lifecycle.is_stopping() {
+            return Ok(false);
+        }
+        self.lifecycle.record(|state| {
+            end.note(state);
+            state.status = Status::Restarting;
+        })?;
+        self.lifecycle.ended(end.status);
+        if !self.lifecycle.may_restart_after(restarts.delay) {
+            return Ok(false);
+        }
+        restarts.delay = LONGEST_DELAY.min(restarts.delay * 2);
+        restarts.count += 1;
+        self.lifecycle.record(|state| state.restart_count = restarts.count)?;
+        Ok(true)
+    }
+
+    /// It has ended for good: gives it back, or removes it, and lets everybody know.
+    fn write_down_the_last_end(&self, end: &RunEnd) -> Result<(), SupervisorError> {
+        let tenure = self.lifecycle.finish(|state| {
+            end.note(state);
+            state.status = Status::Exited;
+            (state.supervisor, state.control) = (None, None);
+        });
+        if let Some((mut tenure, state)) = tenure {
+            if self.container.config().auto_remove {
+                tenure.set(&state)?;
+                self.folders.containers.remove(&self.container, tenure)?;
+            } else {
+                self.container.give_back(tenure, &state)?;
+            }
+        }
+        self.lifecycle.over(end.status);
+        Ok(())
+    }
+
+    /// One run, in a VM of its own.
+    fn run_once(
+        &self,
         stdin: Option<OwnedFd>,
         size: Option<TerminalSize>,
         started: impl FnOnce(),
     ) -> Result<Exit, VmError> {
+        let config = self.container.config();
         let disk = Disk::of(&self.container, &self.folders)?;
         let io = VmError::Stdio;
-        let (stdout_source, stdout) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| io(e.into()))?;
-        let (stderr_source, stderr) = pipe_with(PipeFlags::CLOEXEC).map_err(|e| io(e.into()))?;
-        let copies = [
-            self.lifecycle.output.copy(Stream::Stdout, stdout_source).map_err(io)?,
-            self.lifecycle.output.copy(Stream::Stderr, stderr_source).map_err(io)?,
-        ];
         let stdin = match (stdin, config.stdin_open) {
             (Some(own), _) => Some(own),
             (None, true) => Some(self.lifecycle.input.open().map_err(io)?),
             (None, false) => None,
         };
-        let stdio = Stdio { stdin, stdout, stderr };
+        let ([stdout, stderr], output) = self.lifecycle.output.open();
+        let streams = Streams { stdin, stdout: Box::new(stdout), stderr: Box::new(stderr) };
         let machine = Machine::start(&config.plan, disk.path())?;
         self.lifecycle.entered(machine.guest(), machine.pidfd())?;
         let terminal = config.terminal.then(|| size.unwrap_or(terminal::UNSEEN));
         let process = config.plan.container.process.clone();
-        let outcome = machine.guest().start(process, terminal, stdio).and_then(|running| {
+        let outcome = machine.guest().start(process, terminal, streams).and_then(|running| {
             self.is_up();
             started();
             Running::wait(running)
         });
-        let wait_for_readers = || {
-            for copy in copies {
-                // A thread that panicked has copied what it could.
-                let _ = copy.join();
-            }
-        };
         let farewell = if disk.stays() { FAREWELL } else { Duration::ZERO };
         if outcome.is_ok() {
-            wait_for_readers();
+            output.wait();
             self.lifecycle.leaving();
             return machine.end(outcome, farewell);
         }
         // A guest that has lost its mind may never end its streams: its VM's end does.
         let result = machine.end(outcome, farewell);
-        wait_for_readers();
+        output.wait();
         self.lifecycle.leaving();
         result
     }

@@ -1,27 +1,29 @@
 //! Where a container's output goes: into its log, and to all who are attached.
 
-use std::fs::File;
-use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::{self, JoinHandle};
+#[cfg(test)]
+mod tests;
 
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use host::pump::Sink;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 
 use crate::container::log::{self, Stream};
-use crate::limits::BUFFER;
 
-/// Shared by the threads that copy and those that attach.
+/// Shared by the threads that copy ([`Share`]) and those that attach.
 pub(super) struct Output {
     log: Mutex<log::Writer>,
-    sinks: Mutex<Vec<Arc<Sink>>>,
+    readers: Mutex<Vec<Arc<Reader>>>,
     /// Readable: nobody waits for a reader any more.
     abandoned: OwnedFd,
 }
 
-/// Someone who reads.
-struct Sink {
+/// Someone who is attached to one stream.
+struct Reader {
     stream: Stream,
     file: OwnedFd,
     /// The one who ran the container in the foreground: the process learns when he leaves.
@@ -30,20 +32,21 @@ struct Sink {
 
 impl Output {
     /// With this log, and nobody attached.
-    pub(super) fn new(log: log::Writer) -> std::io::Result<Self> {
+    pub(super) fn new(log: log::Writer) -> io::Result<Self> {
         let abandoned = eventfd(0, EventfdFlags::CLOEXEC)?;
-        Ok(Self { log: Mutex::new(log), sinks: Mutex::default(), abandoned })
+        Ok(Self { log: Mutex::new(log), readers: Mutex::default(), abandoned })
     }
 
     /// From now on these get all output, the owner over restarts too. Whoever does not read makes the container wait.
     pub(super) fn attach(&self, stdout: OwnedFd, stderr: OwnedFd, owner: bool) {
-        let sink = |stream, file| Arc::new(Sink { stream, file, owner });
-        lock(&self.sinks).extend([sink(Stream::Stdout, stdout), sink(Stream::Stderr, stderr)]);
+        let reader = |stream, file| Arc::new(Reader { stream, file, owner });
+        let both = [reader(Stream::Stdout, stdout), reader(Stream::Stderr, stderr)];
+        lock(&self.readers).extend(both);
     }
 
     /// The container has ended: those who were attached see the end.
     pub(super) fn detach_all(&self) {
-        lock(&self.sinks).retain(|sink| sink.owner);
+        lock(&self.readers).retain(|reader| reader.owner);
     }
 
     /// Stops waiting for those who don't read.
@@ -52,59 +55,41 @@ impl Output {
         let _ = rustix::io::write(&self.abandoned, &1u64.to_ne_bytes());
     }
 
-    /// Copies one stream of the container to its end.
-    pub(super) fn copy(
-        self: &Arc<Self>,
-        stream: Stream,
-        source: OwnedFd,
-    ) -> std::io::Result<JoinHandle<()>> {
-        let output = Arc::clone(self);
-        thread::Builder::new().name("output".into()).spawn(move || output.run(stream, source))
+    /// For one run of the container: where its standard output and error go, and their end.
+    pub(super) fn open(self: &Arc<Self>) -> ([Share; 2], Ended) {
+        let (open, ended) = channel();
+        let share = |stream| Share {
+            output: Arc::clone(self),
+            stream,
+            log_works: true,
+            _open: open.clone(),
+        };
+        ([share(Stream::Stdout), share(Stream::Stderr)], Ended(ended))
     }
 
-    fn run(&self, stream: Stream, source: OwnedFd) {
-        self.pass_on(stream, File::from(source));
-        if let Err(error) = lock(&self.log).end(stream) {
-            ::log::warn!("the log: {error}");
-        }
-    }
-
-    fn pass_on(&self, stream: Stream, mut source: File) {
-        let mut buffer = vec![0; BUFFER];
-        let mut log_works = true;
-        loop {
-            let count = match source.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(_) => break,
-            };
-            let bytes = &buffer[..count];
-            if log_works && let Err(error) = lock(&self.log).write(stream, bytes) {
-                ::log::warn!("the log: {error}");
-                log_works = false;
+    /// Writes to all who are attached. An error: the owner has left.
+    fn show(&self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        let readers: Vec<_> = {
+            let readers = lock(&self.readers);
+            readers.iter().filter(|reader| reader.stream == stream).cloned().collect()
+        };
+        for reader in readers {
+            if self.write_all(&reader, bytes).is_ok() {
+                continue;
             }
-            let sinks: Vec<_> = {
-                let sinks = lock(&self.sinks);
-                sinks.iter().filter(|sink| sink.stream == stream).cloned().collect()
-            };
-            for sink in sinks {
-                if self.write_all(&sink, bytes).is_ok() {
-                    continue;
-                }
-                if sink.owner {
-                    // The source is closed with this, and the process gets SIGPIPE.
-                    return;
-                }
-                lock(&self.sinks).retain(|other| !Arc::ptr_eq(other, &sink));
+            if reader.owner {
+                return Err(io::ErrorKind::BrokenPipe.into());
             }
+            lock(&self.readers).retain(|other| !Arc::ptr_eq(other, &reader));
         }
+        Ok(())
     }
 
-    fn write_all(&self, sink: &Sink, mut rest: &[u8]) -> Result<(), Errno> {
+    /// Like [`host::pump::write_all`], but only as long as the reader is waited for.
+    fn write_all(&self, reader: &Reader, mut rest: &[u8]) -> Result<(), Errno> {
         while !rest.is_empty() {
             let mut fds = [
-                PollFd::new(&sink.file, PollFlags::OUT),
+                PollFd::new(&reader.file, PollFlags::OUT),
                 PollFd::new(&self.abandoned, PollFlags::IN),
             ];
             match poll(&mut fds, None) {
@@ -116,13 +101,54 @@ impl Output {
             }
             // A pipe that is writable takes a page at least without waiting (pipe(7)).
             let page = &rest[..rest.len().min(4096)];
-            match rustix::io::write(sink.file.as_fd(), page) {
+            match rustix::io::write(reader.file.as_fd(), page) {
                 Ok(count) => rest = &rest[count..],
                 Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+}
+
+/// One stream of one run, for the thread that copies it. Dropped at its end.
+pub(super) struct Share {
+    output: Arc<Output>,
+    stream: Stream,
+    log_works: bool,
+    /// Closed last, when the log is complete.
+    _open: Sender<()>,
+}
+
+impl Sink for Share {
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.log_works
+            && let Err(error) = lock(&self.output.log).write(self.stream, bytes)
+        {
+            ::log::warn!("the log: {error}");
+            self.log_works = false;
+        }
+        // After an error the stream is closed, and the process gets SIGPIPE.
+        self.output.show(self.stream, bytes)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if let Err(error) = lock(&self.output.log).end(self.stream) {
+            ::log::warn!("the log: {error}");
+        }
+    }
+}
+
+/// The end of both streams of a run.
+pub(super) struct Ended(Receiver<()>);
+
+impl Ended {
+    /// Waits until all that the container said is in the log, and was taken by those who are attached.
+    pub(super) fn wait(self) {
+        // Nothing is ever sent: what is seen is that both were dropped.
+        let _ = self.0.recv();
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::thread::{self, JoinHandle};
 
+use super::stderr;
 use host::text::printable;
 
 /// How much of the console is kept for an explanation.
@@ -12,36 +13,44 @@ const TAIL: usize = 4096;
 /// The longest line of the VMM's that is passed on as one.
 const MAX_LINE: u64 = 4096;
 
-/// The start of a last_words of the VMM's: the last one says why it ends, if its exit status says that something went wrong.
+/// What a message of the VMM's starts with. Its last one says why it ends, if its exit status says that something went wrong.
 const MESSAGE: &str = "bulkhead-vmm: ";
 
-/// What the lines of its log start with instead, given with `--id`.
+/// What the lines of the VMM's log start with instead; it is told so with `--id`.
 pub const LOG_ID: &str = "vm";
 
 /// Reads the console to its end, so that the guest never waits for us; shows it on stderr, or only keeps its tail.
 pub fn console(mut input: impl Read + Send + 'static, show: bool) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
-        let mut tail = VecDeque::with_capacity(TAIL);
-        let mut buffer = [0; 4096];
-        loop {
-            let count = match input.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => break,
-            };
-            if show {
-                // A stderr that is closed is no reason to stop the guest.
-                let _ = io::stderr().write_all(&buffer[..count]);
-            }
-            tail.extend(&buffer[..count]);
-            tail.drain(..tail.len().saturating_sub(TAIL));
-        }
-        tail.into()
+        let mut tail = Tail { last: VecDeque::with_capacity(TAIL), show };
+        // An error is an end, too.
+        let _ = io::copy(&mut input, &mut tail);
+        tail.last.into()
     })
 }
 
-/// Passes on the VMM's log, and keeps its last last_words: see [`reason`].
+/// The last of a console's bytes.
+struct Tail {
+    last: VecDeque<u8>,
+    show: bool,
+}
+
+impl Write for Tail {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.show {
+            stderr::write(bytes);
+        }
+        self.last.extend(bytes);
+        self.last.drain(..self.last.len().saturating_sub(TAIL));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Passes on the VMM's log and messages, but keeps its last message: see [`reason`].
 pub fn messages(input: impl Read + Send + 'static) -> JoinHandle<Option<String>> {
     thread::spawn(move || {
         let mut input = BufReader::new(input);
@@ -50,8 +59,12 @@ pub fn messages(input: impl Read + Send + 'static) -> JoinHandle<Option<String>>
         while let Ok(1..) = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
             let text = String::from_utf8_lossy(&line);
             match text.trim_end().strip_prefix(MESSAGE) {
-                Some(words) => drop(last.replace(words.to_owned()).map(|before| log_line(&before))),
-                None => drop(io::stderr().write_all(&line)),
+                Some(message) => {
+                    if let Some(before) = last.replace(message.to_owned()) {
+                        pass_on(&before);
+                    }
+                }
+                None => stderr::write(&line),
             }
             line.clear();
         }
@@ -59,21 +72,21 @@ pub fn messages(input: impl Read + Send + 'static) -> JoinHandle<Option<String>>
     })
 }
 
-/// The reason for the VMM's end: its last last_words, if it ended with an exit status that says so. Any other last_words is
-/// passed on, and explains nothing.
-pub fn reason(last_words: Option<String>, status: Option<i32>) -> Option<String> {
-    match (last_words, status) {
-        (Some(last_words), None | Some(0)) => {
-            log_line(&last_words);
+/// The reason for the VMM's end: its last message, if it ended with an exit status that says that something went wrong.
+/// Otherwise the message explains nothing, and is passed on like those before it.
+pub fn reason(last_message: Option<String>, status: Option<i32>) -> Option<String> {
+    match (last_message, status) {
+        (Some(message), None | Some(0)) => {
+            pass_on(&message);
             None
         }
-        (last_words, _) => last_words,
+        (message, _) => message,
     }
 }
 
-fn log_line(what: &str) {
-    // A stderr that is closed is no reason to stop the guest.
-    let _ = io::stderr().write_all(format!("{MESSAGE}{what}\n").as_bytes());
+/// Shows a message of the VMM's as it said it.
+fn pass_on(message: &str) {
+    stderr::write(format!("{MESSAGE}{message}\n").as_bytes());
 }
 
 /// The last lines of a console with something on them, as one line.
@@ -106,12 +119,12 @@ mod tests {
     fn the_reason_for_the_end_is_kept() {
         let input =
             "bulkhead-vmm: first\nbulkhead-vmm: kernel x: not an ELF\nvm: 2 vCPUs did not stop\n";
-        let last_words = messages(io::Cursor::new(input)).join().unwrap();
-        assert_eq!(last_words.as_deref(), Some("kernel x: not an ELF"));
+        let last_message = messages(io::Cursor::new(input)).join().unwrap();
+        assert_eq!(last_message.as_deref(), Some("kernel x: not an ELF"));
         assert_eq!(messages(io::empty()).join().unwrap(), None);
         // It ended for another reason, or for none that is wrong.
-        assert_eq!(reason(last_words.clone(), Some(0)), None);
-        assert_eq!(reason(last_words.clone(), None), None);
-        assert_eq!(reason(last_words.clone(), Some(1)), last_words);
+        assert_eq!(reason(last_message.clone(), Some(0)), None);
+        assert_eq!(reason(last_message.clone(), None), None);
+        assert_eq!(reason(last_message.clone(), Some(1)), last_message);
     }
 }

@@ -37,7 +37,8 @@ pub struct Vmm {
 pub struct Ended {
     status: Option<ExitStatus>,
     console: Vec<u8>,
-    last_words: Option<String>,
+    /// Its last message, if that says why it ended.
+    reason: Option<String>,
     /// It did not have to be told to.
     by_itself: bool,
 }
@@ -99,7 +100,7 @@ impl Vmm {
         Ended {
             status,
             console: console.unwrap_or_default(),
-            last_words: reason(messages.flatten(), status.and_then(|status| status.code())),
+            reason: reason(messages.flatten(), status.and_then(|status| status.code())),
             by_itself: ended,
         }
     }
@@ -142,13 +143,13 @@ impl Ended {
         }
         let status = self.status.and_then(|status| status.code());
         // Where KVM failed, or nobody knows what did, KVM is looked at. What the VMM finds wrong with a kernel, say, is not KVM's fault.
-        let kvm_may_be_why = self.last_words.as_deref().is_none_or(|words| words.contains("KVM"));
+        let kvm_may_be_why = self.reason.as_deref().is_none_or(|reason| reason.contains("KVM"));
         if let (true, Some(0 | 1)) = (kvm_may_be_why, status)
             && let Some(why) = lack()
         {
             return VmError::Kvm { why };
         }
-        if let Some(message) = self.last_words {
+        if let Some(message) = self.reason {
             return VmError::Vmm { message, status: if status == Some(2) { 2 } else { 1 } };
         }
         if let (true, Some(signal)) =

@@ -25,7 +25,6 @@ pub struct Item {
 }
 
 impl Item {
-    /// Its names.
     pub fn tags(&self) -> &[String] {
         self.repo_tags.as_deref().unwrap_or_default()
     }

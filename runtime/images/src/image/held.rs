@@ -3,23 +3,22 @@
 //! In the cache a layer is called by the digest of its tar. A digest is a name, and proves nothing about who says it: an image
 //! that names a layer of another one, and holds something else, would be given that one's files. So before the cache's layer
 //! is taken for the image's, the image's own bytes are read and their digest compared, once: what was compared is noted by the
-//! state of the file and the place in it (an empty file in the cache). A note that is lost costs this reading, no more.
+//! state of the file and the place in it (see [`Cache::note`]). A note that is lost costs this reading, no more.
 
-use std::fs::File;
 use std::io;
-use std::path::PathBuf;
 
 use super::compression::Decompressor;
 use super::files::{Files, OpenFile};
 use super::{ImageError, LayerData};
-use host::cache::{Cache, Folder};
+use host::cache::Cache;
 use host::digest::{Digest, DigestReader, Mismatch};
 
 /// The bytes of a layer in a file of an image, as the file is now.
-pub struct Held {
+pub struct Held<'a> {
     file: OpenFile,
     diff_id: Digest,
-    note: PathBuf,
+    cache: &'a Cache,
+    note: String,
 }
 
 /// What is wrong with them.
@@ -28,23 +27,22 @@ pub enum Wrong {
     Bytes(Mismatch),
 }
 
-impl Held {
+impl<'a> Held<'a> {
     /// Of a layer that is called by a digest which the image only says; any other's digest is that of its own bytes.
-    pub fn of(cache: &Cache, layer: &LayerData) -> Result<Option<Self>, ImageError> {
+    pub fn of(cache: &'a Cache, layer: &LayerData) -> Result<Option<Self>, ImageError> {
         let LayerData::Packed { files, path, diff_id, .. } = layer else { return Ok(None) };
         let (file, state) = files.open_with_state(path)?;
         let state: Vec<u8> = state.iter().flat_map(|number| number.to_le_bytes()).collect();
-        let name = Digest::of(&[&state[..], &diff_id.0].concat()).hex();
-        let note = cache.path(Folder::Held, &name);
-        Ok(Some(Self { file, diff_id: *diff_id, note }))
+        let note = Digest::of(&[&state[..], &diff_id.0].concat()).hex();
+        Ok(Some(Self { file, diff_id: *diff_id, cache, note }))
     }
 
     /// Compares them, unless they were; they may unpack to at most `limit` bytes.
     pub fn check(self, limit: u64) -> Result<(), Wrong> {
-        if self.note.is_file() {
+        if self.cache.is_noted(&self.note) {
             return Ok(());
         }
-        let Self { file, diff_id: expected, note } = self;
+        let Self { file, diff_id: expected, cache, note } = self;
         let tar = io::Read::take(Decompressor::new(file).map_err(Wrong::Read)?, limit);
         let mut tar = DigestReader::new(tar);
         io::copy(&mut tar, &mut io::sink()).map_err(Wrong::Read)?;
@@ -52,19 +50,19 @@ impl Held {
         if actual != expected {
             return Err(Wrong::Bytes(Mismatch::Digest { expected, actual }));
         }
-        write(&note);
+        note_down(cache, &note);
         Ok(())
     }
 
     /// They were compared while they were unpacked.
     pub fn note(self) {
-        write(&self.note);
+        note_down(self.cache, &self.note);
     }
 }
 
-fn write(note: &PathBuf) {
-    if let Err(error) = File::create(note) {
-        log::debug!("{}: cannot note which bytes were read: {error}", note.display());
+fn note_down(cache: &Cache, note: &str) {
+    if let Err(error) = cache.note(note) {
+        log::debug!("held/{note} in the cache: cannot note which bytes were read: {error}");
     }
 }
 

@@ -2,19 +2,11 @@
 
 use std::io::{self, Read, Write};
 
+use crate::copy::{CHUNK, CopyError, copy};
 use crate::tree::Extent;
 
 /// Every file's data starts at a multiple of this (the block size of our EROFS images, and a page).
 pub const PAGE: u64 = 4096;
-
-/// How much is copied at a time.
-const CHUNK: usize = 256 << 10;
-
-/// Why a file could not be added: reading it and writing it are different people's fault.
-pub enum CopyError {
-    Read(io::Error),
-    Write(io::Error),
-}
 
 /// A blob that grows file by file.
 pub struct Blob<W> {
@@ -32,18 +24,7 @@ impl<W: Write> Blob<W> {
     /// Append what `data` gives, up to `limit` bytes, and fill up the last page with zeros.
     pub fn append(&mut self, data: &mut impl Read, limit: u64) -> Result<Extent, CopyError> {
         let offset = self.len;
-        let mut size = 0;
-        while size < limit {
-            let wanted = (limit - size).min(CHUNK as u64) as usize;
-            let got = match data.read(&mut self.buffer[..wanted]) {
-                Ok(0) => break,
-                Ok(got) => got,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(CopyError::Read(error)),
-            };
-            self.out.write_all(&self.buffer[..got]).map_err(CopyError::Write)?;
-            size += got as u64;
-        }
+        let size = copy(data, &mut self.out, limit, &mut self.buffer)?;
         let padding = (size.wrapping_neg() % PAGE) as usize;
         self.out.write_all(&[0; PAGE as usize][..padding]).map_err(CopyError::Write)?;
         self.len += size + padding as u64;
@@ -53,11 +34,6 @@ impl<W: Write> Blob<W> {
     /// The length so far, a multiple of [`PAGE`].
     pub fn len(&self) -> u64 {
         self.len
-    }
-
-    /// Whether nothing was appended yet.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
     }
 
     /// Hand over what is still buffered.

@@ -29,7 +29,7 @@ impl Default for Limits {
 
 impl Limits {
     /// The limits on all layers of an image together.
-    pub fn in_all(self) -> Self {
+    pub(crate) fn in_all(self) -> Self {
         Self {
             size: self.size.saturating_mul(limits::LAYERS_IN_ALL),
             entries: self.entries.saturating_mul(limits::LAYERS_IN_ALL),
@@ -83,7 +83,7 @@ impl Meter {
     }
 
     /// One more entry, with this much in names and attributes.
-    pub fn count_entry(&mut self, metadata: usize) -> Result<(), LimitError> {
+    pub(crate) fn count_entry(&mut self, metadata: usize) -> Result<(), LimitError> {
         self.entries += 1;
         if self.entries > self.limits.entries {
             return Err(LimitError::Entries(self.limits.entries));
@@ -108,7 +108,7 @@ impl Meter {
     }
 
     /// A layer is done, which has this tree and takes so many bytes on the disk.
-    pub fn end_layer(&mut self, tree: &Tree, size: u64) -> Result<(), LimitError> {
+    pub(crate) fn end_layer(&mut self, tree: &Tree, size: u64) -> Result<(), LimitError> {
         (self.entries, self.metadata) = (0, 0);
         self.before.size = self.before.size.saturating_add(size);
         // The root counts for no layer.
@@ -118,7 +118,7 @@ impl Meter {
     }
 
     /// A layer that was unpacked before takes so many bytes on the disk.
-    pub fn pass_layer(&mut self, size: u64) {
+    pub(crate) fn pass_layer(&mut self, size: u64) {
         self.before.size = self.before.size.saturating_add(size);
     }
 

@@ -5,10 +5,11 @@
 
 use std::io::Write;
 
-use super::blob::{Blob, CopyError};
+use super::blob::Blob;
 use super::entry::{check_device, keep_xattrs, metadata_len};
 use super::limits::Meter;
 use super::{Layer, LayerError};
+use crate::copy::CopyError;
 use crate::limits;
 use crate::tar::{self, Member, Reader, Source};
 use crate::tree::{Kind, Meta, Node, Tree, TreeError, components};

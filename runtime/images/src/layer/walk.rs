@@ -14,10 +14,11 @@ use std::thread;
 use rustix::fs::{lgetxattr, llistxattr};
 use sha2::{Digest as _, Sha256};
 
-use super::blob::{Blob, CopyError};
+use super::blob::Blob;
 use super::entry::{check_device, keep_xattrs, metadata_len};
 use super::limits::Meter;
 use super::{Layer, LayerError, Limits};
+use crate::copy::CopyError;
 use crate::tar::Time;
 use crate::tree::{Kind, Meta, Node, NodeId, Tree, components};
 use host::digest::Digest;

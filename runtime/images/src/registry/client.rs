@@ -100,7 +100,6 @@ impl<'a> Client<'a> {
         Ok(self.in_bounds(login).await?.map(drop))
     }
 
-    /// The image.
     pub fn name(&self) -> &Name {
         self.name
     }

@@ -20,9 +20,7 @@ const NOT_FOUND: &str = "credentials not found";
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Answer {
-    /// A user.
     pub username: String,
-    /// The user's password.
     pub secret: String,
 }
 

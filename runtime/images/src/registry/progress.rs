@@ -6,7 +6,6 @@ use host::digest::Digest;
 
 const BAR: &str = "{prefix} [{bar:40}] {bytes}/{total_bytes} {msg}";
 
-/// The bars.
 pub struct Progress(MultiProgress);
 
 impl Progress {

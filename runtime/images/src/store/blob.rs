@@ -1,8 +1,7 @@
 //! Blobs: added by anybody at any time, removed when nobody adds or reads any.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::io::Read;
 use std::sync::Arc;
 
 use oci_spec::image::Descriptor;
@@ -10,6 +9,7 @@ use oci_spec::image::Descriptor;
 use super::error::failed;
 use super::file::AtomicFile;
 use super::{ImageStore, Lock, Name, StoreError, index};
+use crate::copy::{CHUNK, CopyError, copy};
 use crate::image::files::check;
 use host::digest::{Digest, DigestReader};
 
@@ -84,7 +84,15 @@ impl Session {
         let ingest = self.store.ingest();
         let mut aside = AtomicFile::new(&ingest).map_err(failed("write", &ingest))?;
         let mut input = DigestReader::new(input);
-        copy(&mut input, &mut aside.file, &ingest, origin)?;
+        copy(&mut input, &mut aside.file, u64::MAX, &mut vec![0; CHUNK]).map_err(|error| {
+            match error {
+                CopyError::Write(source) => failed("write", &ingest)(source),
+                CopyError::Read(source) => {
+                    let (origin, blob) = (origin.to_owned(), "contents".to_owned());
+                    StoreError::ReadBlob { origin, blob, source }
+                }
+            }
+        })?;
         Ok((aside, input.finish()))
     }
 
@@ -95,26 +103,5 @@ impl Session {
             aside.commit(&path).map_err(failed("write", &path))?;
         }
         Ok(found)
-    }
-}
-
-/// Copy, telling whose fault a failure is.
-fn copy(
-    input: &mut impl Read,
-    output: &mut File,
-    path: &Path,
-    origin: &str,
-) -> Result<(), StoreError> {
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        match input.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(count) => output.write_all(&buffer[..count]).map_err(failed("write", path))?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(source) => {
-                let blob = "contents".to_owned();
-                return Err(StoreError::ReadBlob { origin: origin.to_owned(), blob, source });
-            }
-        }
     }
 }

@@ -61,12 +61,10 @@ impl Header {
         self.number(MODE)?.try_into().ok()
     }
 
-    /// Owner.
     pub fn uid(&self) -> Option<u32> {
         self.number(UID)?.try_into().ok()
     }
 
-    /// Group.
     pub fn gid(&self) -> Option<u32> {
         self.number(GID)?.try_into().ok()
     }

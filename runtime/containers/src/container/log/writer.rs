@@ -1,11 +1,11 @@
 //! Writing a log.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::{Entry, MAX_TEXT, Stream, file};
+use super::{Entry, MAX_TEXT, Stream, rotate};
 use crate::container::{LogOptions, now};
 use host::time;
 
@@ -83,16 +83,7 @@ impl Writer {
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        for age in (1..self.options.max_file).rev() {
-            match fs::rename(file(&self.path, age - 1), file(&self.path, age)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        if self.options.max_file == 1 {
-            // Its words are forgotten. Who reads it sees that there is another file.
-            fs::remove_file(&self.path)?;
-        }
+        rotate(&self.path, self.options.max_file)?;
         self.file = File::options().append(true).create(true).open(&self.path)?;
         (self.size, self.torn) = (0, false);
         Ok(())

@@ -57,7 +57,7 @@ fn a_damaged_file_is_named_with_its_field() {
             "\"cwd\": \"srv\"",
             "bundle.process.cwd: \"srv\" is not absolute",
         ),
-        (config, "\"hostname\": \"x\"", "\"hostname\": \"\"", "bundle.setting.hostname: "),
+        (config, "\"hostname\": \"test\"", "\"hostname\": \"\"", "bundle.setting.hostname: "),
         (config, "\"restart\": \"no\"", "\"restart\": \"so\"", "restart: unknown variant `so`"),
         (state, "\"created\"", "\"dancing\"", "status: unknown variant `dancing`"),
         (state, "\"exit_code\": 0", "\"exit_code\": 256", "exit_code: invalid value"),

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::container::{Config, Id, ImageName, LogOptions, RestartPolicy, now};
 use crate::plan::{BootSource, ContainerPlan, Entropy, MachineConfig, Plan, VmConfig, VmPlan};
+use crate::testing::{process, setting};
 use host::digest::Digest;
 use host::platform::Platform;
+use protocol::Process;
 
 pub fn draft(name: &str) -> Config {
     let vm = VmPlan {
@@ -25,22 +27,8 @@ pub fn draft(name: &str) -> Config {
         scratch: None,
     };
     let container = ContainerPlan {
-        setting: protocol::Setting {
-            hostname: "x".into(),
-            read_only: false,
-            tmpfs: vec![],
-            memory: 64 << 20,
-        },
-        process: protocol::Process {
-            args: vec!["true".into()],
-            env: vec![],
-            cwd: "/".into(),
-            user: "".into(),
-            capabilities: 0,
-            limits: vec![],
-            no_new_privileges: false,
-            seccomp: true,
-        },
+        setting: setting(),
+        process: Process { seccomp: true, ..process(&["true"]) },
     };
     Config {
         id: Id::random().unwrap(),

@@ -1,5 +1,7 @@
 //! A guest that is given up, and how long it can be.
 
+use rustix::event::poll;
+
 use super::*;
 
 fn is_closed(pipe: &OwnedFd) -> bool {

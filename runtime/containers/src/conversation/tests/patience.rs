@@ -3,10 +3,6 @@
 use super::*;
 use crate::limits;
 
-fn null() -> OwnedFd {
-    File::options().write(true).open("/dev/null").unwrap().into()
-}
-
 /// Asks through a socket, whose other end is the second.
 fn asker(guest: &Guest) -> (Guest, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();

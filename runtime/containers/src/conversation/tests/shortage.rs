@@ -10,10 +10,6 @@ use super::*;
 const INSIDE: &str = "BULKHEAD_TEST_OF_SHORTAGE";
 const NAME: &str = "conversation::tests::shortage::a_process_that_lacks_descriptors_harms_no_other";
 
-fn null() -> OwnedFd {
-    File::options().write(true).open("/dev/null").unwrap().into()
-}
-
 /// Opens files until no more can be, and then closes so many.
 fn all_but(free: usize) -> Vec<File> {
     let mut held: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();

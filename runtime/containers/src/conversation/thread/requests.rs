@@ -37,7 +37,7 @@ impl Conversation {
         let starts = matches!(request, Request::Start { .. });
         self.unstarted.take_if(|_| !starts && self.processes.first().is_none());
         match request {
-            Request::Start { process, terminal, stdio, started, exit } => {
+            Request::Start { process, terminal, streams, started, exit } => {
                 let number = match self.processes.next() {
                     Ok(number) => number,
                     Err(error) => {
@@ -45,7 +45,7 @@ impl Conversation {
                         return Ok(());
                     }
                 };
-                let stdin = stdio.stdin.is_some();
+                let stdin = streams.stdin.is_some();
                 let start = Start { number, process: *process, terminal, stdin };
                 match control.send(&ToGuest::Start(Box::new(start))) {
                     // This one's fault only.
@@ -55,7 +55,8 @@ impl Conversation {
                     }
                     result => result?,
                 }
-                self.processes.add(Process::new(number, stdio, terminal.is_some(), started, exit));
+                let process = Process::new(number, streams, terminal.is_some(), started, exit);
+                self.processes.add(process);
             }
             Request::Signal { process, number } => {
                 control.send(&ToGuest::Signal { process, number })?;

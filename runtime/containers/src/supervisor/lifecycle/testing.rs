@@ -1,14 +1,14 @@
 //! A container for tests.
 
-use std::fs::{self, File};
-use std::os::fd::{AsFd, OwnedFd};
+use std::fs;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
-use protocol::{Hello, Process, Setting, Stream, ToGuest, ToHost, read_message, write_message};
+use protocol::{Stream, ToGuest, ToHost, read_message, write_message};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::super::output::Output;
@@ -16,6 +16,7 @@ use super::*;
 use crate::container::log::Writer;
 use crate::container::{LogOptions, State, Status};
 use crate::conversation::{Guest, Reception, Stdio};
+use crate::testing::{FakeGuest, null, process, setting};
 
 /// A container whose first process runs, in a guest that the test plays; in place of a VMM there is a process that sleeps.
 pub(in crate::supervisor) struct Container {
@@ -31,10 +32,8 @@ impl Container {
         let vmm = Command::new("sleep").arg("1000").spawn().unwrap();
         let pidfd = pidfd_open(Pid::from_child(&vmm), PidfdFlags::empty()).unwrap();
         let reception = Reception::open(&folder.path().join("v")).unwrap();
-        let setting =
-            Setting { hostname: "box".into(), read_only: false, tmpfs: vec![], memory: 1 << 27 };
-        let guest = Guest::expect(reception, setting, pidfd.as_fd()).unwrap();
-        let control = first_process(&guest, &folder.path().join("v_1024"));
+        let guest = Guest::expect(reception, setting(), pidfd.as_fd()).unwrap();
+        let control = first_process(&guest, folder.path().join("v_1024"));
         let log = Writer::open(&folder.path().join("log"), LogOptions::default()).unwrap();
         let inner = Inner {
             phase: Phase::Waiting,
@@ -96,36 +95,17 @@ impl Drop for Container {
 }
 
 /// Plays a guest up to where its first process runs.
-fn first_process(guest: &Guest, socket: &Path) -> UnixStream {
+fn first_process(guest: &Guest, socket: PathBuf) -> UnixStream {
     let starter = guest.clone();
     let start = thread::spawn(move || {
-        let null = || OwnedFd::from(File::options().write(true).open("/dev/null").unwrap());
         let stdio = Stdio { stdin: None, stdout: null(), stderr: null() };
-        let process = Process {
-            args: vec!["sh".into()],
-            env: vec![],
-            cwd: "/".into(),
-            user: "".into(),
-            capabilities: 0,
-            limits: vec![],
-            no_new_privileges: false,
-            seccomp: false,
-        };
-        starter.start(process, None, stdio).unwrap()
+        starter.start(process(&["sh"]), None, stdio).unwrap()
     });
-    let open = |stream| {
-        let mut connection = UnixStream::connect(socket).unwrap();
-        write_message(&mut connection, &Hello::new(stream)).unwrap();
-        connection
-    };
-    let mut control = open(Stream::Control);
-    write_message(&mut control, &ToHost::Ready).unwrap();
-    assert_eq!(read_message::<Hello>(&mut control).unwrap(), Hello::new(Stream::Control));
-    assert!(matches!(read_message(&mut control).unwrap(), ToGuest::Setup(_)));
-    assert!(matches!(read_message(&mut control).unwrap(), ToGuest::Start(_)));
+    let fake = FakeGuest { socket };
+    let mut control = fake.control();
     for stream in [Stream::Stdout { process: 0 }, Stream::Stderr { process: 0 }] {
         // Closed at once: there is no output.
-        drop(open(stream));
+        drop(fake.open(stream));
     }
     write_message(&mut control, &ToHost::Started { process: 0, pid: 7 }).unwrap();
     start.join().unwrap();

@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::os::fd::AsFd;
 
-use protocol::{Process, ToGuest, ToHost};
+use protocol::{ToGuest, ToHost};
 
 use super::super::descriptors::raise_limit;
 use super::super::lifecycle::testing::Container;
 use super::*;
+use crate::testing::process;
 
 const TERM: u8 = 15;
 
@@ -39,17 +40,7 @@ impl Place {
 
     /// One whose process the guest was told to start, and does not.
     fn exec(&mut self) -> Connection {
-        let process = Process {
-            args: vec!["true".into()],
-            env: vec![],
-            cwd: "/".into(),
-            user: "".into(),
-            capabilities: 0,
-            limits: vec![],
-            no_new_privileges: false,
-            seccomp: false,
-        };
-        let process = Box::new(process);
+        let process = Box::new(process(&["true"]));
         let client = self.ask(&Request::Exec { process, terminal: None, stdin: false });
         assert!(matches!(self.container.receive(), ToGuest::Start(_)));
         client

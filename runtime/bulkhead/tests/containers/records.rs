@@ -1,46 +1,6 @@
-//! Containers through the command, as far as that needs no VM.
+//! What is kept of containers, and shown.
 
-mod common;
-
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Output, Stdio};
-use std::time::{Duration, Instant};
-
-use common::store::Place;
-use serde_json::Value;
-
-/// A place with an image called `localhost/second:3`.
-fn place(test: &str) -> Option<Place> {
-    let place = Place::new(test)?;
-    place.says(&["load", "-i", "oci.tar"]);
-    place.guest();
-    Some(place)
-}
-
-/// `create` with these flags; the ID.
-fn create(place: &Place, flags: &[&str]) -> String {
-    let id = place.says(&create_arguments(flags)).trim_end().to_owned();
-    assert!(id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
-    id
-}
-
-fn create_arguments<'a>(flags: &[&'a str]) -> Vec<&'a str> {
-    let guest = ["create", "--kernel", "kernel", "--initramfs", "initramfs"];
-    [&guest, flags, &["localhost/second:3", "sh", "-c", "echo a long command"]].concat()
-}
-
-fn folder(place: &Place, id: &str) -> PathBuf {
-    place.path("data/bulkhead/containers").join(id)
-}
-
-/// Output of a success that complained about something.
-fn with_complaint(output: &Output, complaint: &str) -> String {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && stderr.contains(complaint), "{stderr}");
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
+use super::*;
 
 #[test]
 fn containers_are_made_listed_renamed_and_removed() {
@@ -173,66 +133,6 @@ fn a_log_is_shown_as_it_was_said() {
 }
 
 #[test]
-fn a_container_whose_supervisor_is_gone_has_exited() {
-    let test = "a_container_whose_supervisor_is_gone_has_exited";
-    let Some(place) = place(test) else { return };
-    let id = create(&place, &["--name", "web"]);
-    let path = folder(&place, &id).join("state.json");
-    let text = fs::read_to_string(&path).unwrap();
-    let running = text.replace("\"created\"", "\"running\"");
-    assert_ne!(running, text);
-    fs::write(&path, &running).unwrap();
-    // While somebody holds the lock, he is its supervisor.
-    let lock = fs::File::create(folder(&place, &id).join("lock")).unwrap();
-    lock.lock().unwrap();
-    assert_eq!(place.says(&["ps", "--format", "{{.State}}"]), "running\n");
-    place.fails(&["rm", "web"], 1, "web is running: bulkhead stop ends it");
-    assert_eq!(place.says(&["prune", "--containers"]), "Total reclaimed space: 0B\n");
-    drop(lock);
-    // A process that another test starts at this moment has the lock too, until it is a program.
-    let start = Instant::now();
-    while !place.says(&["ps", "-q"]).is_empty() {
-        assert!(start.elapsed() < Duration::from_secs(30), "it still runs");
-    }
-    let status = place.says(&["ps", "-a", "--format", "{{.Status}}"]);
-    assert!(status.starts_with("Exited (137) "), "{status}");
-    assert!(fs::read_to_string(&path).unwrap().contains("\"exited\""));
-    assert_eq!(place.says(&["wait", "web"]), "137\n");
-    assert_eq!(place.says(&["rm", "web"]), "web\n");
-}
-
-#[test]
-fn a_damaged_container_is_no_obstacle() {
-    let Some(place) = place("a_damaged_container_is_no_obstacle") else { return };
-    let bad = create(&place, &["--name", "bad"]);
-    create(&place, &["--name", "good"]);
-    let path = folder(&place, &bad).join("config.json");
-    let text = fs::read_to_string(&path).unwrap();
-    let names = |complaint: &str| {
-        let output = place.bulkhead(&["ps", "-a", "--format", "{{.Names}}"]);
-        with_complaint(&output, complaint)
-    };
-    fs::write(&path, text.replace("\"stop_signal\": 15", "\"stop_signal\": \"TERM\"")).unwrap();
-    assert_eq!(
-        names("config.json: stop_signal: invalid type: string \"TERM\", expected u8"),
-        "good\n"
-    );
-    fs::write(&path, text.replace("\"name\": \"bad\"", "\"name\": \"\\u001b[2J\"")).unwrap();
-    assert_eq!(names("config.json: name: '\\u{1b}[2J' is no name for a container"), "good\n");
-    // The way out that the complaint names.
-    assert_eq!(names(&format!(": bulkhead rm {} removes the container", &bad[..12])), "good\n");
-    let nobody = place.bulkhead(&["rm", "nobody"]);
-    assert!(String::from_utf8_lossy(&nobody.stderr).contains("'nobody' is no container"));
-    assert_eq!(place.bulkhead(&["rm", &bad[..12]]).status.code(), Some(0));
-    assert!(!path.exists());
-    let bad = create(&place, &["--name", "bad"]);
-    fs::write(folder(&place, &bad).join("state.json"), "{}").unwrap();
-    assert_eq!(names("state.json: missing field `status`"), "good\n");
-    place.fails(&["inspect", "bad"], 1, "state.json: missing field `status`");
-    assert_eq!(place.says(&["rm", "bad", "good"]), "bad\ngood\n");
-}
-
-#[test]
 fn an_image_stays_as_long_as_its_containers() {
     let Some(place) = place("an_image_stays_as_long_as_its_containers") else { return };
     let id = create(&place, &["--name", "web"]);
@@ -258,47 +158,4 @@ fn an_image_stays_as_long_as_its_containers() {
     );
     assert!(!pruned.ends_with(" 0B\n"), "{pruned}");
     assert_eq!((place.blobs(), place.says(&["ps", "-aq"]).as_str()), (0, ""));
-}
-
-#[test]
-fn commands_at_once_leave_whole_containers() {
-    let Some(place) = place("commands_at_once_leave_whole_containers") else { return };
-    let start = |arguments: &[&str]| -> Child {
-        let mut command = place.command(arguments);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    };
-    let ends = |children: Vec<Child>| -> Vec<Output> {
-        children.into_iter().map(|child| child.wait_with_output().unwrap()).collect()
-    };
-    let made = ends((0..6).map(|_| start(&create_arguments(&["--name", "web"]))).collect());
-    assert_eq!(made.iter().filter(|output| output.status.success()).count(), 1);
-    let taken = made.iter().filter(|output| !output.status.success());
-    for output in taken {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(stderr.contains("the name web is taken"), "{stderr}");
-    }
-    let id = place.says(&["ps", "-aq", "--no-trunc"]).trim_end().to_owned();
-    let commands: [&[&str]; 6] = [
-        &["rename", &id, "one"],
-        &["rename", &id, "two"],
-        &["ps", "-a"],
-        &["inspect", &id],
-        &["logs", &id],
-        &["rename", &id, "three"],
-    ];
-    for output in ends(commands.iter().map(|arguments| start(arguments)).collect()) {
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-    let removed = ends((0..6).map(|_| start(&["rm", &id])).collect());
-    assert_eq!(removed.iter().filter(|output| output.status.success()).count(), 1);
-    for output in removed {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success()
-                || stderr.contains("is no container")
-                || stderr.contains("is running"),
-            "{stderr}"
-        );
-    }
-    assert_eq!(place.says(&["ps", "-aq"]), "");
 }
