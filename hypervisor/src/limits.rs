@@ -16,6 +16,10 @@ pub const MAX_WAITING: usize = 64;
 /// over. A thread's default would be 2 MiB of address space.
 pub const STACK: usize = 256 << 10;
 
+/// How long the end of a VM waits for its vCPUs to come back from the guest: far longer than each of them has to wait for
+/// a processor on a loaded host. One that does not come waits for a host's file that does not answer.
+pub const VCPU_STOP: Duration = Duration::from_secs(30);
+
 /// How long the end of a VM waits for a disk's request that is under way: far longer than a disk that works takes for
 /// one.
 pub const DISK_PAUSE: Duration = Duration::from_secs(2);

@@ -9,22 +9,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use devices::GuestMemory;
 use kvm_ioctls::VcpuFd;
 
 use crate::bus::Buses;
 use crate::kvm::{KvmError, RunPage};
-use crate::limits::STACK;
+use crate::limits::{STACK, VCPU_STOP};
 use crate::stop::StopRequest;
 
 pub use counters::Counters;
 
-/// How often a vCPU is kicked. Once is enough for one that is in the guest; one that is in a device
-/// model, writing to a console that nobody reads, gives up after a few interruptions.
-const KICKS: usize = 20;
-/// How long it has to come back before the next kick.
+/// How long a vCPU has to come back before it is kicked again. Once is enough for one that is in the
+/// guest; one that is in a device model, writing to a console that nobody reads, gives up after a few
+/// interruptions, and of those that come while it has no processor it notices one.
 const KICK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What all vCPUs of a VM have in common.
@@ -68,25 +67,39 @@ impl Vcpus {
     /// does not come back in time is left to the end of the process.
     pub fn stop(self) -> Counters {
         self.shared.halt.store(true, Ordering::SeqCst);
-        let mut total = Counters::default();
-        let mut running = self.threads.len();
-        for _ in 0..KICKS {
+        gather(&self.done, self.threads.len(), VCPU_STOP, || {
             for thread in &self.threads {
                 thread.page.request_exit();
                 kick::kick(&thread.handle);
             }
-            while running > 0 {
-                let Ok(counters) = self.done.recv_timeout(KICK_INTERVAL) else { break };
-                total += counters;
-                running -= 1;
-            }
+        })
+    }
+}
+
+/// Kicks until so many vCPUs have told their counters, or until patience is at its end.
+fn gather(
+    done: &Receiver<Counters>,
+    mut running: usize,
+    patience: Duration,
+    mut kick: impl FnMut(),
+) -> Counters {
+    let mut total = Counters::default();
+    let began = Instant::now();
+    while running > 0 {
+        kick();
+        while let Ok(counters) = done.recv_timeout(KICK_INTERVAL) {
+            total += counters;
+            running -= 1;
             if running == 0 {
-                return total;
+                break;
             }
         }
-        log::warn!("{running} vCPUs did not stop: their exits are not counted");
-        total
+        if running > 0 && began.elapsed() >= patience {
+            log::warn!("{running} vCPUs did not stop: their exits are not counted");
+            break;
+        }
     }
+    total
 }
 
 fn start(
@@ -108,4 +121,36 @@ fn start(
         })
         .map_err(KvmError::call("thread of a vCPU"))?;
     Ok(Thread { handle, page })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Exits of one vCPU.
+    fn some() -> Counters {
+        Counters { other: 7, ..Counters::default() }
+    }
+
+    #[test]
+    fn a_vcpu_without_a_processor_is_waited_for_whatever_the_number_of_kicks() {
+        let (sender, done) = channel();
+        let mut kicks = 0;
+        let total = gather(&done, 1, Duration::MAX, || {
+            kicks += 1;
+            // It gets its turn at last.
+            if kicks == 50 {
+                sender.send(some()).unwrap();
+            }
+        });
+        assert_eq!((total, kicks), (some(), 50));
+    }
+
+    #[test]
+    fn a_vcpu_that_never_comes_back_is_given_up_and_the_others_count() {
+        let (sender, done) = channel();
+        sender.send(some()).unwrap();
+        assert_eq!(gather(&done, 2, Duration::ZERO, || ()), some());
+        assert_eq!(gather(&done, 0, Duration::ZERO, || ()), Counters::default());
+    }
 }

@@ -4,7 +4,10 @@
 //! Each host starts one guest after another, the VMMs in turns, and tells of each. Nothing in a host is relied on to notice
 //! that nothing comes any more: a program outside does, by what the emulator has worked since, and then looks at where the
 //! emulated processor stands.
+//!
+//! With `--bare` there is no emulated host: see [`bare`].
 
+pub mod bare;
 pub mod inside;
 mod table;
 mod verdict;
@@ -27,6 +30,7 @@ use crate::error::{Doing, Error};
 use crate::host::{self, Host, Options, Stdio, Trial, words};
 use crate::kernel::Choice;
 use crate::toolchain;
+use bare::BareArgs;
 use inside::{INNER_COMMAND, Plan};
 use table::Table;
 use watcher::{Ending, Watcher};
@@ -42,8 +46,11 @@ Examples:
   cargo xtask soak --qemu /opt/qemu/bin/qemu-system-x86_64  with another emulator
   cargo xtask soak --qemu-words '-cpu max,-la57,-vgif'      with another emulated processor
   cargo xtask soak --icount --guest-words nohz=off          with the counted clock, and a guest that always ticks
+  cargo xtask soak --bare                                   ten thousand starts of the bare guest on this machine's KVM
+  cargo xtask soak --bare --seed 77 --rounds 1              the round that was told with this seed, again
 
-The exit status is 1 when a VMM failed; a host that stood still is the emulator's fault, and counted by its kind.";
+The exit status is 1 when a VMM failed; a host that stood still is the emulator's fault, and counted by its kind.
+With --bare it is 1 when a VMM did not end, or ended otherwise than it has to.";
 
 /// Start guests by the hundred, and tell a host that stands still from a VMM that fails
 #[derive(Args)]
@@ -82,11 +89,31 @@ pub struct SoakArgs {
     /// Look at the last lines of each host's console too
     #[arg(long, short)]
     verbose: bool,
+    #[command(flatten)]
+    bare: BareArgs,
 }
+
+/// What has no meaning where there is no emulated host.
+const OF_HOSTS: [&str; 11] = [
+    "starts",
+    "arch",
+    "peer",
+    "hosts",
+    "kernel",
+    "guest_words",
+    "host_words",
+    "qemu",
+    "qemu_words",
+    "icount",
+    "verbose",
+];
 
 impl SoakArgs {
     /// Starts, and prints the table.
     pub fn run(self) -> Result<u8, Error> {
+        if self.bare.bare {
+            return self.bare.run();
+        }
         let find = |path: &Path| path.canonicalize().doing(|| format!("find {}", path.display()));
         let peers = self.peer.iter();
         let peers = peers.map(|peer| Ok(Vmm { path: find(&peer.path)?, kind: peer.kind }));

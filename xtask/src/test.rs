@@ -175,6 +175,7 @@ impl TestArgs {
             if total.run(&name, || place.bare_guest_here()).left.is_some() {
                 Job::add_bare_guest(place, feeder);
             }
+            total.run(&format!("bare soak ({arch})"), || place.soak_here());
         }
         // The sooner a host has what takes it longest the better.
         suites.sort_by_cached_key(|(place, suite)| Reverse(Job::expected_of(place, suite, times)));

@@ -1,6 +1,7 @@
 //! The signal that makes a vCPU's thread come back from `KVM_RUN`.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::unix::thread::JoinHandleExt;
 use std::thread::JoinHandle;
 
@@ -12,15 +13,27 @@ fn signal() -> libc::c_int {
 /// The signal only has to interrupt a system call; there is nothing to do in its handler.
 extern "C" fn ignore(_signal: libc::c_int) {}
 
-/// Makes the signal harmless. No `SA_RESTART`: interrupted calls are to return.
+/// Makes the signal harmless, and lets it in, in the calling thread and those that it starts later: whoever started this
+/// program may have blocked it. No `SA_RESTART`: interrupted calls are to return.
 pub fn install_handler() -> io::Result<()> {
     // SAFETY: all-zero bytes are a valid `sigaction`: no flags, an empty mask.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = ignore as extern "C" fn(libc::c_int) as usize;
     // SAFETY: the handler does nothing, so it is safe at any point of any thread.
-    match unsafe { libc::sigaction(signal(), &action, std::ptr::null_mut()) } {
+    if unsafe { libc::sigaction(signal(), &action, std::ptr::null_mut()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: `sigemptyset` initializes the set it is given; the other calls take pointers to the initialized set and don't
+    // keep them.
+    let result = unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal());
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), std::ptr::null_mut())
+    };
+    match result {
         0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+        error => Err(io::Error::from_raw_os_error(error)),
     }
 }
 

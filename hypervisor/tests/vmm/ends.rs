@@ -107,6 +107,21 @@ fn a_signal_stops_a_guest_that_never_comes_back() {
 }
 
 #[test]
+fn signals_that_whoever_started_it_has_blocked_reach_it_and_its_vcpus() {
+    if !kvm_is_there("signals_that_whoever_started_it_has_blocked_reach_it_and_its_vcpus") {
+        return;
+    }
+    let vm = Vm::new(&Code::new().print("go").forever().into_kernel()).argument("--stats");
+    let mut child = vm.start_with_blocked_signals();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 2]).unwrap();
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGTERM) }, 0);
+    let outcome = finish(child);
+    let stats = format!("bulkhead-vmm: stats: {PRINTED_TWO} ");
+    assert!(outcome.status == 0 && outcome.stderr.starts_with(&stats), "{}", outcome.stderr);
+}
+
+#[test]
 fn a_console_that_nobody_reads_does_not_keep_a_vm_from_ending() {
     if !kvm_is_there("a_console_that_nobody_reads_does_not_keep_a_vm_from_ending") {
         return;

@@ -1,7 +1,8 @@
 //! Runs the real `bulkhead-vmm` with a configuration made for a test.
 
 use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::mem::MaybeUninit;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -79,15 +80,32 @@ impl Vm {
 
     /// Starts it with pipes for stdin, stdout and stderr.
     pub fn start(&self) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_bulkhead-vmm"))
-            .args(["--no-api", "--config-file"])
-            .arg(self.folder().join("vm.json"))
-            .args(&self.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+        self.command().spawn().unwrap()
+    }
+
+    /// The same by somebody who has blocked every signal that can be.
+    pub fn start_with_blocked_signals(&self) -> Child {
+        let mut command = self.command();
+        // SAFETY: between fork and exec the closure only makes a system call, with a set that it has initialized.
+        unsafe {
+            command.pre_exec(|| {
+                let mut set = MaybeUninit::uninit();
+                libc::sigfillset(set.as_mut_ptr());
+                match libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) {
+                    0 => Ok(()),
+                    _ => Err(std::io::Error::last_os_error()),
+                }
+            })
+        };
+        command.spawn().unwrap()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bulkhead-vmm"));
+        command.args(["--no-api", "--config-file"]).arg(self.folder().join("vm.json"));
+        command.args(&self.arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     }
 
     /// Runs it to its end with this input.

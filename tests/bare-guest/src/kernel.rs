@@ -6,6 +6,7 @@ mod dma;
 mod memory;
 mod registers;
 mod report;
+mod task;
 mod virtio;
 
 #[cfg(target_arch = "aarch64")]
@@ -20,16 +21,14 @@ use aarch64 as machine;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as machine;
 
-use report::{Line, Report, put, send_line};
+use report::{Line, put, send_line};
+use task::Task;
 
 /// Where boot.s arrives.
 #[unsafe(export_name = "kernel_main")]
 extern "C" fn kernel_main(start_info: u64) -> ! {
     machine::serial::init();
-    let mut report = Report::default();
-    machine::check_all(&mut report, start_info);
-    report.end();
-    machine::power::off()
+    Task::chosen_by(machine::command_line(start_info)).run(start_info)
 }
 
 #[panic_handler]

@@ -30,7 +30,7 @@ pub const INNER_COMMAND: &str = "bare-guest";
 const ECHO_PORT: u32 = 1024;
 
 /// As many processors as a VM may have: on aarch64 the guest starts and stops each.
-const VCPUS: u8 = 32;
+const VCPUS: u32 = 32;
 
 /// It takes milliseconds; in the emulated host some seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -111,18 +111,8 @@ pub fn report(vmm: &Path, kernel: &Path, show: impl Fn(&str)) -> Result<Report, 
     // The VMM removes it, also when xtask is killed.
     let dir = tempfile::tempdir().doing(doing)?.keep();
     let path = |name: &str| dir.join(name);
-    fs::File::create(path("disk")).and_then(|disk| disk.set_len(1 << 20)).doing(doing)?;
-    let listener = UnixListener::bind(path(&format!("vsock_{ECHO_PORT}"))).doing(doing)?;
-    thread::spawn(move || listener.incoming().flatten().for_each(echo));
-    let config = json!({
-        "boot-source": { "kernel_image_path": kernel },
-        "machine-config": { "vcpu_count": VCPUS, "mem_size_mib": 64 },
-        "drives": [{
-            "drive_id": "scratch", "path_on_host": path("disk"), "is_root_device": false, "is_read_only": false,
-        }],
-        "vsock": { "guest_cid": 3, "uds_path": path("vsock") },
-        "entropy": {},
-    });
+    furnish(&dir)?;
+    let config = configuration(&dir, kernel, VCPUS, "");
     fs::write(path("config.json"), config.to_string()).doing(doing)?;
 
     let mut command = Command::new(vmm);
@@ -148,6 +138,29 @@ pub fn report(vmm: &Path, kernel: &Path, show: impl Fn(&str)) -> Result<Report, 
         return Err(Error::Content(message));
     }
     Ok(report)
+}
+
+/// Puts into `folder` what a machine of [`configuration`] needs: a scratch disk, and a program that its guests can call.
+pub fn furnish(folder: &Path) -> Result<(), Error> {
+    let doing = || "set up the bare guest".to_owned();
+    let disk = fs::File::create(folder.join("disk"));
+    disk.and_then(|disk| disk.set_len(1 << 20)).doing(doing)?;
+    let listener = UnixListener::bind(folder.join(format!("vsock_{ECHO_PORT}"))).doing(doing)?;
+    thread::spawn(move || listener.incoming().flatten().for_each(echo));
+    Ok(())
+}
+
+/// A machine with so many processors and every device there is; `words` are its guest's command line.
+pub fn configuration(folder: &Path, kernel: &Path, vcpus: u32, words: &str) -> serde_json::Value {
+    json!({
+        "boot-source": { "kernel_image_path": kernel, "boot_args": words },
+        "machine-config": { "vcpu_count": vcpus, "mem_size_mib": 64 },
+        "drives": [{
+            "drive_id": "scratch", "path_on_host": folder.join("disk"), "is_root_device": false, "is_read_only": false,
+        }],
+        "vsock": { "guest_cid": 3, "uds_path": folder.join("vsock") },
+        "entropy": {},
+    })
 }
 
 /// Sends back what comes, until its end.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -23,11 +24,18 @@ use crate::error::{Doing, Error};
 use crate::host::Cpu;
 use crate::kernel::Choice;
 use crate::run::bare;
+use crate::soak::bare::{self as soak, Soak};
 use crate::tool::joined;
 use crate::watchdog::Watchdog;
 
 /// The tests of one file take a few minutes, beside compilers ten. Beyond this they hang, and are ended.
 pub const TIME_LIMIT: Duration = Duration::from_secs(1200);
+
+/// Starts of the short soak: some seconds, and each kind of round many times.
+const SOAK_ROUNDS: u32 = 200;
+
+/// Beside compilers and emulated hosts.
+const SOAK_JOBS: u32 = 2;
 
 /// Where the tests of one architecture run.
 #[derive(Clone)]
@@ -94,7 +102,34 @@ impl Place {
         Ok(Tally::from(report).into())
     }
 
-    /// The same in an emulated host.
+    /// A short soak with the bare guest, if this is a machine for it: one test for each kind of its rounds.
+    pub fn soak_here(&self) -> Result<Ran, Error> {
+        if !self.has_native_tests() {
+            return Ok(Ran::default());
+        }
+        if let Kvm::None(why) = &self.kvm {
+            let skipped = vec![format!("no KVM to use: {why}")];
+            return Ok(Tally { skipped, ..Tally::default() }.into());
+        }
+        let soak = Soak {
+            vmm: self.binaries.vmm.clone(),
+            kernel: self.bare_guest.clone(),
+            seed: soak::new_seed(),
+            rounds: SOAK_ROUNDS,
+            jobs: SOAK_JOBS,
+        };
+        let told = Mutex::new(String::new());
+        let tell = |text: &str| {
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            *told += &format!("{text}\n");
+        };
+        let (passed, failed) = soak.run(&tell)?.kinds();
+        let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let tally = Tally { passed, failed, ..Tally::default() };
+        Ok(Ran { tally, told, left: None })
+    }
+
+    /// The bare guest's checks in an emulated host.
     pub fn bare_guest_in(&self, machine: &mut Machine) -> Result<Ran, Error> {
         let xtask = build::xtask(self.arch)?;
         let command =

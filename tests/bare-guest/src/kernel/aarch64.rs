@@ -15,7 +15,8 @@ mod start_info;
 mod timer;
 
 use super::registers::Registers;
-use super::report::Report;
+use super::report::{Report, send_line};
+use super::task::Storm;
 use super::virtio::{self, Device};
 use fdt::{Fdt, Node};
 
@@ -38,6 +39,18 @@ pub fn check_all(report: &mut Report, start_info: u64) {
     report.check("serial", |line| serial::check(line, fdt));
     report.check("rtc", rtc::check);
     virtio::check_all(report, fdt.compatible("virtio,mmio").filter_map(device));
+}
+
+/// The command line, which is empty where there is none.
+pub fn command_line(start_info: u64) -> &'static [u8] {
+    let bootargs = |fdt: Fdt| fdt.nodes().find_map(|node| node.property("bootargs"));
+    Fdt::at(start_info).ok().and_then(bootargs).unwrap_or_default()
+}
+
+/// A storm is for another machine: here no processor is told to interrupt another yet.
+pub fn storm(_storm: Storm) -> ! {
+    send_line(&[b"FAIL storm: only on x86_64"]);
+    power::off()
 }
 
 /// A slot whose interrupt is let in.

@@ -6,13 +6,17 @@ pub mod interrupts;
 pub mod paging;
 pub mod power;
 mod processor;
+mod processors;
 mod rtc;
 pub mod serial;
 mod start_info;
+mod storm;
 
 use super::registers::Registers;
 use super::report::Report;
 use super::virtio::{self, Device};
+pub use start_info::command_line;
+pub use storm::storm;
 
 core::arch::global_asm!(include_str!("x86_64/boot.s"), options(att_syntax));
 

@@ -15,7 +15,10 @@ pvh_entry:
     cld
     movl $stack_top, %esp
     movl %ebx, %edi         # the first argument of kernel_main
+    movl $kernel_main, %esi
     lgdt gdt_pointer
+# Goes on at %esi, in 64-bit mode.
+to_long_mode:
     movl %cr4, %eax
     orl $0x620, %eax        # CR4.PAE, and SSE (OSFXSR, OSXMMEXCPT), for compilers that use it
     movl %eax, %cr4
@@ -37,9 +40,39 @@ long_mode:
     movl %eax, %es
     movl %eax, %ss
     xorl %ebp, %ebp
-    call kernel_main        # does not return
+    callq *%rsi             # does not return
     ud2
 
+# Where another processor starts (processors.rs), once this is copied to START_PAGE: in real mode, where only the first MiB can
+# be read. CS is the page, so that all it needs is at an offset from here.
+.code16
+.globl processor_entry
+processor_entry:
+    cli
+    lgdtl %cs:gdt_pointer - processor_entry
+    movl %cr0, %eax
+    orl $1, %eax            # CR0.PE
+    movl %eax, %cr0
+    ljmpl $0x18, $processor_protected
+# With the entry, for the same reason.
+gdt_pointer:
+    .word gdt_end - gdt - 1
+    .long gdt
+.globl processor_entry_end
+processor_entry_end:
+
+.code32
+processor_protected:
+    movl $0x10, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    movl $4096, %esp        # each takes a stack of its own
+    lock xaddl %esp, next_stack
+    movl $processor_main, %esi
+    jmp to_long_mode
+
+.code64
 # One entry point for each vector, 16 bytes apart. The processor pushes an error code for some exceptions; the others get a
 # zero in its place.
 .globl vector_entries
@@ -80,16 +113,16 @@ exception_entry:
     ud2
 
 .section .boot.data, "aw"
-# Null, 64-bit code, data (Intel SDM 3A §3.4.5).
+# Null, 64-bit code, data, 32-bit code (Intel SDM 3A §3.4.5).
     .balign 8
 gdt:
     .quad 0
     .quad 0x00af9b000000ffff
     .quad 0x00cf93000000ffff
-gdt_pointer:
-    .word . - gdt - 1
-    .long gdt
-    .long 0
+    .quad 0x00cf9b000000ffff
+gdt_end:
+next_stack:                 # the top of the stack that the next processor takes
+    .long first_stack + 4096
 
 # The first 4 GiB at their physical addresses, by pages of 2 MiB, ready made: filling them in would take longer than all the checks.
 # Flags: present, writable (3), 2 MiB (0x80).
@@ -118,3 +151,6 @@ window_pd:
     .balign 16
     .zero 16384
 stack_top:
+    .balign 4096
+first_stack:
+    .zero 31 * 4096         # processors.rs: MAX_OTHERS

@@ -17,6 +17,8 @@ const VECTORS: usize = 64;
 const FIRST_PIN_VECTOR: usize = 32;
 const PINS: usize = 24;
 const TIMER_VECTOR: usize = 60;
+/// The one that processors send each other.
+const CALL_VECTOR: u32 = 61;
 const SPURIOUS_VECTOR: u32 = 63;
 
 /// Local APIC registers (Intel SDM 3A table 11-1).
@@ -24,11 +26,18 @@ const SPURIOUS_VECTOR: u32 = 63;
 const LAPIC: Registers = unsafe { Registers::at(0xfee0_0000) };
 const LAPIC_ID: u64 = 0x20;
 const LAPIC_SPURIOUS: u64 = 0xf0;
+/// Interrupt command: what to send, and, in the upper half, to whom (§10.6.1).
+const LAPIC_COMMAND: u64 = 0x300;
+const LAPIC_COMMAND_TO: u64 = 0x310;
 const LAPIC_TIMER: u64 = 0x320;
 const LAPIC_TIMER_START: u64 = 0x380;
 const LAPIC_TIMER_DIVIDE: u64 = 0x3e0;
 const LAPIC_ENABLE: u32 = 1 << 8;
 const DIVIDE_BY_1: u32 = 0b1011;
+/// Of a command: assert a fixed interrupt; INIT and start-up for all processors but the one that sends it.
+const FIXED: u32 = 1 << 14;
+const INIT_OTHERS: u32 = 0b11 << 18 | 1 << 14 | 0b101 << 8;
+const START_OTHERS: u32 = 0b11 << 18 | 1 << 14 | 0b110 << 8;
 
 /// IOAPIC registers (Intel 82093AA datasheet §3.1).
 // SAFETY: these are its registers.
@@ -67,12 +76,10 @@ pub fn init() {
         // SAFETY: one processor, interrupts off: nobody else looks at the table.
         unsafe { TABLE[vector] = [low, entry >> 32] }
     }
-    // SAFETY: the table is a static, and complete.
-    unsafe { cpu::load_interrupt_table(&raw const TABLE as u64, (VECTORS * 16 - 1) as u16) }
+    init_processor();
     // The old interrupt controllers stay silent.
     cpu::out_byte(0x21, 0xff);
     cpu::out_byte(0xa1, 0xff);
-    LAPIC.write(LAPIC_SPURIOUS, LAPIC_ENABLE | SPURIOUS_VECTOR);
     LAPIC.write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
     LAPIC.write(LAPIC_TIMER, TIMER_VECTOR as u32);
     let me = LAPIC.read(LAPIC_ID) & 0xff00_0000;
@@ -82,6 +89,30 @@ pub fn init() {
         // Edge-triggered, active high, fixed delivery: all other bits zero.
         ioapic_write(register, (FIRST_PIN_VECTOR + pin) as u32);
     }
+}
+
+/// What each processor has to do for itself: the table and its local APIC. Only once the first one has filled the table.
+pub fn init_processor() {
+    // SAFETY: the table is a static, and complete.
+    unsafe { cpu::load_interrupt_table(&raw const TABLE as u64, (VECTORS * 16 - 1) as u16) }
+    LAPIC.write(LAPIC_SPURIOUS, LAPIC_ENABLE | SPURIOUS_VECTOR);
+}
+
+/// The number of the processor that asks.
+pub fn own_number() -> u32 {
+    LAPIC.read(LAPIC_ID) >> 24
+}
+
+/// Starts all other processors in real mode at the beginning of a page below 1 MiB (Intel SDM 3A §8.4.4.1).
+pub fn start_others(page: u8) {
+    LAPIC.write(LAPIC_COMMAND, INIT_OTHERS);
+    LAPIC.write(LAPIC_COMMAND, START_OTHERS | u32::from(page));
+}
+
+/// Interrupts the processor of this number.
+pub fn call(number: u32) {
+    LAPIC.write(LAPIC_COMMAND_TO, number << 24);
+    LAPIC.write(LAPIC_COMMAND, FIXED | CALL_VECTOR);
 }
 
 fn ioapic_write(register: u32, value: u32) {

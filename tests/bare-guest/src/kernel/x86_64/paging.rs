@@ -1,10 +1,12 @@
 //! Physical memory, which is at its own address up to 4 GiB (boot.s).
 
 use core::ptr;
+use core::slice;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::cpu;
 use crate::kernel::dma::Number;
+use crate::kernel::memory::image;
 
 /// End of what boot.s maps.
 const MAPPED_END: u64 = 1 << 32;
@@ -23,6 +25,17 @@ pub fn read<T: Number>(address: u64) -> Option<T> {
     let end = address.checked_add(size_of::<T>() as u64)?;
     // SAFETY: the range is mapped and not at null; nothing that the program borrows mutably is read through here.
     (address != 0 && end <= MAPPED_END).then(|| unsafe { ptr::read_unaligned(address as *const T) })
+}
+
+/// Memory that was written before the start of this program, and that nothing changes. `None` outside the mapped memory.
+pub fn bytes(address: u64, len: u64) -> Option<&'static [u8]> {
+    let end = address.checked_add(len)?;
+    let image = image();
+    let is_apart = end <= image.0 || image.1 <= address;
+    // SAFETY: the range is mapped, not at null and outside this program; nobody writes there but `memory.rs`, which borrows
+    // nothing meanwhile, and puts back what was there.
+    (address != 0 && end <= MAPPED_END && is_apart)
+        .then(|| unsafe { slice::from_raw_parts(address as *const u8, len as usize) })
 }
 
 /// Where the word at an aligned physical address can be reached, until the next call.

@@ -15,6 +15,8 @@ const SCRATCH: u16 = COM1 + 7;
 
 const FIFO_DEPTH: usize = 16;
 const TRANSMITTER_EMPTY: u8 = 1 << 5;
+const DATA_READY: u8 = 1;
+const RECEIVER_INTERRUPT: u8 = 1;
 const TRANSMITTER_INTERRUPT: u8 = 1 << 1;
 /// Interrupt identification: both FIFO bits and "transmitter empty".
 const FIFO_AND_TRANSMITTER: u8 = 0xc2;
@@ -34,6 +36,21 @@ pub fn send(bytes: &[u8]) {
             burst.iter().for_each(|byte| out_byte(COM1, *byte));
         }
     }
+}
+
+/// Has what comes in interrupt, too.
+pub fn listen() {
+    out_byte(INTERRUPT_ENABLE, RECEIVER_INTERRUPT);
+}
+
+/// Takes what has come in, and says how many bytes it was.
+pub fn take_input() -> u32 {
+    let mut count = 0;
+    while in_byte(LINE_STATUS) & DATA_READY != 0 {
+        in_byte(COM1);
+        count += 1;
+    }
+    count
 }
 
 /// The registers answer, and an empty transmitter interrupts when that is switched on.

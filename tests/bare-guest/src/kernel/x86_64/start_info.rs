@@ -1,6 +1,6 @@
 //! What the VMM tells a PVH guest: `struct hvm_start_info` (Xen public/arch-x86/hvm/start_info.h).
 
-use super::paging::read;
+use super::paging::{self, read};
 use crate::kernel::memory::MemoryMap;
 use crate::kernel::report::{Fault, Line, put};
 
@@ -17,6 +17,17 @@ pub fn rsdp(start_info: u64) -> u64 {
     read(start_info + 32).unwrap_or(0)
 }
 
+/// The command line, which is empty if it has no end.
+pub fn command_line(start_info: u64) -> &'static [u8] {
+    let address: u64 = read(start_info + 24).unwrap_or(0);
+    length(address).and_then(|len| paging::bytes(address, len)).unwrap_or_default()
+}
+
+/// Bytes of the command line.
+fn length(address: u64) -> Option<u64> {
+    (0..MAX_COMMAND_LINE).find(|i| read::<u8>(address + i) == Some(0))
+}
+
 /// Header, and a command line that ends.
 pub fn check(line: &mut Line, start_info: u64) -> Result<(), Fault> {
     let word = |offset| read::<u32>(start_info + offset).unwrap_or(0);
@@ -28,8 +39,7 @@ pub fn check(line: &mut Line, start_info: u64) -> Result<(), Fault> {
         return Err("version 0 has no memory map");
     }
     let cmdline: u64 = read(start_info + 24).unwrap_or(0);
-    let len = (0..MAX_COMMAND_LINE).find(|i| read::<u8>(cmdline + i) == Some(0));
-    let len = len.ok_or("the command line does not end")?;
+    let len = length(cmdline).ok_or("the command line does not end")?;
     put!(line, ", command line of {len} bytes");
     Ok(())
 }
