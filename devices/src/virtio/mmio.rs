@@ -260,7 +260,8 @@ impl<D: VirtioDevice> Device for Mmio<D> {
         self.device.restore(&state.device)?;
         self.queues = queues;
         self.negotiation = state.negotiation.clone();
-        self.active = self.negotiation.status & status::DRIVER_OK != 0;
+        // `pause` has told the device so before it was saved.
+        self.active = status::is_running(self.negotiation.status);
         self.reset_due = false;
         self.resetting = false;
         self.pending = 0;
