@@ -61,10 +61,15 @@ impl FuzzArgs {
             }
             None => all,
         };
-        let program = Program::build()?;
         if let Some(input) = &self.input {
-            return program.replay(&wanted[0], input);
+            // Of a folder the fuzzer would take all, and go on from there.
+            if !input.is_file() {
+                let message = format!("--input: {} is no file", input.display());
+                return Err(Error::Usage(message));
+            }
+            return Program::build()?.replay(&wanted[0], input);
         }
+        let program = Program::build()?;
         let cache = Cache::open("fuzz")?;
         let mut failed = 0;
         for target in &wanted {
@@ -122,18 +127,14 @@ fn targets() -> Result<Vec<String>, Error> {
 
 /// What came of it, in a line; more if something was found.
 fn report(target: &str, found: &Found) {
-    let Found { runs, covered, failure, .. } = found;
-    println!(
-        "{target}: {runs} runs, {covered} branches covered, {}",
-        match failure {
-            Some(_) => "FAILED",
-            None => "nothing found",
-        }
-    );
-    if let Some(failure) = failure {
-        failure.message.lines().for_each(|line| println!("  {line}"));
-        println!("  again: {}", again(target, &failure.input));
-    }
+    let Found { runs, covered, failure } = found;
+    let Some(failure) = failure else {
+        println!("{target}: {runs} runs, {covered} branches covered, nothing found");
+        return;
+    };
+    println!("{target}: FAILED after {runs} runs");
+    failure.message.lines().for_each(|line| println!("  {line}"));
+    println!("  again: {}", again(target, &failure.input));
 }
 
 /// The command that shows a failure again.

@@ -260,6 +260,7 @@ impl<D: VirtioDevice> Device for Mmio<D> {
         self.device.restore(&state.device)?;
         self.queues = queues;
         self.negotiation = state.negotiation.clone();
+        // `pause` has told the device so before it was saved.
         self.active = status::is_running(self.negotiation.status);
         self.reset_due = false;
         self.resetting = false;

@@ -170,7 +170,7 @@ impl Bench {
     fn request(&mut self, input: &mut Input) -> Option<()> {
         let kind = u32::from(input.u8()? % 16);
         let sector = input.number()?;
-        let len = input.number()? as u32 * 64;
+        let len = (input.number()? as u32).wrapping_mul(64);
         let data_flags = if input.bool()? { NEXT | WRITE } else { NEXT };
         let first = u16::from(input.u8()? % (SIZE / 3) as u8) * 3;
         let [header, data, status] = [BUFFERS, BUFFERS + 16, BUFFERS + 0x1fff];

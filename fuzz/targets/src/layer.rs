@@ -5,6 +5,7 @@ use images::tar::{Reader, Stream};
 use images::tree::{Kind, Tree};
 
 use crate::erofs::check_image;
+use crate::tar::sealed;
 
 /// Small ones, so that a fuzzer reaches them.
 const LIMITS: Limits = Limits { size: 256 << 10, entries: 200, metadata: 64 << 10 };
@@ -12,8 +13,15 @@ const LIMITS: Limits = Limits { size: 256 << 10, entries: 200, metadata: 64 << 1
 /// The most bytes that a layer within them unpacks to: each file begins a page.
 const MOST: u64 = LIMITS.size + LIMITS.entries * PAGE;
 
-/// A layer's tar, all the way to a file system.
+/// A layer's tar, as it is and with its checksums put right.
 pub fn layer(bytes: &[u8]) {
+    for bytes in [bytes, &sealed(bytes)] {
+        unpack(bytes);
+    }
+}
+
+/// All the way to a file system.
+fn unpack(bytes: &[u8]) {
     let mut blob = Vec::new();
     let mut meter = Meter::new(LIMITS);
     let Ok(layer) = unpack_tar(&mut Reader::new(Stream(bytes)), &mut blob, &mut meter) else {

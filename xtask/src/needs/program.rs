@@ -127,7 +127,7 @@ const CERTIFICATES: Program = Program {
 
 /// All of them, as `cargo xtask check` lists them.
 pub fn all() -> impl Iterator<Item = &'static Program> {
-    let tools = [&VIRTIOFSD, &BUSYBOX, &DPKG_DEB, &STRACE];
+    let tools = [&VIRTIOFSD, &BUSYBOX, &DPKG_DEB, &CXX, &STRACE];
     EMULATORS.into_iter().chain(tools).chain(&KERNEL).chain(&TESTS)
 }
 

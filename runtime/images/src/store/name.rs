@@ -53,7 +53,7 @@ impl Name {
         if tag.is_some_and(|tag| !is_tag(tag)) {
             return Err(wrong("a tag is up to 128 letters, digits, '_', '.' and '-'"));
         }
-        if Digest::parse_hex(path).is_some() {
+        if is_id(path) {
             return Err(wrong("64 hexadecimal digits are an ID"));
         }
         let (registry, path) = match path.split_once('/') {
@@ -85,11 +85,13 @@ impl Name {
         &self.repository
     }
 
-    /// The registry and the path as people write them.
+    /// The registry and the path as people write them: as short as it can be and still be read as this.
     pub fn short_repository(&self) -> &str {
-        let path = self.repository.strip_prefix("docker.io/").unwrap_or(&self.repository);
-        match path.strip_prefix("library/") {
-            Some(short) if !short.contains('/') => short,
+        let full = self.repository.as_str();
+        let Some((DEFAULT_REGISTRY, path)) = full.split_once('/') else { return full };
+        match path.split_once('/') {
+            Some((DEFAULT_OWNER, image)) if !image.contains('/') && !is_id(image) => image,
+            Some((owner, _)) if is_registry(owner) => full,
             _ => path,
         }
     }
@@ -126,6 +128,11 @@ impl fmt::Display for Version {
             Self::Digest(digest) => write!(f, "@{digest}"),
         }
     }
+}
+
+/// Whether it is what an image is called by that has no name.
+fn is_id(text: &str) -> bool {
+    Digest::parse_hex(text).is_some()
 }
 
 /// Whether the part in front of the first `/` is a registry and not somebody's name on the default one.
@@ -203,6 +210,23 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_not_made_so_short_that_it_is_another() {
+        let full = format!("docker.io/library/{}:1", "0123456789abcdef".repeat(4));
+        let cases = [
+            ("docker.io/quay.io/a:1", "docker.io/quay.io/a:1"),
+            ("docker.io/localhost/a:1", "docker.io/localhost/a:1"),
+            ("docker.io/library/quay.io/a:1", "library/quay.io/a:1"),
+            ("docker.io/library/localhost:1", "localhost:1"),
+            (full.as_str(), full.trim_start_matches("docker.io/")),
+        ];
+        for (text, short) in cases {
+            let name = Name::parse(text).unwrap();
+            assert_eq!((name.to_string().as_str(), name.short().as_str()), (text, short));
+            assert_eq!(Name::parse(short).unwrap(), name);
+        }
+    }
+
+    #[test]
     fn what_is_no_name_is_refused() {
         let digits = "0".repeat(64);
         let long = "a".repeat(256);
@@ -240,7 +264,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_name_reads_as_itself(text in "([a-z]{1,3}[.:/_-]{0,2}){1,6}[a-z0-9]{0,3}(:[a-zA-Z0-9._-]{1,5})?") {
+        fn a_name_reads_as_itself(text in "(docker\\.io/(library/)?)?([a-z]{1,3}[.:/_-]{0,2}){1,6}[a-z0-9]{0,3}(:[a-zA-Z0-9._-]{1,5})?") {
             if let Ok(name) = Name::parse(&text) {
                 prop_assert_eq!(&Name::parse(&name.to_string()).unwrap(), &name);
                 prop_assert_eq!(&Name::parse(&name.short()).unwrap(), &name);

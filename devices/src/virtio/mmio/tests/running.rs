@@ -36,6 +36,23 @@ fn a_broken_rule_stops_the_device_until_reset() {
 }
 
 #[test]
+fn a_broken_device_that_was_saved_goes_on_as_it_was() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1);
+    driver.offer_chain(&[(u64::MAX - 8, 1, true)]);
+    assert!(!machine.mmio.notify(0));
+    machine.mmio.pause();
+    let mut restored = Machine::new();
+    restored.mmio.restore(&machine.mmio.save()).unwrap();
+    for (mut machine, log) in [(machine, &["activate", "process", "reset"][..]), (restored, &[])] {
+        machine.mmio.resume();
+        machine.write(STATUS, 0);
+        assert_eq!(machine.bell.count(), 0, "there is nothing to tell the device");
+        assert_eq!(machine.mmio.with_device(|_, _, _| Ok(())), None);
+        assert_eq!(machine.mmio.device().log, log);
+    }
+}
+
+#[test]
 fn a_changed_configuration_is_told() {
     let (mut machine, _driver) = Machine::running(F_VERSION_1);
     machine.mmio.config_changed();
