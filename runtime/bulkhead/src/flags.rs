@@ -26,7 +26,7 @@ pub struct Flags {
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = PullPolicy::Missing)]
     pub pull: PullPolicy,
     #[command(flatten)]
-    pub tls: Tls,
+    pub(crate) tls: Tls,
     /// Number of virtual CPUs, 1 to 32
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_cpus)]
     pub cpus: u32,
