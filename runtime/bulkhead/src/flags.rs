@@ -10,11 +10,11 @@ use crate::capabilities::parse_capability;
 use crate::commands::pull::PullPolicy;
 use crate::security::{SecurityOption, parse_security_option};
 use crate::size::{parse_cpus, parse_memory, parse_scratch};
-use crate::tls::Tls;
 use crate::tmpfs::parse_tmpfs;
 use crate::ulimit::parse_ulimit;
 
 /// What to run, in what machine.
+// With no struct flattened into it: clap leaves the group of one that has others empty, and --bundle excludes this group.
 #[derive(Clone, Debug, Args)]
 pub struct Flags {
     /// The image, and perhaps a command and its arguments instead of the image's own
@@ -25,8 +25,17 @@ pub struct Flags {
     /// When to pull an image by name from its registry
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = PullPolicy::Missing)]
     pub pull: PullPolicy,
-    #[command(flatten)]
-    pub(crate) tls: Tls,
+    /// Whether to check the registry's certificate; false also allows HTTP, and only for a registry on this machine
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set
+    )]
+    pub tls_verify: bool,
     /// Number of virtual CPUs, 1 to 32
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_cpus)]
     pub cpus: u32,

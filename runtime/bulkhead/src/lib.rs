@@ -10,7 +10,6 @@
 //! | `flags` | the image and the flags of `run`, `create` and `prepare` |
 //! | `capabilities`, `security`, `size`, `tmpfs`, `ulimit`, `variables` | what a flag's text means |
 //! | `life` | the flags about a container's life |
-//! | `tls` | how far a registry is trusted |
 //! | `platforms` | the names of platforms |
 //! | `refused` | docker's flags that have no meaning here, and why |
 //! | `find` | which image a person means |
@@ -42,7 +41,6 @@ mod size;
 mod template;
 #[cfg(test)]
 mod tests;
-mod tls;
 mod tmpfs;
 mod ulimit;
 mod variables;

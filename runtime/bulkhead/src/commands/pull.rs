@@ -1,12 +1,11 @@
 //! `pull`, and when `run` does the same.
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 use crate::error::CommandError;
 use crate::limits::limits;
 use crate::output::print;
 use crate::platforms::platform;
-use crate::tls::Tls;
 use host::platform::Platform;
 use images::registry::{self, Options, Pulled};
 use images::store::{ImageStore, Name};
@@ -26,8 +25,17 @@ pub struct PullArguments {
     /// Print the ID alone, and show no progress
     #[arg(long, short)]
     pub quiet: bool,
-    #[command(flatten)]
-    pub tls: Tls,
+    /// Whether to check the registry's certificate; false also allows HTTP, and only for a registry on this machine
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set
+    )]
+    pub tls_verify: bool,
 }
 
 /// When to pull an image.
@@ -45,7 +53,7 @@ pub enum PullPolicy {
 /// Pulls the image, and prints its name.
 pub fn execute(arguments: &PullArguments) -> Result<u8, CommandError> {
     let store = ImageStore::open_default()?;
-    let PullArguments { name, platform, quiet, tls: Tls { tls_verify } } = arguments;
+    let PullArguments { name, platform, quiet, tls_verify } = arguments;
     let name = Name::parse(name)?;
     let limits = limits(|name| std::env::var(name).ok())?;
     let options = Options { platform: *platform, tls_verify: *tls_verify, quiet: *quiet, limits };

@@ -22,7 +22,7 @@ use host::platform::Platform;
 #[command(after_help = EXAMPLES, disable_help_flag = true)]
 pub struct RunArguments {
     /// Run what `prepare` wrote to FILE
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["Flags", "Tls", "Life"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["Flags", "Life"])]
     pub bundle: Option<PathBuf>,
     #[command(flatten)]
     pub flags: Flags,
