@@ -152,11 +152,11 @@ impl<'a> Session<'a> {
         }
         let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         let (reads, types) = (reads.is_some(), types.is_some());
-        if ready[0] {
-            return Ok(true);
-        }
+        // What it wrote before its end is read as it would be without that.
         if reads && ready[1] {
             self.read()?;
+        } else if ready[0] {
+            return Ok(true);
         }
         if types && ready[ready.len() - 1] {
             self.type_on();
