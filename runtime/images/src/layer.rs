@@ -17,7 +17,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use blob::{Blob, PAGE};
-pub use holes::Holes;
+pub use holes::{Holes, Room};
 pub use index::{IndexError, index_name, read_index, write_index};
 pub use limits::{LimitError, Limits, Meter};
 use thiserror::Error;

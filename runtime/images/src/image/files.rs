@@ -1,7 +1,7 @@
 //! The files of an image, in a directory or inside an archive.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,10 +61,8 @@ impl Files {
                 Ok(file.take(metadata.len()))
             }
             Self::Archive(archive) => {
-                let (start, len) = archive.find(name).ok_or_else(missing)?;
-                let mut file = archive.reopen().map_err(failed)?;
-                file.seek(SeekFrom::Start(start)).map_err(failed)?;
-                Ok(file.take(len))
+                let data = archive.find(name).ok_or_else(missing)?;
+                archive.open(data).map_err(failed)
             }
         }
     }

@@ -85,16 +85,24 @@ fn open_archive(
         };
         tar_image(reference, digest)
     };
-    let Some(archive) = Archive::list(path, tar, state)? else {
+    let Some(archive) = Archive::list(cache, path, tar, state, limits)? else {
         return root_file_system();
     };
+    match image_files(archive)? {
+        Some(files) if is_layout(&files) => oci::open(&files, reference, platform),
+        Some(files) => docker::open(&files, reference, platform, MANIFEST),
+        None => root_file_system(),
+    }
+}
+
+/// The files of an image archive. What it holds is promised by digests; nothing says that another one is whole but its end.
+fn image_files(archive: Archive) -> Result<Option<Files>, ImageError> {
+    let (path, unfinished) = (archive.path.clone(), archive.unfinished);
     let files = Files::Archive(Arc::new(archive));
-    if is_layout(&files) {
-        oci::open(&files, reference, platform)
-    } else if docker::is_docker(&files, MANIFEST) {
-        docker::open(&files, reference, platform, MANIFEST)
-    } else {
-        root_file_system()
+    match unfinished {
+        _ if is_layout(&files) || docker::is_docker(&files, MANIFEST) => Ok(Some(files)),
+        Some(offset) => Err(ImageError::Unfinished { path, offset }),
+        None => Ok(None),
     }
 }
 
@@ -115,9 +123,10 @@ pub fn archive_files(
     } else {
         file
     };
-    let files = Archive::list(path, tar, stamp(&metadata))?
-        .map(|archive| Files::Archive(Arc::new(archive)));
-    Ok(files.filter(|files| is_layout(files) || docker::is_docker(files, MANIFEST)))
+    match Archive::list(cache, path, tar, stamp(&metadata), limits)? {
+        Some(archive) => image_files(archive),
+        None => Ok(None),
+    }
 }
 
 /// Whether these are the files of an OCI layout.

@@ -1,7 +1,10 @@
 //! The blob writer.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 
+use super::Room;
+use crate::tar::{Reader, Source};
 use crate::tree::Extent;
 
 /// Every file's data starts at a multiple of this (the block size of our EROFS images, and a page).
@@ -9,6 +12,29 @@ pub const PAGE: u64 = 4096;
 
 /// How much is copied at a time.
 const CHUNK: usize = 256 << 10;
+
+/// A file's data, of which some zeros need not be read.
+pub trait Data: Read {
+    /// How many zeros come next that can be passed over.
+    fn hole(&mut self) -> u64 {
+        0
+    }
+
+    /// Pass over so many of them.
+    fn pass_hole(&mut self, _count: u64) {}
+}
+
+impl Data for File {}
+
+impl<S: Source> Data for Reader<S> {
+    fn hole(&mut self) -> u64 {
+        Reader::hole(self)
+    }
+
+    fn pass_hole(&mut self, count: u64) {
+        Reader::pass_hole(self, count);
+    }
+}
 
 /// Why a file could not be added: reading it and writing it are different people's fault.
 pub enum CopyError {
@@ -23,17 +49,24 @@ pub struct Blob<W> {
     buffer: Vec<u8>,
 }
 
-impl<W: Write> Blob<W> {
+impl<W: Room> Blob<W> {
     /// An empty blob.
     pub fn new(out: W) -> Self {
         Self { out, len: 0, buffer: vec![0; CHUNK] }
     }
 
     /// Append what `data` gives, up to `limit` bytes, and fill up the last page with zeros.
-    pub fn append(&mut self, data: &mut impl Read, limit: u64) -> Result<Extent, CopyError> {
+    pub fn append(&mut self, data: &mut impl Data, limit: u64) -> Result<Extent, CopyError> {
         let offset = self.len;
         let mut size = 0;
         while size < limit {
+            let hole = data.hole().min(limit - size);
+            if hole > 0 {
+                self.out.write_zeros(hole).map_err(CopyError::Write)?;
+                data.pass_hole(hole);
+                size += hole;
+                continue;
+            }
             let wanted = (limit - size).min(CHUNK as u64) as usize;
             let got = match data.read(&mut self.buffer[..wanted]) {
                 Ok(0) => break,
@@ -44,9 +77,9 @@ impl<W: Write> Blob<W> {
             self.out.write_all(&self.buffer[..got]).map_err(CopyError::Write)?;
             size += got as u64;
         }
-        let padding = (size.wrapping_neg() % PAGE) as usize;
-        self.out.write_all(&[0; PAGE as usize][..padding]).map_err(CopyError::Write)?;
-        self.len += size + padding as u64;
+        let padding = size.wrapping_neg() % PAGE;
+        self.out.write_zeros(padding).map_err(CopyError::Write)?;
+        self.len += size + padding;
         Ok(Extent { layer: 0, offset, size })
     }
 
