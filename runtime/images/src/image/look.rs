@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::archive::Archive;
-use super::compression::{Compression, Decompressor};
+use super::compression::{Compression, Decompressor, START};
 use super::files::Files;
 use super::{Image, ImageConfig, ImageError, LayerData, LayerSource, Reference, docker, oci};
 use crate::layer::{Limits, index_name};
@@ -135,7 +135,7 @@ pub fn is_layout(files: &Files) -> bool {
 }
 
 fn is_compressed(file: &File) -> io::Result<bool> {
-    let mut start = [0; 4];
+    let mut start = [0; START];
     let len = file.read_at(&mut start, 0)?;
     Ok(Compression::of(&start[..len]) != Compression::None)
 }
