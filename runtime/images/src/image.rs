@@ -7,10 +7,13 @@
 mod archive;
 pub(crate) mod compression;
 mod config;
+mod configuration;
 pub(crate) mod docker;
+mod documents;
 mod error;
 pub(crate) mod files;
 mod held;
+pub(crate) mod json;
 pub(crate) mod look;
 pub(crate) mod oci;
 mod reference;

@@ -6,10 +6,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-
 use super::archive::Archive;
 use super::error::ImageError;
+use super::json::Document;
 use crate::limits;
 use host::digest::{Digest, DigestReader, Mismatch};
 
@@ -68,7 +67,7 @@ impl Files {
     }
 
     /// Read a JSON document, checked against what it was promised to be.
-    pub fn document<T: DeserializeOwned>(
+    pub fn document<T: Document>(
         &self,
         name: &str,
         promised: Option<(Digest, u64)>,
@@ -93,7 +92,7 @@ impl Files {
                 source,
             })?;
         }
-        serde_json::from_slice(&text).map_err(|source| ImageError::Json {
+        T::read(&text).map_err(|source| ImageError::Json {
             image: self.image(),
             file: name.to_owned(),
             source,
