@@ -16,6 +16,7 @@ mod held;
 pub(crate) mod json;
 pub(crate) mod look;
 pub(crate) mod oci;
+pub(crate) mod platform;
 mod reference;
 #[cfg(test)]
 mod tests;

@@ -16,9 +16,6 @@ use host::digest::Digest;
 use host::platform::Platform;
 use host::stamp::stamp;
 
-/// The file that makes a directory an OCI layout (OCI image specification, "oci-layout file").
-const LAYOUT: &str = "oci-layout";
-
 /// The file that makes a tar a docker archive.
 pub const MANIFEST: &str = "manifest.json";
 
@@ -129,9 +126,9 @@ pub fn archive_files(
     }
 }
 
-/// Whether these are the files of an OCI layout.
+/// Whether these are the files of an OCI layout. Some have no file that says so: then the index has to name what is there.
 pub fn is_layout(files: &Files) -> bool {
-    files.has(LAYOUT) && files.has("index.json")
+    files.has(oci::INDEX) && (files.has(oci::LAYOUT) || oci::has_what_it_names(files))
 }
 
 fn is_compressed(file: &File) -> io::Result<bool> {
