@@ -80,9 +80,11 @@ pub fn prepare(
     let plan = Plan { vm, container: ContainerPlan { setting, process } };
     let stop_signal = match image.config.stop_signal.as_str() {
         "" => libc::SIGTERM as u8,
-        text => signal::parse(text).map_err(|why| {
-            CommandError::Usage(format!("image {}: StopSignal: {why}", image.name))
-        })?,
+        // As docker does with an image's that it does not know (moby `container.StopSignal`).
+        text => signal::parse(text).unwrap_or_else(|why| {
+            log::info!("image {}: StopSignal: {why}: it is TERM", image.name);
+            libc::SIGTERM as u8
+        }),
     };
     Ok(Prepared { plan, stop_signal, labels: image.config.labels, stored })
 }

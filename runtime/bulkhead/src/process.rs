@@ -40,8 +40,37 @@ pub fn process(
         let image = flags.image().unwrap_or_default().display().to_string();
         return Err(CommandError::NoCommand { image });
     }
+    check_image(flags, image)?;
     process.check().map_err(CommandError::Process)?;
     Ok(process)
+}
+
+/// What the image says and no flag overrules has to make sense.
+fn check_image(flags: &Flags, image: &ImageConfig) -> Result<(), CommandError> {
+    let refused = |why: String| {
+        let name = flags.image().unwrap_or_default().display().to_string();
+        Err(CommandError::Usage(format!("image {name}: {why}")))
+    };
+    let directory = &image.working_dir;
+    if flags.workdir.is_none() && !directory.is_empty() && !directory.starts_with('/') {
+        let directory = directory.escape_debug();
+        return refused(format!(
+            "its WorkingDir '{directory}' is not an absolute path: give one with --workdir"
+        ));
+    }
+    let words = [("Entrypoint", &image.entrypoint), ("Cmd", &image.cmd)];
+    let said = words.into_iter().find(|(_, words)| !words.is_empty());
+    let is_said = |field: &str| field == "Entrypoint" || flags.command().is_empty();
+    match said {
+        Some((field, words))
+            if flags.entrypoint.is_none() && is_said(field) && words[0].is_empty() =>
+        {
+            refused(format!(
+                "the first word of its {field} is empty: give a program with --entrypoint"
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Where it runs.

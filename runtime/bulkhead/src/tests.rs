@@ -229,6 +229,34 @@ fn what_cannot_run_is_refused() {
 }
 
 #[test]
+fn what_an_image_says_and_cannot_run_is_refused_by_field() {
+    let image = |entrypoint: &[&str], cmd: &[&str], working_dir: &str| ImageConfig {
+        entrypoint: entrypoint.iter().map(|&word| word.to_owned()).collect(),
+        cmd: cmd.iter().map(|&word| word.to_owned()).collect(),
+        working_dir: working_dir.to_owned(),
+        ..ImageConfig::default()
+    };
+    let (entrypoint, cmd) = (image(&["", "x"], &[], ""), image(&[], &["", "x"], ""));
+    let relative = image(&[], &["x"], "app");
+    for (arguments, image, message) in [
+        (&["run", "dir"][..], &entrypoint, "image dir: the first word of its Entrypoint is empty"),
+        (&["run", "dir", "x"], &entrypoint, "image dir: the first word of its Entrypoint is empty"),
+        (&["run", "dir"], &cmd, "image dir: the first word of its Cmd is empty"),
+        (&["run", "dir"], &relative, "image dir: its WorkingDir 'app' is not an absolute path"),
+    ] {
+        let error = process_of(arguments, image).unwrap_err();
+        assert!(error.line().contains(message), "{}", error.line());
+    }
+    for (arguments, image) in [
+        (&["run", "--entrypoint", "x", "dir"][..], &entrypoint),
+        (&["run", "dir", "x"], &cmd),
+        (&["run", "-w", "/app", "dir"], &relative),
+    ] {
+        process_of(arguments, image).unwrap();
+    }
+}
+
+#[test]
 fn limits_come_from_the_environment() {
     let limits = |size: &str, entries: &str| {
         let (size, entries) = (size.to_owned(), entries.to_owned());

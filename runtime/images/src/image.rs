@@ -7,12 +7,16 @@
 mod archive;
 pub(crate) mod compression;
 mod config;
+mod configuration;
 pub(crate) mod docker;
+mod documents;
 mod error;
 pub(crate) mod files;
 mod held;
+pub(crate) mod json;
 pub(crate) mod look;
 pub(crate) mod oci;
+pub(crate) mod platform;
 mod reference;
 #[cfg(test)]
 mod tests;

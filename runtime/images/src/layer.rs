@@ -17,7 +17,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use blob::PAGE;
-pub use holes::Holes;
+pub use holes::{Holes, Room};
 pub(crate) use index::index_name;
 pub use index::{IndexError, read_index, write_index};
 pub use limits::{LimitError, Limits, Meter};

@@ -12,6 +12,8 @@ pub const TAR_GLOBAL: u64 = 64 << 10;
 /// The most extension members in a row before a real member: a GNU long name, a GNU long link and pax records are three; some
 /// writers repeat the global header.
 pub const TAR_EXTENSIONS_IN_A_ROW: usize = 8;
+/// The most parts of a sparse file: 16 bytes of memory each. A file whose every second block is a hole has so many in 8 GiB.
+pub const TAR_SPARSE_PARTS: usize = 1 << 20;
 
 // Names (`tree`).
 
@@ -50,12 +52,14 @@ pub const INDEX_DEPTH: usize = 4;
 pub const MANIFESTS: usize = 1000;
 /// The most members of an image archive. A layer is one or three of them.
 pub const ARCHIVE_MEMBERS: usize = 100_000;
-/// The most bytes of the names of all its members, and of what links refer to: these are held in memory.
+/// The most bytes of the names of all its members, of what links refer to, and of the maps of sparse ones: these are held in memory.
 pub const ARCHIVE_NAMES: usize = 16 << 20;
 /// The most links from member to member on the way to a file.
 pub const ARCHIVE_LINKS: usize = 8;
 /// The most memory that a zstd frame may ask for, in bytes: what `zstd -d` allows without `--long`.
 pub const ZSTD_WINDOW: u64 = 128 << 20;
+/// The largest dictionary of an xz block, in bytes: twice what `xz -9` makes.
+pub const XZ_DICTIONARY: u64 = 128 << 20;
 
 // The image store (`store`).
 

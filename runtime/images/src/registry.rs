@@ -24,6 +24,7 @@ pub use error::{CredentialsError, RegistryError};
 use progress::Progress;
 
 use crate::image::oci::{describe_image, descriptor, digest_of, with_platform};
+use crate::image::platform::runs;
 use crate::layer::Limits;
 use crate::store::{Name, Session};
 use host::digest::Digest;
@@ -72,14 +73,14 @@ async fn pull_image(
 ) -> Result<Pulled, RegistryError> {
     let client = Client::connect(name, options.tls_verify).await?;
     let progress = Progress::new(options.quiet);
-    let found = manifest::find(&client, session, options.platform).await?;
+    let found = manifest::find(&client, session, options.platform, &progress).await?;
     client.fetch(session, &found.config, &progress).await?;
     let files = session.store().files();
     let wrong = |error: crate::image::ImageError| client.wrong(told(&error.to_string()));
     let manifest = descriptor(found.media_type, found.digest, found.size);
     let image = describe_image(&files, &manifest).map_err(wrong)?;
     let (os, architecture) = (image.configuration.os(), image.configuration.architecture());
-    if !options.platform.runs(os, architecture) {
+    if !runs(options.platform, os, architecture) {
         return Err(RegistryError::Platform {
             name: name.clone(),
             held: told(&format!("{os}/{architecture}")),

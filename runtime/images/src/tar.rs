@@ -3,80 +3,33 @@
 //! A tar stream is a row of 512-byte records: a header, the member's data padded to the next record,
 //! the next header, and two records of zeros at the end. Three dialects share it: ustar (POSIX.1-1988),
 //! GNU (long names in members of their own) and pax (POSIX.1-2001: any field as `key=value` text in a
-//! member of its own). All three occur in container images, so all three are read here. The reader
+//! member of its own). All three occur in container images, so all three are read here, with the holes of sparse files. The reader
 //! counts the bytes it has seen, so that an error can say where, and bounds everything that it keeps.
 
 mod error;
 mod header;
 mod member;
 mod pax;
+mod source;
+mod sparse;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 
 pub use error::TarError;
 use header::Header;
 use host::text::printable;
 pub use member::{Kind, Member, Time};
 use pax::Global;
+pub use source::{Seekable, Source, Stream};
+pub use sparse::Map;
+use sparse::{Expansion, Next};
 
 use crate::limits;
 
 /// The size of a record (POSIX.1-2001 pax, "ustar Interchange Format").
 pub const RECORD: u64 = 512;
-
-/// A source whose bytes can be passed over.
-pub trait Source: Read + Sized {
-    /// Pass over `len` bytes; how many of them there were.
-    fn skip(&mut self, len: u64) -> io::Result<u64> {
-        io::copy(&mut self.by_ref().take(len), &mut io::sink())
-    }
-}
-
-/// A stream that can only be read on.
-pub struct Stream<R>(pub R);
-
-impl<R: Read> Read for Stream<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buf)
-    }
-}
-
-impl<R: Read> Source for Stream<R> {}
-
-/// A file in which the reader jumps from header to header.
-pub struct Seekable {
-    file: io::BufReader<std::fs::File>,
-    len: u64,
-    position: u64,
-}
-
-impl Seekable {
-    /// Read `file` from its start.
-    pub fn new(mut file: std::fs::File) -> io::Result<Self> {
-        let len = file.seek(io::SeekFrom::End(0))?;
-        file.rewind()?;
-        Ok(Self { file: io::BufReader::new(file), len, position: 0 })
-    }
-}
-
-impl Read for Seekable {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buf)?;
-        self.position += count as u64;
-        Ok(count)
-    }
-}
-
-impl Source for Seekable {
-    fn skip(&mut self, len: u64) -> io::Result<u64> {
-        let len = len.min(self.len.saturating_sub(self.position));
-        self.file.seek_relative(len as i64)?;
-        self.position += len;
-        Ok(len)
-    }
-}
 
 /// Reads one member after the other; between two calls of [`Reader::next_member`], the reader itself
 /// reads as the member's data.
@@ -86,6 +39,8 @@ pub struct Reader<S> {
     /// Data of the current member that was not read yet, and the padding behind it.
     data_left: u64,
     padding: u64,
+    /// The current member is a sparse file, and so far read.
+    expansion: Option<Expansion>,
     current: Vec<u8>,
     global: Global,
     ended: bool,
@@ -99,6 +54,7 @@ impl<S: Source> Reader<S> {
             offset: 0,
             data_left: 0,
             padding: 0,
+            expansion: None,
             current: Vec::new(),
             global: Global::default(),
             ended: false,
@@ -149,9 +105,14 @@ impl<S: Source> Reader<S> {
                     records.set_global(&self.global);
                 }
                 _ => {
-                    let member = member::assemble(&header, name, link, records, start)?;
+                    let mut member = member::assemble(&header, name, link, &records, start)?;
                     self.current = member.name.clone();
-                    self.expect_data(member.size);
+                    if member.kind == Kind::File
+                        && let Some(map) = self.read_map(&header, &records, start, member.size)?
+                    {
+                        member.size = map.size();
+                        self.expansion = Some(Expansion::new(map));
+                    }
                     return Ok(Some(member));
                 }
             }
@@ -161,6 +122,7 @@ impl<S: Source> Reader<S> {
 
     /// Pass over what is left of the current member.
     fn skip_data(&mut self) -> Result<(), TarError> {
+        self.expansion = None;
         let wanted = self.data_left.saturating_add(self.padding);
         let got = self.source.skip(wanted).map_err(|source| self.io(source))?;
         self.offset += got;
@@ -223,6 +185,41 @@ impl<S: Source> Reader<S> {
         Ok(name)
     }
 
+    /// Read data of the current member as the archive has it.
+    fn read_packed(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let wanted = self.data_left.min(buf.len() as u64) as usize;
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let got = self.source.read(&mut buf[..wanted])?;
+        if got == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, self.cut(self.data_left)));
+        }
+        self.offset += got as u64;
+        self.data_left -= got as u64;
+        Ok(got)
+    }
+
+    /// How many zeros come next that the archive does not have.
+    pub fn hole(&mut self) -> u64 {
+        match self.expansion.as_mut().map(Expansion::next) {
+            Some(Next::Hole(left)) => left,
+            _ => 0,
+        }
+    }
+
+    /// Pass over so many of these zeros.
+    pub fn pass_hole(&mut self, count: u64) {
+        if let Some(expansion) = &mut self.expansion {
+            expansion.advance(count);
+        }
+    }
+
+    /// The current member's data as the archive has it: how long what is left of it is, and where it goes in a sparse file.
+    pub fn packed(&self) -> (u64, Option<Map>) {
+        (self.data_left, self.expansion.as_ref().map(Expansion::map))
+    }
+
     fn bad_pax(&self, field: String, offset: u64) -> TarError {
         TarError::Pax { offset, field }
     }
@@ -236,20 +233,26 @@ impl<S: Source> Reader<S> {
     }
 }
 
-/// Reads the data of the current member; a stream that ends before the data does is an error.
+/// Reads the current member, a sparse file with its holes; a stream that ends before the data does is an error.
 impl<S: Source> Read for Reader<S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let wanted = self.data_left.min(buf.len() as u64) as usize;
-        if wanted == 0 {
-            return Ok(0);
+        let next = self.expansion.as_mut().map_or(Next::Data(self.data_left), Expansion::next);
+        let count = match next {
+            Next::End => 0,
+            Next::Hole(left) => {
+                let count = left.min(buf.len() as u64) as usize;
+                buf[..count].fill(0);
+                count
+            }
+            Next::Data(left) => {
+                let wanted = left.min(buf.len() as u64) as usize;
+                self.read_packed(&mut buf[..wanted])?
+            }
+        };
+        if let Some(expansion) = &mut self.expansion {
+            expansion.advance(count as u64);
         }
-        let got = self.source.read(&mut buf[..wanted])?;
-        if got == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, self.cut(self.data_left)));
-        }
-        self.offset += got as u64;
-        self.data_left -= got as u64;
-        Ok(got)
+        Ok(count)
     }
 }
 

@@ -109,6 +109,8 @@ pub enum TreeError {
         "there are more than {0} entries, with the folders that names go through; set BULKHEAD_MAX_LAYER_ENTRIES to allow more"
     )]
     Full(u64),
+    #[error("entry '{}'", printable(.entry))]
+    Entry { entry: Vec<u8>, source: Box<TreeError> },
 }
 
 /// A tree of nodes, the root first.

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::error::ImageError;
+use crate::layer::{Holes, Limits};
 use crate::limits;
-use crate::tar::{Kind, RECORD, Reader, Seekable, TarError};
+use crate::tar::{Kind, Map, RECORD, Reader, Seekable, TarError};
 use crate::tree::relative;
+use host::cache::Cache;
 use host::text::printable;
 
 /// A tar with a table of its members.
@@ -21,21 +23,39 @@ pub struct Archive {
     /// The state of the file that the person named.
     pub stamp: [u64; 11],
     members: HashMap<Vec<u8>, Place>,
+    /// Where it ends, if its end is not marked: whatever says which members it has then has to say that it is whole.
+    pub unfinished: Option<u64>,
+    /// Where sparse members are expanded.
+    cache: Cache,
+    /// How long one may be.
+    limit: u64,
 }
 
 #[derive(Clone, Debug)]
 enum Place {
-    Data {
-        start: u64,
-        len: u64,
-    },
+    Data(Data),
     /// docker writes a layer that it has already written as a symbolic link.
     Link(Vec<u8>),
 }
 
+/// Where a file's data is in the tar.
+#[derive(Clone, Debug)]
+pub struct Data {
+    pub start: u64,
+    pub len: u64,
+    /// Where it goes, if the file is sparse.
+    map: Option<Map>,
+}
+
 impl Archive {
     /// List the members of `tar`; `None` when there are too many, or too long names, for an image archive.
-    pub fn list(path: &Path, tar: File, stamp: [u64; 11]) -> Result<Option<Self>, ImageError> {
+    pub fn list(
+        cache: &Cache,
+        path: &Path,
+        tar: File,
+        stamp: [u64; 11],
+        limits: Limits,
+    ) -> Result<Option<Self>, ImageError> {
         let open = |source| ImageError::Open { path: path.to_owned(), source };
         let bad = |source| ImageError::Archive { path: path.to_owned(), source };
         let file_len = tar.metadata().map_err(open)?.len();
@@ -48,8 +68,9 @@ impl Archive {
             TarError::CutHeader { offset } if offset < RECORD => not_an_image(path, &tar),
             error => bad(error),
         })? {
-            let name = relative(&member.name).join(&b'/');
-            let (start, end) = (reader.offset(), reader.offset().saturating_add(member.size));
+            let name = beside(b"", &member.name);
+            let (len, map) = reader.packed();
+            let (start, end) = (reader.offset(), reader.offset().saturating_add(len));
             if end > file_len {
                 let member = printable(&member.name);
                 return Err(ImageError::CutMember {
@@ -67,45 +88,59 @@ impl Archive {
                 }
             }
             let place = match member.kind {
-                Kind::File => Place::Data { start, len: member.size },
+                Kind::File => Place::Data(Data { start, len, map }),
                 Kind::Symlink => Place::Link(beside(&name, &member.link)),
-                Kind::HardLink => Place::Link(relative(&member.link).join(&b'/')),
+                Kind::HardLink => Place::Link(beside(b"", &member.link)),
                 _ => continue,
             };
-            names += name.len() + if let Place::Link(target) = &place { target.len() } else { 0 };
+            names += name.len()
+                + match &place {
+                    Place::Link(target) => target.len(),
+                    Place::Data(data) => data.map.as_ref().map_or(0, Map::memory),
+                };
             if members.len() == limits::ARCHIVE_MEMBERS || names > limits::ARCHIVE_NAMES {
                 return Ok(None);
             }
             members.insert(name, place);
         }
-        if !reader.ended() {
-            return Err(ImageError::Unfinished { path: path.to_owned(), offset: reader.offset() });
-        }
-        Ok(Some(Self { path: path.to_owned(), tar, stamp, members }))
+        let unfinished = if reader.ended() { None } else { Some(reader.offset()) };
+        let (path, cache, limit) = (path.to_owned(), cache.clone(), limits.size);
+        Ok(Some(Self { path, tar, stamp, members, unfinished, cache, limit }))
     }
 
     /// Where a file's data is.
-    pub fn find(&self, name: &str) -> Option<(u64, u64)> {
-        let mut name = relative(name.as_bytes()).join(&b'/');
+    pub fn find(&self, name: &str) -> Option<&Data> {
+        let mut name = beside(b"", name.as_bytes());
         for _ in 0..limits::ARCHIVE_LINKS {
             match self.members.get(&name)? {
-                Place::Data { start, len } => return Some((*start, *len)),
+                Place::Data(data) => return Some(data),
                 Place::Link(target) => name = target.clone(),
             }
         }
         None
     }
 
-    /// The tar once more, with a position of its own.
-    pub fn reopen(&self) -> io::Result<File> {
+    /// Open a file.
+    pub fn open(&self, data: &Data) -> io::Result<io::Take<File>> {
         use std::os::fd::AsRawFd;
-        File::open(format!("/proc/self/fd/{}", self.tar.as_raw_fd()))
+        // The tar once more, with a position of its own.
+        let mut tar = File::open(format!("/proc/self/fd/{}", self.tar.as_raw_fd()))?;
+        tar.seek(SeekFrom::Start(data.start))?;
+        let Some(map) = &data.map else { return Ok(tar.take(data.len)) };
+        if map.size() > self.limit {
+            let limit = self.limit;
+            return Err(io::Error::other(format!("a sparse file of more than {limit} bytes")));
+        }
+        let mut file = self.cache.scratch_file().map_err(io::Error::other)?;
+        map.expand(&mut tar.take(data.len), &mut Holes::new(&file))?;
+        file.rewind()?;
+        Ok(file.take(map.size()))
     }
 }
 
-/// A link's target, seen from the archive's root.
+/// A path in an archive, seen from its root; a link's target stands beside its name.
 fn beside(name: &[u8], target: &[u8]) -> Vec<u8> {
-    let mut parts = relative(name);
+    let mut parts = if target.starts_with(b"/") { Vec::new() } else { relative(name) };
     parts.pop();
     for part in relative(target) {
         if part == b".." {

@@ -28,13 +28,36 @@ impl From<&ImageConfiguration> for ImageConfig {
     fn from(configuration: &ImageConfiguration) -> Self {
         let Some(config) = configuration.config() else { return Self::default() };
         Self {
-            entrypoint: config.entrypoint().clone().unwrap_or_default(),
+            // One empty word is none (moby `daemon.getEntrypointAndArgs`).
+            entrypoint: config
+                .entrypoint()
+                .clone()
+                .filter(|words| *words != [""])
+                .unwrap_or_default(),
             cmd: config.cmd().clone().unwrap_or_default(),
-            env: config.env().clone().unwrap_or_default(),
+            env: config
+                .env()
+                .iter()
+                .flatten()
+                .filter(|variable| is_assignment(variable))
+                .cloned()
+                .collect(),
             user: config.user().clone().unwrap_or_default(),
             working_dir: config.working_dir().clone().unwrap_or_default(),
             stop_signal: config.stop_signal().clone().unwrap_or_default(),
             labels: config.labels().clone().unwrap_or_default().into_iter().collect(),
         }
     }
+}
+
+/// Whether it is `NAME=VALUE`. Another one is in no environment, whoever runs the image.
+fn is_assignment(variable: &str) -> bool {
+    let is = variable.split_once('=').is_some_and(|(name, _)| !name.is_empty());
+    if !is {
+        log::info!(
+            "an image's configuration: config.Env: '{}' is left out",
+            variable.escape_debug()
+        );
+    }
+    is
 }

@@ -6,9 +6,10 @@
 use oci_spec::image::ImageConfiguration;
 use serde::{Deserialize, Serialize};
 
+use super::documents::IsDocker;
 use super::error::ImageError;
 use super::files::Files;
-use super::oci::{check_platform, diff_ids, list};
+use super::oci::{SHORT_DIGEST, check_platform, diff_ids, is_digest, list};
 use super::{Image, ImageConfig, LayerData, LayerSource, Reference};
 use host::digest::{Digest, DigestReader, Mismatch};
 use host::platform::Platform;
@@ -29,20 +30,35 @@ impl Item {
         self.repo_tags.as_deref().unwrap_or_default()
     }
 
-    /// Whether the person's name means this image: all of a tag, or the part behind its last `/`.
+    /// Whether the person's name means this image: all of a tag, or the part behind its last `/`, or the start of its ID.
     fn is_called(&self, wanted: &str) -> bool {
-        self.tags().iter().any(|tag| {
+        let is_tag = self.tags().iter().any(|tag| {
             let short = tag.rsplit('/').next().unwrap_or(tag);
             let version = short.split_once(':').map(|(_, version)| version);
             tag == wanted || short == wanted || version == Some(wanted)
-        })
+        });
+        is_tag || is_digest(self.base(), wanted) || self.config == wanted
+    }
+
+    /// docker calls a configuration by its digest: `HEX.json`, or `blobs/sha256/HEX`.
+    fn base(&self) -> &str {
+        let base = self.config.rsplit('/').next().unwrap_or(&self.config);
+        base.strip_suffix(".json").unwrap_or(base)
+    }
+
+    /// What a person can call an image by that has no tag.
+    fn id(&self) -> String {
+        match Digest::parse_hex(self.base()) {
+            Some(id) => id.hex()[..SHORT_DIGEST].to_owned(),
+            None => self.config.clone(),
+        }
     }
 }
 
 /// Whether `manifest` lists images, and not something else of a root file system.
 pub fn is_docker(files: &Files, manifest: &str) -> bool {
     files.has(manifest)
-        && files.document::<Vec<Item>>(manifest, None).is_ok_and(|items| !items.is_empty())
+        && files.document::<IsDocker>(manifest, None).is_ok_and(|IsDocker(is_docker)| is_docker)
 }
 
 /// Understand the archive's image of that name, which has to be for this platform.
@@ -54,8 +70,7 @@ pub fn open(
 ) -> Result<Image, ImageError> {
     let items = items(files, manifest)?;
     let held = || {
-        let untagged =
-            |item: &Item| if item.tags().is_empty() { Some(item.config.clone()) } else { None };
+        let untagged = |item: &Item| if item.tags().is_empty() { Some(item.id()) } else { None };
         let names = items.iter().flat_map(|item| item.tags().iter().cloned().chain(untagged(item)));
         list(&names.collect::<Vec<_>>())
     };
@@ -89,7 +104,7 @@ pub fn read(
     files: &Files,
     item: &Item,
 ) -> Result<(ImageConfiguration, Vec<LayerSource>), ImageError> {
-    check_config_digest(files, &item.config)?;
+    check_config_digest(files, item)?;
     let configuration: ImageConfiguration = files.document(&item.config, None)?;
     let paths = item.layers.clone().unwrap_or_default();
     let diff_ids = diff_ids(files, &item.config, &configuration, paths.len())?;
@@ -105,12 +120,10 @@ pub fn read(
     Ok((configuration, layers))
 }
 
-/// docker names the configuration by its digest: `HEX.json`, or `blobs/sha256/HEX`.
-fn check_config_digest(files: &Files, name: &str) -> Result<(), ImageError> {
-    let base = name.rsplit('/').next().unwrap_or(name);
-    let Some(expected) = Digest::parse_hex(base.strip_suffix(".json").unwrap_or(base)) else {
-        return Ok(());
-    };
+/// A configuration that is called by a digest has it.
+fn check_config_digest(files: &Files, item: &Item) -> Result<(), ImageError> {
+    let name = item.config.as_str();
+    let Some(expected) = Digest::parse_hex(item.base()) else { return Ok(()) };
     let mut reader = DigestReader::new(files.open(name)?);
     std::io::copy(&mut reader, &mut std::io::sink()).map_err(|source| ImageError::Read {
         image: files.image(),

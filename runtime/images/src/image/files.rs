@@ -1,15 +1,14 @@
 //! The files of an image, in a directory or inside an archive.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-
 use super::archive::Archive;
 use super::error::ImageError;
+use super::json::Document;
 use crate::limits;
 use host::digest::{Digest, DigestReader, Mismatch};
 
@@ -61,16 +60,14 @@ impl Files {
                 Ok(file.take(metadata.len()))
             }
             Self::Archive(archive) => {
-                let (start, len) = archive.find(name).ok_or_else(missing)?;
-                let mut file = archive.reopen().map_err(failed)?;
-                file.seek(SeekFrom::Start(start)).map_err(failed)?;
-                Ok(file.take(len))
+                let data = archive.find(name).ok_or_else(missing)?;
+                archive.open(data).map_err(failed)
             }
         }
     }
 
     /// Read a JSON document, checked against what it was promised to be.
-    pub fn document<T: DeserializeOwned>(
+    pub fn document<T: Document>(
         &self,
         name: &str,
         promised: Option<(Digest, u64)>,
@@ -95,7 +92,7 @@ impl Files {
                 source,
             })?;
         }
-        serde_json::from_slice(&text).map_err(|source| ImageError::Json {
+        T::read(&text).map_err(|source| ImageError::Json {
             image: self.image(),
             file: name.to_owned(),
             source,

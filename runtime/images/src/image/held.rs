@@ -72,16 +72,20 @@ pub type State = [u64; 13];
 impl Files {
     /// A file, and which state of which bytes it is.
     fn open_with_state(&self, name: &str) -> Result<(OpenFile, State), ImageError> {
-        let mut file = self.open(name)?;
+        let file = self.open(name)?;
         let failed = |source| self.failed(name, source);
-        let start = io::Seek::stream_position(file.get_mut()).map_err(failed)?;
-        let stamp = match self {
-            Self::Archive(archive) => archive.stamp,
-            Self::Directory(_) => host::stamp::stamp(&file.get_ref().metadata().map_err(failed)?),
-        };
         let mut state = [0; 13];
-        state[..11].copy_from_slice(&stamp);
-        (state[11], state[12]) = (start, file.limit());
+        match self {
+            Self::Archive(archive) => {
+                state[..11].copy_from_slice(&archive.stamp);
+                state[11] = archive.find(name).map_or(0, |data| data.start);
+            }
+            Self::Directory(_) => {
+                let metadata = file.get_ref().metadata().map_err(failed)?;
+                state[..11].copy_from_slice(&host::stamp::stamp(&metadata));
+            }
+        }
+        state[12] = file.limit();
         Ok((file, state))
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::archive::Archive;
-use super::compression::{Compression, Decompressor};
+use super::compression::{Compression, Decompressor, START};
 use super::files::Files;
 use super::{Image, ImageConfig, ImageError, LayerData, LayerSource, Reference, docker, oci};
 use crate::layer::{Limits, index_name};
@@ -15,9 +15,6 @@ use host::cache::{Cache, Folder};
 use host::digest::Digest;
 use host::platform::Platform;
 use host::stamp::stamp;
-
-/// The file that makes a directory an OCI layout (OCI image specification, "oci-layout file").
-const LAYOUT: &str = "oci-layout";
 
 /// The file that makes a tar a docker archive.
 pub const MANIFEST: &str = "manifest.json";
@@ -85,16 +82,24 @@ fn open_archive(
         };
         tar_image(reference, digest)
     };
-    let Some(archive) = Archive::list(path, tar, state)? else {
+    let Some(archive) = Archive::list(cache, path, tar, state, limits)? else {
         return root_file_system();
     };
+    match image_files(archive)? {
+        Some(files) if is_layout(&files) => oci::open(&files, reference, platform),
+        Some(files) => docker::open(&files, reference, platform, MANIFEST),
+        None => root_file_system(),
+    }
+}
+
+/// The files of an image archive. What it holds is promised by digests; nothing says that another one is whole but its end.
+fn image_files(archive: Archive) -> Result<Option<Files>, ImageError> {
+    let (path, unfinished) = (archive.path.clone(), archive.unfinished);
     let files = Files::Archive(Arc::new(archive));
-    if is_layout(&files) {
-        oci::open(&files, reference, platform)
-    } else if docker::is_docker(&files, MANIFEST) {
-        docker::open(&files, reference, platform, MANIFEST)
-    } else {
-        root_file_system()
+    match unfinished {
+        _ if is_layout(&files) || docker::is_docker(&files, MANIFEST) => Ok(Some(files)),
+        Some(offset) => Err(ImageError::Unfinished { path, offset }),
+        None => Ok(None),
     }
 }
 
@@ -115,18 +120,19 @@ pub fn archive_files(
     } else {
         file
     };
-    let files = Archive::list(path, tar, stamp(&metadata))?
-        .map(|archive| Files::Archive(Arc::new(archive)));
-    Ok(files.filter(|files| is_layout(files) || docker::is_docker(files, MANIFEST)))
+    match Archive::list(cache, path, tar, stamp(&metadata), limits)? {
+        Some(archive) => image_files(archive),
+        None => Ok(None),
+    }
 }
 
-/// Whether these are the files of an OCI layout.
+/// Whether these are the files of an OCI layout. Some have no file that says so: then the index has to name what is there.
 pub fn is_layout(files: &Files) -> bool {
-    files.has(LAYOUT) && files.has("index.json")
+    files.has(oci::INDEX) && (files.has(oci::LAYOUT) || oci::has_what_it_names(files))
 }
 
 fn is_compressed(file: &File) -> io::Result<bool> {
-    let mut start = [0; 4];
+    let mut start = [0; START];
     let len = file.read_at(&mut start, 0)?;
     Ok(Compression::of(&start[..len]) != Compression::None)
 }

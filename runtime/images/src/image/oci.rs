@@ -1,6 +1,7 @@
 //! OCI image layouts (OCI image specification, "Image Layout"): index → manifest → configuration and layers.
 
 mod choose;
+pub(crate) mod media;
 mod names;
 
 use oci_spec::image::{
@@ -9,24 +10,29 @@ use oci_spec::image::{
 };
 
 use choose::choose;
-pub use choose::flatten_all;
-pub use names::{FULL_NAME, REF_NAME, names, platform_of};
+pub use choose::{best, manifest_of};
+pub use names::{FULL_NAME, REF_NAME, SHORT_DIGEST, is_digest, names, platform_of, platform_text};
 
 use super::error::ImageError;
 use super::files::Files;
+use super::platform::runs;
 use super::{Image, ImageConfig, LayerData, LayerSource, Reference};
 use crate::limits;
 use host::digest::Digest;
 use host::platform::Platform;
 
-/// docker's own words for the OCI media types of layers.
-const DOCKER_LAYERS: [&str; 5] = [
-    "application/vnd.docker.image.rootfs.diff.tar",
-    "application/vnd.docker.image.rootfs.diff.tar.gzip",
-    "application/vnd.docker.image.rootfs.diff.tar.zstd",
-    "application/vnd.docker.image.rootfs.foreign.diff.tar",
-    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-];
+/// The file that makes a folder an OCI layout ("oci-layout file"), and the one that lists its images ("index.json file").
+pub const LAYOUT: &str = "oci-layout";
+pub const INDEX: &str = "index.json";
+
+/// Whether the index names something that is there.
+pub fn has_what_it_names(files: &Files) -> bool {
+    let index = files.document::<ImageIndex>(INDEX, None);
+    let is_there = |entry: &Descriptor| {
+        digest_of(files, entry).is_ok_and(|digest| files.has(&blob_name(digest)))
+    };
+    index.is_ok_and(|index| index.manifests().iter().any(is_there))
+}
 
 /// Understand the layout's image of that name, for this platform.
 pub fn open(files: &Files, reference: &Reference, platform: Platform) -> Result<Image, ImageError> {
@@ -48,14 +54,15 @@ pub fn open_manifest(
 
 /// The layout's index.
 pub fn index(files: &Files) -> Result<ImageIndex, ImageError> {
-    let layout: OciLayout = files.document("oci-layout", None)?;
-    if !layout.image_layout_version().starts_with("1.") {
+    if files.has(LAYOUT) {
+        let layout: OciLayout = files.document(LAYOUT, None)?;
         let version = layout.image_layout_version();
-        return Err(
-            files.invalid("oci-layout", format!("version {version} is not supported, only 1"))
-        );
+        if !version.starts_with("1.") {
+            let reason = format!("version {} is not supported, only 1", version.escape_debug());
+            return Err(files.invalid(LAYOUT, reason));
+        }
     }
-    files.document("index.json", None)
+    files.document(INDEX, None)
 }
 
 /// An image that was understood, for whatever platform.
@@ -96,17 +103,11 @@ pub struct Description {
 
 /// Understand the image with that manifest, all but its layers' contents.
 pub fn describe_image(files: &Files, descriptor: &Descriptor) -> Result<Description, ImageError> {
-    let digest = digest_of(files, descriptor)?;
-    let name = blob_name(digest);
-    let manifest: ImageManifest = files.document(&name, Some((digest, descriptor.size())))?;
-    let config = manifest.config();
-    let digest = digest_of(files, config)?;
-    let config_name = blob_name(digest);
-    let configuration: ImageConfiguration =
-        files.document(&config_name, Some((digest, config.size())))?;
+    let (name, manifest) = manifest_of(files, descriptor)?;
+    let (config_name, configuration) = configuration_of(files, &manifest)?;
     let diff_ids = diff_ids(files, &config_name, &configuration, manifest.layers().len())?;
     for descriptor in manifest.layers() {
-        if !is_layer(descriptor.media_type()) {
+        if !media::is_layer(descriptor.media_type()) {
             let reason = format!(
                 "a layer has the media type '{}', which is not supported",
                 descriptor.media_type().to_string().escape_debug()
@@ -117,13 +118,24 @@ pub fn describe_image(files: &Files, descriptor: &Descriptor) -> Result<Descript
     Ok(Description { manifest, configuration, diff_ids })
 }
 
+/// What a manifest's image says about itself, and the name of the file that it says it in.
+fn configuration_of(
+    files: &Files,
+    manifest: &ImageManifest,
+) -> Result<(String, ImageConfiguration), ImageError> {
+    let digest = digest_of(files, manifest.config())?;
+    let name = blob_name(digest);
+    let configuration = files.document(&name, Some((digest, manifest.config().size())))?;
+    Ok((name, configuration))
+}
+
 /// An image for another machine is refused, whatever the index said about it.
 pub fn check_platform(
     files: &Files,
     configuration: &ImageConfiguration,
     platform: Platform,
 ) -> Result<(), ImageError> {
-    if platform.runs(configuration.os(), configuration.architecture()) {
+    if runs(platform, configuration.os(), configuration.architecture()) {
         return Ok(());
     }
     let found = format!("{}/{}", configuration.os(), configuration.architecture());
@@ -154,18 +166,6 @@ pub fn diff_ids(
     texts.iter().map(parse).collect()
 }
 
-fn is_layer(media_type: &MediaType) -> bool {
-    match media_type {
-        MediaType::ImageLayer
-        | MediaType::ImageLayerGzip
-        | MediaType::ImageLayerZstd
-        | MediaType::ImageLayerNonDistributable
-        | MediaType::ImageLayerNonDistributableGzip
-        | MediaType::ImageLayerNonDistributableZstd => true,
-        other => DOCKER_LAYERS.contains(&other.as_ref()),
-    }
-}
-
 /// The digest that a descriptor names its blob by.
 pub fn digest_of(files: &Files, descriptor: &Descriptor) -> Result<Digest, ImageError> {
     let digest = descriptor.as_digest_sha256().and_then(Digest::parse_hex);
@@ -185,11 +185,12 @@ pub fn descriptor(media_type: MediaType, digest: Digest, size: u64) -> Descripto
 
 /// A manifest's descriptor that says which platform its image is for.
 pub fn with_platform(mut manifest: Descriptor, configuration: &ImageConfiguration) -> Descriptor {
-    let platform = PlatformBuilder::default()
+    let mut platform = PlatformBuilder::default()
         .os(configuration.os().clone())
         .architecture(configuration.architecture().clone())
         .build()
         .expect("a platform with a system and an architecture is complete");
+    platform.set_variant(configuration.variant().clone());
     manifest.set_platform(Some(platform));
     manifest
 }

@@ -1,3 +1,5 @@
+mod choice;
+mod layers;
 mod limits;
 
 use std::ffi::OsStr;
@@ -100,14 +102,31 @@ impl Layout {
         platform: Platform,
         limits: Limits,
     ) -> Result<Image, String> {
+        self.write_index(manifests);
+        let image = self.look(None, platform, limits)?;
+        unpack(&self.cache(), &image, limits).map_err(|error| host::text::in_one_line(&error))?;
+        Ok(image)
+    }
+
+    fn write_index(&self, manifests: &[Value]) {
         let index = json!({"schemaVersion": 2, "manifests": manifests});
         fs::write(self.path().join("index.json"), index.to_string()).unwrap();
-        let cache = Cache::open(self.path().join("cache")).unwrap();
-        let reference = Reference { path: self.path().to_owned(), name: None };
-        let image =
-            open(&cache, &reference, platform, limits).map_err(|error| error.to_string())?;
-        unpack(&cache, &image, limits).map_err(|error| host::text::in_one_line(&error))?;
-        Ok(image)
+    }
+
+    fn cache(&self) -> Cache {
+        Cache::open(self.path().join("cache")).unwrap()
+    }
+
+    /// Open the image of that name, and do not unpack it.
+    fn look(
+        &self,
+        name: Option<&str>,
+        platform: Platform,
+        limits: Limits,
+    ) -> Result<Image, String> {
+        let reference = Reference { path: self.path().to_owned(), name: name.map(str::to_owned) };
+        let image = open(&self.cache(), &reference, platform, limits);
+        image.map_err(|error| host::text::in_one_line(&error))
     }
 }
 

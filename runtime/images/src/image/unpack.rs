@@ -11,7 +11,7 @@ use super::held::{Held, Wrong};
 use super::{Image, ImageError, LayerData, LayerSource};
 use crate::erofs;
 use crate::layer::{
-    Holes, Layer, LayerError, Limits, Meter, Walked, fingerprint, index_name, read_index,
+    Holes, Layer, LayerError, Limits, Meter, Room, Walked, fingerprint, index_name, read_index,
     unpack_directory, unpack_tar, write_index,
 };
 use crate::tar::{Reader, Stream, TarError};
@@ -170,7 +170,7 @@ fn unpack_packed(
     image: &Image,
     layer: &LayerSource,
     data: &LayerData,
-    out: impl Write,
+    out: impl Room,
     meter: &mut Meter,
 ) -> Result<Layer, ImageError> {
     let failed = |source| ImageError::LayerRead {
@@ -228,7 +228,7 @@ struct Streamed {
 }
 
 /// stored bytes → digest → decompression → digest → tar. What follows the tar's end is part of both digests.
-fn stream(input: impl Read, out: impl Write, meter: &mut Meter) -> io::Result<Streamed> {
+fn stream(input: impl Read, out: impl Room, meter: &mut Meter) -> io::Result<Streamed> {
     let tar = DigestReader::new(Decompressor::new(DigestReader::new(input))?);
     // Ten zero records behind the archive's end are usual; gigabytes of them are not.
     let limit = meter.limits().size;

@@ -1,8 +1,40 @@
 //! Writing a file with holes where its data is zeros: a small archive can hold terabytes of them.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
+
+/// Something to write to, with many zeros at once.
+pub trait Room: Write {
+    /// Write so many zeros.
+    fn write_zeros(&mut self, count: u64) -> io::Result<()>;
+}
+
+impl Room for Vec<u8> {
+    fn write_zeros(&mut self, count: u64) -> io::Result<()> {
+        let len = usize::try_from(count).ok().and_then(|count| self.len().checked_add(count));
+        self.resize(len.ok_or(io::ErrorKind::OutOfMemory)?, 0);
+        Ok(())
+    }
+}
+
+impl<W: Room> Room for &mut W {
+    fn write_zeros(&mut self, count: u64) -> io::Result<()> {
+        (**self).write_zeros(count)
+    }
+}
+
+impl<W: Room> Room for BufWriter<W> {
+    fn write_zeros(&mut self, count: u64) -> io::Result<()> {
+        // Few are not worth a write of their own.
+        const FEW: [u8; PIECE] = [0; PIECE];
+        if count <= FEW.len() as u64 {
+            return self.write_all(&FEW[..count as usize]);
+        }
+        self.flush()?;
+        self.get_mut().write_zeros(count)
+    }
+}
 
 /// The pieces that are looked at: a hole of less than a block is none (Linux file systems have blocks of 4 KiB as a rule).
 const PIECE: usize = 4096;
@@ -46,6 +78,13 @@ impl Write for Holes<'_> {
     }
 }
 
+impl Room for Holes<'_> {
+    fn write_zeros(&mut self, count: u64) -> io::Result<()> {
+        self.position = self.position.checked_add(count).ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(())
+    }
+}
+
 /// Looks at all bytes, without a branch for each: most data ends the first comparison.
 fn is_zero(data: &[u8]) -> bool {
     data.first().is_none_or(|&byte| byte == 0) && data.iter().fold(0, |all, &byte| all | byte) == 0
@@ -77,15 +116,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_written_is_there(runs in prop::collection::vec((0u8..2, 0usize..10_000), 0..8)) {
+        fn whatever_is_written_is_there(
+            runs in prop::collection::vec((0u8..2, 0usize..10_000, any::<bool>()), 0..8),
+        ) {
             let file = tempfile::NamedTempFile::new().unwrap();
-            let mut out = Holes::new(file.as_file());
+            let mut out = BufWriter::new(Holes::new(file.as_file()));
             let mut all = Vec::new();
-            for (byte, len) in runs {
-                out.write_all(&vec![byte; len]).unwrap();
+            for (byte, len, at_once) in runs {
+                match at_once && byte == 0 {
+                    true => out.write_zeros(len as u64).unwrap(),
+                    false => out.write_all(&vec![byte; len]).unwrap(),
+                }
                 all.resize(all.len() + len, byte);
             }
             out.flush().unwrap();
+            drop(out);
             prop_assert_eq!(fs::read(file.path()).unwrap(), all);
         }
     }

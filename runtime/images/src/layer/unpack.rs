@@ -3,12 +3,10 @@
 //! OCI image specification, "Image Layer Filesystem Changeset": a layer is a tar of what was added or changed;
 //! `.wh.NAME` says that NAME is gone, `.wh..wh..opq` that nothing below shows through the directory.
 
-use std::io::Write;
-
 use super::blob::Blob;
 use super::entry::{check_device, keep_xattrs, metadata_len};
 use super::limits::Meter;
-use super::{Layer, LayerError};
+use super::{Layer, LayerError, Room};
 use crate::copy::CopyError;
 use crate::limits;
 use crate::tar::{self, Member, Reader, Source};
@@ -25,7 +23,7 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 const AUFS: &[u8] = b".wh..wh.";
 
 /// Unpack the tar stream: file data into `out`, entries into the returned tree. The caller ends the layer on the meter.
-pub fn unpack_tar<S: Source, W: Write>(
+pub fn unpack_tar<S: Source, W: Room>(
     tar: &mut Reader<S>,
     out: W,
     meter: &mut Meter,
@@ -45,7 +43,7 @@ struct Unpack<'a, W> {
     meter: &'a mut Meter,
 }
 
-impl<W: Write> Unpack<'_, W> {
+impl<W: Room> Unpack<'_, W> {
     fn add<S: Source>(
         &mut self,
         tar: &mut Reader<S>,

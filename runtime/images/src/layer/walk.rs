@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, Metadata};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::blob::Blob;
 use super::entry::{check_device, keep_xattrs, metadata_len};
 use super::limits::Meter;
-use super::{Layer, LayerError, Limits};
+use super::{Layer, LayerError, Limits, Room};
 use crate::copy::CopyError;
 use crate::tar::Time;
 use crate::tree::{Kind, Meta, Node, NodeId, Tree, components};
@@ -89,7 +89,7 @@ pub fn fingerprint(walked: &Walked) -> Digest {
 }
 
 /// Unpack the directory like a layer: file data into `out`, entries into the returned tree.
-pub fn unpack_directory<W: Write>(
+pub fn unpack_directory<W: Room>(
     walked: &Walked,
     out: W,
     meter: &mut Meter,
@@ -162,7 +162,7 @@ impl KindError {
 }
 
 /// What the thing is, with a file's data copied; `None` for a directory.
-fn kind<W: Write>(found: &Found, blob: &mut Blob<W>) -> Result<Option<Kind>, KindError> {
+fn kind<W: Room>(found: &Found, blob: &mut Blob<W>) -> Result<Option<Kind>, KindError> {
     let file_type = found.metadata.file_type();
     let device = || {
         let rdev = found.metadata.rdev();

@@ -35,11 +35,7 @@ impl<'a> Packed<'a> {
         limits: Limits,
         out: &mut impl Write,
     ) -> Result<(Compression, u64), StoreError> {
-        let failed = |source| StoreError::ReadBlob {
-            origin: self.origin().display().to_string(),
-            blob: self.path.to_owned(),
-            source,
-        };
+        let failed = |source| self.failed(source);
         let decompressor = Decompressor::new(self.files.open(self.path)?).map_err(failed)?;
         let compression = decompressor.compression();
         let mut tar = DigestReader::new(decompressor.take(limits.size.saturating_add(1)));
@@ -54,6 +50,12 @@ impl<'a> Packed<'a> {
             return Err(StoreError::DiffId { path, layer, expected: self.diff_id, actual });
         }
         Ok((compression, size))
+    }
+
+    /// What is stored of it cannot be read.
+    pub fn failed(&self, source: io::Error) -> StoreError {
+        let origin = self.origin().display().to_string();
+        StoreError::ReadBlob { origin, blob: self.path.to_owned(), source }
     }
 
     fn origin(&self) -> PathBuf {

@@ -1,5 +1,6 @@
 //! The store against a model, and its corners.
 
+mod load;
 mod model;
 mod sample;
 mod world;

@@ -24,10 +24,8 @@ pub enum TarError {
     ExtensionTooLong { offset: u64, size: u64, limit: u64 },
     #[error("too many extension headers in a row before byte {offset}")]
     TooManyExtensions { offset: u64 },
-    #[error(
-        "member '{member}' at byte {offset} is sparse, which is not supported: write the archive without --sparse"
-    )]
-    Sparse { offset: u64, member: String },
+    #[error("member '{member}' at byte {offset} is a sparse file that makes no sense: {reason}")]
+    Sparse { offset: u64, member: String, reason: String },
     #[error("member '{member}' at byte {offset} has the unknown type '{flag}'")]
     Type { offset: u64, member: String, flag: String },
     #[error("cannot read on at byte {offset}")]

@@ -19,9 +19,24 @@ const CHECKSUM: Field = (148, 8);
 const TYPE_FLAG: usize = 156;
 const LINK_NAME: Field = (157, 100);
 const MAGIC: Field = (257, 6);
+const VERSION: Field = (263, 2);
 const DEVICE_MAJOR: Field = (329, 8);
 const DEVICE_MINOR: Field = (337, 8);
 const PREFIX: Field = (345, 155);
+/// star's own end of the record ("star(5)", "The basic TAR header"), and the prefix that leaves room for two times before it.
+const STAR_MAGIC: Field = (508, 4);
+const STAR_PREFIX: Field = (345, 131);
+/// Fields of GNU's own header (GNU tar manual, "Basic Tar Format": `struct oldgnu_header`).
+const GNU_ACCESS_TIME: Field = (345, 12);
+const GNU_CHANGE_TIME: Field = (357, 12);
+const GNU_SPARSE: Field = (386, 96);
+const GNU_IS_EXTENDED: usize = 482;
+const GNU_REAL_SIZE: Field = (483, 12);
+/// Of the record that goes on with a map of a sparse file (`struct sparse_header`).
+const GNU_MORE_SPARSE: Field = (0, 504);
+const GNU_MORE_IS_EXTENDED: usize = 504;
+/// A part of a sparse file: where it is, and how long (`struct sparse`).
+const GNU_PART: usize = 24;
 
 impl Header {
     /// The record as a header, when its checksum says that it is one.
@@ -44,11 +59,37 @@ impl Header {
         self.0[TYPE_FLAG]
     }
 
-    /// The name, joined from prefix and name where the header is POSIX's (GNU's own has other fields there).
+    /// The name, joined from prefix and name where the header has a prefix.
     pub fn name(&self) -> Vec<u8> {
-        let name = self.text(NAME);
-        let prefix = if self.bytes(MAGIC) == b"ustar\0" { self.text(PREFIX) } else { b"" };
+        let (name, prefix) = (self.text(NAME), self.prefix());
         if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() }
+    }
+
+    /// The start of a long name. GNU's header has two times in its place, but docker wrote prefixes there until 2017 (Go's
+    /// archive/tar before 1.8), and reads them.
+    fn prefix(&self) -> &[u8] {
+        let is_time = |field: Field| self.bytes(field)[0] == 0 || self.number(field).is_some();
+        if self.bytes(MAGIC) == b"ustar\0" {
+            let is_star = self.bytes(STAR_MAGIC) == b"tar\0";
+            self.text(if is_star { STAR_PREFIX } else { PREFIX })
+        } else if self.is_gnu() && !(is_time(GNU_ACCESS_TIME) && is_time(GNU_CHANGE_TIME)) {
+            Some(self.text(PREFIX)).filter(|prefix| prefix.is_ascii()).unwrap_or_default()
+        } else {
+            b""
+        }
+    }
+
+    /// Whether the header is GNU's own.
+    fn is_gnu(&self) -> bool {
+        self.bytes(MAGIC) == b"ustar " && self.bytes(VERSION) == b" \0"
+    }
+
+    /// The length of a sparse file with its holes, the parts of it that the header tells of, and whether a record with more
+    /// parts follows; in GNU's own header only.
+    pub fn sparse(&self) -> Option<(u64, Vec<Part>, bool)> {
+        let size = self.number(GNU_REAL_SIZE)?.try_into().ok()?;
+        let parts = parts(self.bytes(GNU_SPARSE))?;
+        self.is_gnu().then_some((size, parts, self.0[GNU_IS_EXTENDED] != 0))
     }
 
     /// The name that a link refers to.
@@ -101,21 +142,47 @@ impl Header {
         &bytes[..bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len())]
     }
 
-    /// A number is octal text, or GNU's base-256: two's complement with the top bit of the first byte set.
     fn number(&self, field: Field) -> Option<i128> {
-        let bytes = self.bytes(field);
-        if bytes[0] & 0x80 != 0 {
-            // Bit 6 is the sign; at most 12 bytes of it fit an i128 with room to spare.
-            let sign = if bytes[0] & 0x40 != 0 { -1 } else { 0 };
-            let first = (sign << 6) | i128::from(bytes[0] & 0x3f);
-            return Some(bytes[1..].iter().fold(first, |sum, &byte| (sum << 8) | i128::from(byte)));
-        }
-        let text = std::str::from_utf8(self.text(field)).ok()?.trim_matches(' ');
-        // An empty field is a zero to every tar, and one that starts with a sign is not a number.
-        match text.as_bytes().first() {
-            None => Some(0),
-            Some(b'0'..=b'7') => i128::from_str_radix(text, 8).ok(),
-            Some(_) => None,
-        }
+        number(self.bytes(field))
+    }
+}
+
+/// A part of a sparse file that is in the archive: where it begins, and how long it is.
+pub type Part = (u64, u64);
+
+/// The parts that a record tells of which goes on with a map, and whether another such record follows.
+pub fn more_parts(record: &[u8; 512]) -> Option<(Vec<Part>, bool)> {
+    let (at, len) = GNU_MORE_SPARSE;
+    Some((parts(&record[at..at + len])?, record[GNU_MORE_IS_EXTENDED] != 0))
+}
+
+/// The table ends where it is full, or with an empty place.
+fn parts(table: &[u8]) -> Option<Vec<Part>> {
+    let places = table.chunks_exact(GNU_PART).take_while(|place| place[0] != 0);
+    let part = |place: &[u8]| -> Option<Part> {
+        let (offset, len) = place.split_at(GNU_PART / 2);
+        Some((number(offset)?.try_into().ok()?, number(len)?.try_into().ok()?))
+    };
+    places.map(part).collect()
+}
+
+/// A number is octal text, or GNU's base-256: two's complement with the top bit of the first byte set.
+fn number(bytes: &[u8]) -> Option<i128> {
+    if bytes[0] & 0x80 != 0 {
+        // Bit 6 is the sign; at most 12 bytes of it fit an i128 with room to spare.
+        let sign = if bytes[0] & 0x40 != 0 { -1 } else { 0 };
+        let first = (sign << 6) | i128::from(bytes[0] & 0x3f);
+        return Some(bytes[1..].iter().fold(first, |sum, &byte| (sum << 8) | i128::from(byte)));
+    }
+    // Before 1988 some filled up with NULs in front; docker takes it (Go's archive/tar trims both ends).
+    let blank = |byte: &u8| matches!(byte, 0 | b' ');
+    let text = &bytes[bytes.iter().position(|byte| !blank(byte)).unwrap_or(bytes.len())..];
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    let text = std::str::from_utf8(text).ok()?.trim_end_matches(' ');
+    // An empty field is a zero to every tar, and one that starts with a sign is not a number.
+    match text.as_bytes().first() {
+        None => Some(0),
+        Some(b'0'..=b'7') => i128::from_str_radix(text, 8).ok(),
+        Some(_) => None,
     }
 }

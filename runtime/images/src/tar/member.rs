@@ -31,7 +31,7 @@ pub enum Kind {
 /// One member of an archive. Names are bytes: tar, like Linux, knows no encoding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// The name as written, with any leading `./`.
+    /// The name as written, with any leading `./` or `/`.
     pub name: Vec<u8>,
     /// What a link refers to.
     pub link: Vec<u8>,
@@ -45,7 +45,7 @@ pub struct Member {
     pub gid: u32,
     /// Time of the last change.
     pub mtime: Time,
-    /// Length of the data that follows.
+    /// Length of the file, with the holes of a sparse one: so many bytes can be read.
     pub size: u64,
     /// Extended attributes by full name.
     pub xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -53,25 +53,27 @@ pub struct Member {
     pub offset: u64,
 }
 
-/// Put a member together; what an extension says goes before what the header says.
+/// Put a member together; what an extension says goes before what the header says. The size is that of the data in the archive.
 pub fn assemble(
     header: &Header,
     long_name: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
-    records: Records,
+    records: &Records,
     offset: u64,
 ) -> Result<Member, TarError> {
-    let name = records.bytes("path").or(long_name).unwrap_or_else(|| header.name());
-    let link = records.bytes("linkpath").or(long_link).unwrap_or_else(|| header.link_name());
-    if header.type_flag() == b'S' || records.sparse() {
-        return Err(TarError::Sparse { offset, member: printable(&name) });
-    }
+    // The other name of a sparse file, for tars that don't expand it, says where it was expanded.
+    let sparse_name = records.bytes("GNU.sparse.name");
+    // Where GNU's long name and pax records are both there, docker takes the former (Go's archive/tar).
+    let name = sparse_name.or(long_name).or_else(|| records.bytes("path"));
+    let name = name.unwrap_or_else(|| header.name());
+    let link =
+        long_link.or_else(|| records.bytes("linkpath")).unwrap_or_else(|| header.link_name());
     let bad = |field| TarError::Field { offset, member: printable(&name), field };
     let device = || header.device().ok_or_else(|| bad("device number"));
     let kind = match header.type_flag() {
         // Before POSIX, a directory was a file whose name ends with a slash.
         b'\0' | b'0' if name.ends_with(b"/") => Kind::Directory,
-        b'\0' | b'0' | b'7' => Kind::File,
+        b'\0' | b'0' | b'7' | b'S' => Kind::File,
         b'1' => Kind::HardLink,
         b'2' => Kind::Symlink,
         b'3' => device().map(|(major, minor)| Kind::Character { major, minor })?,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Time;
+use super::header::Part;
+use super::{Time, printable};
 
 /// Values by key.
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -29,7 +30,7 @@ impl Global {
 
     /// The records of a member that has none of its own yet.
     pub fn records(&self) -> Records {
-        Records { global: self.clone(), own: BTreeMap::new() }
+        Records { global: self.clone(), own: BTreeMap::new(), parts: Vec::new() }
     }
 }
 
@@ -38,6 +39,16 @@ pub struct Records {
     global: Global,
     /// What its own extension header says; `None` is taken back.
     own: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// What `GNU.sparse.offset` and `GNU.sparse.numbytes` say, in turn, once for each part of a sparse file.
+    parts: Vec<Vec<u8>>,
+}
+
+/// How a member's records describe a sparse file (GNU tar manual, "Storing Sparse Files").
+pub enum SparseFormat {
+    /// pax 0.0 and 0.1.
+    InRecords { size: u64, parts: Vec<Part> },
+    /// pax 1.0: the map comes before the data.
+    InData { size: u64 },
 }
 
 /// The key under which star, GNU tar, docker and others keep an extended attribute.
@@ -46,8 +57,21 @@ const XATTR: &[u8] = b"SCHILY.xattr.";
 impl Records {
     /// Add the records of `text`; the error says which record is broken.
     pub fn merge(&mut self, text: &[u8]) -> Result<(), String> {
-        let own = &mut self.own;
-        each_record(text, |key, value| drop(own.insert(key.to_vec(), value.map(<[u8]>::to_vec))))
+        let (own, parts) = (&mut self.own, &mut self.parts);
+        let mut is_in_turn = true;
+        each_record(text, |key, value| {
+            if key == b"GNU.sparse.offset" || key == b"GNU.sparse.numbytes" {
+                is_in_turn &= parts.len().is_multiple_of(2) == (key == b"GNU.sparse.offset");
+                parts.push(value.unwrap_or_default().to_vec());
+            } else {
+                own.insert(key.to_vec(), value.map(<[u8]>::to_vec));
+            }
+        })?;
+        if is_in_turn {
+            Ok(())
+        } else {
+            Err("the order of GNU.sparse.offset and GNU.sparse.numbytes".to_owned())
+        }
     }
 
     /// Other global records, which came after the member's own.
@@ -83,9 +107,44 @@ impl Records {
         parse_time(value).map(Some).ok_or(key)
     }
 
-    /// Whether the records describe a sparse file in one of GNU's formats.
-    pub fn sparse(&self) -> bool {
-        self.starting_with(b"GNU.sparse.").next().is_some()
+    /// The sparse file that the records describe; they have to be the member's own.
+    pub fn sparse(&self) -> Result<Option<SparseFormat>, String> {
+        let text = |key: &str| self.own.get(key.as_bytes()).and_then(Option::as_deref);
+        let number = |key: &str| match text(key) {
+            Some(value) => number_of(value).map(Some).map_err(|why| format!("{key}: {why}")),
+            None => Ok(None),
+        };
+        let (size, real_size) = (number("GNU.sparse.size")?, number("GNU.sparse.realsize")?);
+        let size = size.or(real_size);
+        let needed = || size.ok_or_else(|| "its length is not said".to_owned());
+        match (text("GNU.sparse.major"), text("GNU.sparse.minor")) {
+            (Some(b"1"), Some(b"0")) => return Ok(Some(SparseFormat::InData { size: needed()? })),
+            (None, None) | (Some(b"0"), Some(b"0" | b"1")) => {}
+            (major, minor) => {
+                let shown = |part: Option<&[u8]>| printable(part.unwrap_or_default());
+                return Err(format!("format '{}.{}' is not known", shown(major), shown(minor)));
+            }
+        }
+        let map = text("GNU.sparse.map");
+        if map.is_none() && self.parts.is_empty() && size.is_none() {
+            return Ok(None);
+        }
+        let numbers: Vec<&[u8]> = match map {
+            Some(map) => map.split(|&byte| byte == b',').collect(),
+            None => self.parts.iter().map(Vec::as_slice).collect(),
+        };
+        let numbers: Vec<u64> = numbers.into_iter().map(number_of).collect::<Result<_, _>>()?;
+        let (pairs, odd) = numbers.as_chunks::<2>();
+        if !odd.is_empty() {
+            return Err("its last part has no length".to_owned());
+        }
+        if let Some(count) =
+            number("GNU.sparse.numblocks")?.filter(|&count| count != pairs.len() as u64)
+        {
+            return Err(format!("it has {} parts, GNU.sparse.numblocks says {count}", pairs.len()));
+        }
+        let parts = pairs.iter().map(|&[offset, len]| (offset, len)).collect();
+        Ok(Some(SparseFormat::InRecords { size: needed()?, parts }))
     }
 
     /// The extended attributes among the records.
@@ -107,6 +166,12 @@ impl Records {
         let own = own.take_while(move |key| key.starts_with(start));
         global.chain(own).filter_map(|key| Some((key, self.get(key)?)))
     }
+}
+
+/// A number of a sparse file's map.
+fn number_of(text: &[u8]) -> Result<u64, String> {
+    let number = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    number.ok_or_else(|| format!("'{}' is not a number in range", printable(text)))
 }
 
 /// Hand over each record of `text`: its key, and its value unless it takes a record back.

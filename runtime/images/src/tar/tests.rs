@@ -1,3 +1,6 @@
+mod dialects;
+mod sparse;
+
 use std::io::Read;
 
 use proptest::prelude::*;

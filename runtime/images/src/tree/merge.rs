@@ -46,14 +46,42 @@ impl Tree {
         let mut found = HashMap::new();
         for (index, node) in layer.nodes.iter().enumerate() {
             let Kind::LinkBelow(path) = &node.kind else { continue };
-            let target = self.find(&relative(path))?;
-            let target = target.ok_or_else(|| TreeError::NoLinkTarget(path.clone()))?;
-            if self.node(target).children().is_some() {
-                return Err(TreeError::LinkToDirectory(path.clone()));
-            }
-            found.insert(NodeId(index as u32), target);
+            let id = NodeId(index as u32);
+            let target = self.file_at(path).map_err(|source| TreeError::Entry {
+                entry: layer.name_of(id),
+                source: Box::new(source),
+            })?;
+            found.insert(id, target);
         }
         Ok(found)
+    }
+
+    /// What a hard link to this path is another name of.
+    fn file_at(&self, path: &[u8]) -> Result<NodeId, TreeError> {
+        let target = self.find(&relative(path))?;
+        let target = target.ok_or_else(|| TreeError::NoLinkTarget(path.to_vec()))?;
+        match self.node(target).children() {
+            Some(_) => Err(TreeError::LinkToDirectory(path.to_vec())),
+            None => Ok(target),
+        }
+    }
+
+    /// One of a node's names, for a message.
+    fn name_of(&self, node: NodeId) -> Vec<u8> {
+        let mut parents = HashMap::new();
+        for (index, parent) in self.nodes.iter().enumerate() {
+            for (name, &child) in parent.children().into_iter().flatten() {
+                parents.insert(child, (name.as_slice(), NodeId(index as u32)));
+            }
+        }
+        let mut parts = Vec::new();
+        let mut here = node;
+        while let Some(&(name, parent)) = parents.get(&here) {
+            parts.push(name);
+            here = parent;
+        }
+        parts.reverse();
+        parts.join(&b'/')
     }
 
     fn meet_directory(&mut self, to: NodeId, upper: &Node, hides: bool, unsaid: bool) {

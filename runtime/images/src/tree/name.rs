@@ -8,10 +8,8 @@ use crate::limits;
 #[derive(Debug, Error, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum NameError {
-    #[error("it leaves the root: the name is absolute")]
-    Absolute,
-    #[error("it leaves the root: the name has a '..' in it")]
-    ParentDirectory,
+    #[error("it leaves the root: a '..' in the name goes above it")]
+    Outside,
     #[error("a part of the name is {0} bytes long; the limit is {limit}", limit = limits::NAME)]
     LongComponent(usize),
     #[error("the name is {0} bytes long; the limit is {limit}", limit = limits::PATH)]
@@ -22,29 +20,31 @@ pub enum NameError {
     Nul,
 }
 
-/// The parts of a path from an archive, relative to the root: `./a//b/` is `a`, `b`. `/` and `.` alone are the
-/// root itself, and no parts.
+/// The parts of a path from an archive, inside the root, as docker cleans them: `./a//b/`, `/a/b` and `a/x/../b` are `a`, `b`, whatever
+/// `x` is. `/` and `.` alone are the root itself, and no parts. Above the root is the root for a path that begins there, and
+/// nothing for another one.
 pub fn components(path: &[u8]) -> Result<Vec<&[u8]>, NameError> {
-    let parts = relative(path);
     if path.len() > limits::PATH {
         return Err(NameError::LongPath(path.len()));
     }
     if path.contains(&0) {
         return Err(NameError::Nul);
     }
-    if path.starts_with(b"/") && !parts.is_empty() {
-        return Err(NameError::Absolute);
+    let mut parts = Vec::new();
+    for part in relative(path) {
+        if part == b".." {
+            let popped = parts.pop();
+            if popped.is_none() && !path.starts_with(b"/") {
+                return Err(NameError::Outside);
+            }
+        } else if part.len() > limits::NAME {
+            return Err(NameError::LongComponent(part.len()));
+        } else {
+            parts.push(part);
+        }
     }
     if parts.len() > limits::DEPTH {
         return Err(NameError::TooDeep(parts.len()));
-    }
-    for part in &parts {
-        if *part == b".." {
-            return Err(NameError::ParentDirectory);
-        }
-        if part.len() > limits::NAME {
-            return Err(NameError::LongComponent(part.len()));
-        }
     }
     Ok(parts)
 }

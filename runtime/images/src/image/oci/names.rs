@@ -1,5 +1,7 @@
 //! What the entries of an index call their images.
 
+use std::fmt::Display;
+
 use oci_spec::image::Descriptor;
 
 /// The name of an image in a layout (OCI image specification, "Pre-Defined Annotation Keys"), often only a tag.
@@ -8,13 +10,24 @@ pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The full name, as containerd and `docker save` write it.
 pub const FULL_NAME: &str = "io.containerd.image.name";
 
-/// Whether the person's name means this image: all of its name, or the part behind the last `/`, or the tag.
+/// How many digits of a digest name an image: what lists of images show.
+pub const SHORT_DIGEST: usize = 12;
+
+/// Whether the person's name means this image: all of its name, or the part behind the last `/`, or the tag, or the start of its
+/// manifest's digest.
 pub fn is_called(descriptor: &Descriptor, wanted: &str) -> bool {
-    names(descriptor).any(|name| {
+    let is_name = names(descriptor).any(|name| {
         let short = name.rsplit('/').next().unwrap_or(name);
         let tag = short.split_once(':').map(|(_, tag)| tag);
         name == wanted || short == wanted || tag == Some(wanted)
-    })
+    });
+    is_name || is_digest(descriptor.digest().digest(), wanted)
+}
+
+/// Whether the person gives the start of a digest, of which these are the digits.
+pub fn is_digest(digits: &str, wanted: &str) -> bool {
+    let wanted = wanted.strip_prefix("sha256:").unwrap_or(wanted);
+    wanted.len() >= SHORT_DIGEST && digits.starts_with(wanted)
 }
 
 /// What an entry of an index calls its image.
@@ -25,14 +38,24 @@ pub fn names(descriptor: &Descriptor) -> impl Iterator<Item = &str> {
         .filter_map(move |key| annotations.and_then(|map| map.get(key)).map(String::as_str))
 }
 
-/// An entry's name, or what else tells it from the others.
+/// What a person can call an entry by.
 pub fn describe(descriptor: &Descriptor) -> String {
     let name = names(descriptor).next().map(str::to_owned);
-    name.or_else(|| platform_of(descriptor)).unwrap_or_else(|| descriptor.digest().to_string())
+    name.unwrap_or_else(|| descriptor.digest().digest().chars().take(SHORT_DIGEST).collect())
 }
 
 /// The platform of an entry that says one.
 pub fn platform_of(descriptor: &Descriptor) -> Option<String> {
     let platform = descriptor.platform().as_ref()?;
-    Some(format!("{}/{}", platform.os(), platform.architecture()))
+    Some(platform_text(platform.os(), platform.architecture(), platform.variant().as_deref()))
+}
+
+/// A platform in docker's words.
+pub fn platform_text(
+    os: impl Display,
+    architecture: impl Display,
+    variant: Option<&str>,
+) -> String {
+    let variant = variant.map(|variant| format!("/{variant}")).unwrap_or_default();
+    format!("{os}/{architecture}{variant}")
 }

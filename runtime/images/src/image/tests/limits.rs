@@ -81,7 +81,9 @@ fn names_of_an_archives_members_are_bounded() {
     let path = work.path().join("archive.tar");
     let list = |names: &[String]| {
         fs::write(&path, zeros(names, 0)).unwrap();
-        Archive::list(&path, File::open(&path).unwrap(), [0; 11])
+        let cache = Cache::open(work.path().join("cache")).unwrap();
+        let file = File::open(&path).unwrap();
+        Archive::list(&cache, &path, file, [0; 11], Limits::default())
     };
     let long = |start: &str| format!("{start}{}", "/a".repeat(2045));
     let kept = list(&[long("few")]).unwrap().unwrap();

@@ -2,12 +2,12 @@
 //! are stored.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifestBuilder, MediaType};
 
 use super::{Loaded, Received, check_count};
-use crate::image::compression::Compression;
+use crate::image::compression::{Compression, Decompressor};
 use crate::image::docker::{Item, items, read};
 use crate::image::files::Files;
 use crate::image::look::MANIFEST;
@@ -83,13 +83,19 @@ fn keep(
         return Ok(descriptor.clone());
     }
     let (compression, _) = layer.decompress(limits, &mut io::sink())?;
-    let media_type = match compression {
-        Compression::None => MediaType::ImageLayer,
-        Compression::Gzip => MediaType::ImageLayerGzip,
-        Compression::Zstd => MediaType::ImageLayerZstd,
-    };
     let origin = layer.files.image().display().to_string();
-    let (digest, size) = session.put(layer.files.open(layer.path)?, &origin)?;
+    let stored = layer.files.open(layer.path)?;
+    let (media_type, (digest, size)) = match compression {
+        Compression::None => (MediaType::ImageLayer, session.put(stored, &origin)?),
+        Compression::Gzip => (MediaType::ImageLayerGzip, session.put(stored, &origin)?),
+        Compression::Zstd => (MediaType::ImageLayerZstd, session.put(stored, &origin)?),
+        // No media type says so (OCI image specification, "OCI Image Media Types"): other tools could not read the store.
+        Compression::Xz | Compression::Bzip2 => {
+            let tar = Decompressor::new(stored).map_err(|source| layer.failed(source))?;
+            let put = session.put(tar.take(limits.size), &origin)?;
+            (MediaType::ImageLayer, put)
+        }
+    };
     let descriptor = descriptor(media_type, digest, size);
     kept.insert(key, descriptor.clone());
     Ok(descriptor)

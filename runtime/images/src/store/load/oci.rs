@@ -6,11 +6,12 @@ use oci_spec::image::Descriptor;
 
 use super::{Loaded, Received, check_count};
 use crate::image::files::Files;
-use crate::image::oci::{blob_name, digest_of, flatten_all, index, names, read};
+use crate::image::oci::media::{is_beside, is_image, is_manifest};
+use crate::image::oci::{best, blob_name, digest_of, index, manifest_of, names, read};
 use crate::store::{Name, Session, StoreError, index as entries};
 use host::platform::Platform;
 
-/// Put the blobs of all images into the store.
+/// Put the blobs of all images into the store: one for each name, and each one that has none.
 pub fn receive(
     session: &Session,
     files: &Files,
@@ -18,9 +19,18 @@ pub fn receive(
 ) -> Result<Vec<Received>, StoreError> {
     let index = index(files)?;
     check_count(files, "index.json", index.manifests().len())?;
+    let entries: Vec<&Descriptor> =
+        index.manifests().iter().filter(|entry| !is_beside(entry)).collect();
     let mut images: BTreeMap<String, (Descriptor, Vec<Name>)> = BTreeMap::new();
-    for entry in index.manifests() {
-        let Some(manifest) = choose(files, entry, platform)? else { continue };
+    for (position, entry) in entries.iter().enumerate() {
+        let called = names(entry).next();
+        let is_same = |other: &&Descriptor| called.is_some() && names(other).next() == called;
+        if entries[..position].iter().any(is_same) {
+            continue;
+        }
+        let same: Vec<&Descriptor> =
+            entries[position + 1..].iter().copied().filter(|e| is_same(e)).collect();
+        let Some(manifest) = choose(files, entry, &same, platform)? else { continue };
         let (_, known) =
             images.entry(manifest.digest().to_string()).or_insert_with(|| (manifest, Vec::new()));
         if let Some(name) = name(entry)
@@ -36,20 +46,19 @@ pub fn receive(
     images.into_values().map(|(manifest, names)| image(session, files, &manifest, names)).collect()
 }
 
-/// A manifest is taken for whatever platform it is; of an index, the one for this platform.
+/// A manifest alone under its name is taken for whatever platform it is, if it is an image's; of an index, and of several
+/// under one name, the one for this platform.
 fn choose(
     files: &Files,
     entry: &Descriptor,
+    same: &[&Descriptor],
     platform: Platform,
 ) -> Result<Option<Descriptor>, StoreError> {
-    let mut manifests = flatten_all(files, [entry])?;
-    if manifests.first().is_some_and(|manifest| manifest.digest() != entry.digest()) {
-        manifests.retain(|manifest| {
-            let told = manifest.platform().as_ref();
-            told.is_some_and(|told| platform.runs(told.os(), told.architecture()))
-        });
+    if same.is_empty() && is_manifest(entry.media_type()) {
+        let (_, manifest) = manifest_of(files, entry)?;
+        return Ok(is_image(&manifest).then(|| entry.clone()));
     }
-    Ok(manifests.into_iter().next())
+    Ok(best(files, [entry].into_iter().chain(same.iter().copied()), platform)?)
 }
 
 /// The entry's full name. A name that is only a tag says nothing about what it is a tag of.
