@@ -208,7 +208,7 @@ fn measure_in_host(arch: Arch, plan: &Plan, seed: u32) -> Result<Measured, Error
     let xtask = build::xtask(arch)?;
     let plan = serde_json::to_string(plan).map_err(json)?;
     let command = vec![xtask.into(), INNER_COMMAND.into(), plan.into()];
-    let process = host::process(arch, &toolchain::release_folder(arch), command)?;
+    let process = host::process(arch, &[&toolchain::release_folder(arch)], command)?;
     let timeout = Some(TIME_LIMIT);
     let options = Options { arch, timeout, icount: true, seed, ..Options::default() };
     let mut host = Host::start(&options)?;

@@ -210,7 +210,7 @@ impl Soak {
             .map_err(|error| Error::Content(format!("the plan: {error}")))?;
         let arch = self.options.arch;
         let command = vec![self.xtask.clone().into(), INNER_COMMAND.into(), plan.into()];
-        let process = host::process(arch, &toolchain::release_folder(arch), command)?;
+        let process = host::process(arch, &[&toolchain::release_folder(arch)], command)?;
         let mut host = Host::start(&self.options)?;
         let doing = || "pass a host's words on".to_owned();
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).doing(doing)?;

@@ -202,7 +202,9 @@ fn a_guests_timers_fire_though_kvm_has_an_old_measure_of_the_counter() {
     let bulkhead = &binaries("x86_64")[0];
     fs::create_dir_all(tmp.path().join("root/bin")).unwrap();
     fs::copy("/bin/busybox", tmp.path().join("root/bin/busybox")).unwrap();
+    // What was built is on the PATH, too.
     let script = "
+        command -v bulkhead >/dev/null || exit 9
         export XDG_DATA_HOME=$PWD/data XDG_STATE_HOME=$PWD/state
         until dmesg | grep -Eq 'TSC clocksource calibration: (999\\.9|1000\\.0)'; do sleep 0.1; done
         \"$0\" run --rm ./root /bin/busybox sh -c 'busybox sleep 0.1; echo slept'";

@@ -20,7 +20,7 @@ Examples:
   cargo xtask host --arch aarch64 -- ls -l /dev/kvm
 
 The host's root is this machine's own file system, so all paths are the same inside.
-Only /dev, /proc, /sys and /run are its own. What `cargo xtask build` made is on the PATH.
+Only /dev, /proc, /sys and /run are its own. What `cargo xtask build` made is on the PATH, else what `run` made.
 A host of another architecture has /home, /root, /srv, /tmp and whatever else belongs to users
 in common with this machine, and Debian's programs in a system of its own.";
 
@@ -78,10 +78,9 @@ impl HostArgs {
             ..Options::default()
         };
         let command = if shell { vec!["/bin/sh".into()] } else { self.command };
-        run_in_foreground(
-            &options,
-            process(self.arch, &toolchain::release_folder(self.arch), command)?,
-        )
+        let (release, quick) =
+            (toolchain::release_folder(self.arch), toolchain::quick_folder(self.arch));
+        run_in_foreground(&options, process(self.arch, &[&release, &quick], command)?)
     }
 }
 
@@ -93,8 +92,8 @@ const RUNTIME_DIR: (&str, &str) = ("XDG_RUNTIME_DIR", "/run");
 const DEBIAN_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A command for the host of one architecture, with this process's working directory and environment, and with our binaries on
-/// its PATH, which are in the folder `binaries`.
-pub fn process(arch: Arch, binaries: &Path, arguments: Vec<OsString>) -> Result<Process, Error> {
+/// its PATH, which are in the folders `binaries`.
+pub fn process(arch: Arch, binaries: &[&Path], arguments: Vec<OsString>) -> Result<Process, Error> {
     let directory = std::env::current_dir().doing(|| "find the working directory".into())?;
     let mut environment: Vec<_> = std::env::vars_os().collect();
     environment.retain(|(key, _)| key != RUNTIME_DIR.0 && key != "PATH");
@@ -111,11 +110,9 @@ pub fn process(arch: Arch, binaries: &Path, arguments: Vec<OsString>) -> Result<
     })
 }
 
-fn join(folder: &Path, path: &OsStr) -> OsString {
-    let mut joined = folder.as_os_str().to_owned();
-    joined.push(":");
-    joined.push(path);
-    joined
+fn join(folders: &[&Path], path: &OsStr) -> OsString {
+    let folders = folders.iter().map(|folder| folder.as_os_str());
+    folders.chain([path]).collect::<Vec<_>>().join(OsStr::new(":"))
 }
 
 /// Runs `process` in a fresh host as if it were this process: with its terminal if there is one,

@@ -54,7 +54,7 @@ pub fn run(accel: Accel, arch: Arch) -> Result<u8, Error> {
         Way::Emulated => {
             let folder = vmm.parent().unwrap_or(Path::new(".")).to_owned();
             let command = [build::xtask(arch)?, INNER_COMMAND.into(), vmm, kernel];
-            let process = host::process(arch, &folder, command.map(Into::into).to_vec())?;
+            let process = host::process(arch, &[&folder], command.map(Into::into).to_vec())?;
             host::run_in_foreground(&Options { arch, ..Options::default() }, process)
         }
     }

@@ -155,7 +155,7 @@ fn emulated(arch: Arch, binaries: &Binaries, mut bundle: File) -> Result<u8, Err
     let command =
         [binaries.bulkhead.as_os_str(), "run".as_ref(), "--bundle".as_ref(), BUNDLE.as_ref()];
     let command = command.map(OsString::from).to_vec();
-    let mut process = host::process(arch, binaries.folder(), command)?;
+    let mut process = host::process(arch, &[binaries.folder()], command)?;
     process.files.push((BUNDLE.into(), text));
     host::run_in_foreground(&Options { memory_mib, ..options }, process)
 }
