@@ -24,6 +24,10 @@ use x86_64 as machine;
 use report::{Line, put, send_line};
 use task::Task;
 
+/// How many seconds are waited for a device or a processor: on a loaded host a thread may wait for long until it may run. On
+/// x86_64 the timer has room for 68.
+const PATIENCE: u32 = 20;
+
 /// Where boot.s arrives.
 #[unsafe(export_name = "kernel_main")]
 extern "C" fn kernel_main(start_info: u64) -> ! {

@@ -15,7 +15,7 @@ mod start_info;
 mod timer;
 
 use super::registers::Registers;
-use super::report::{Report, send_line};
+use super::report::{Line, Report, put, send_line};
 use super::task::Storm;
 use super::virtio::{self, Device};
 use fdt::{Fdt, Node};
@@ -48,8 +48,13 @@ pub fn command_line(start_info: u64) -> &'static [u8] {
 }
 
 /// A storm is for another machine: here no processor is told to interrupt another yet.
-pub fn storm(_storm: Storm) -> ! {
-    send_line(&[b"FAIL storm: only on x86_64"]);
+pub fn storm(Storm { rounds, processors, input }: Storm) -> ! {
+    let mut line = Line::new();
+    put!(
+        line,
+        "FAIL storm of {rounds} rounds, {processors} processors, {input} bytes: only on x86_64"
+    );
+    send_line(&[line.as_bytes()]);
     power::off()
 }
 

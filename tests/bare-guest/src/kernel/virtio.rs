@@ -152,7 +152,7 @@ impl Device {
             used = used.or_else(|| queue.take_used());
             used.is_some()
         });
-        let used = used.ok_or("the device did not answer within a second")?;
+        let used = used.ok_or("the device did not answer in time")?;
         // The buffer may be seen before the interrupt comes.
         if !interrupts::wait_until(|| queue.has_interrupted()) {
             return Err("the device did not interrupt");

@@ -40,9 +40,9 @@ pub fn serve() {
     }
 }
 
-/// Sleeps from interrupt to interrupt until the condition holds, for a second at most.
+/// Sleeps from interrupt to interrupt until the condition holds, for as long as patience lasts.
 pub fn wait_until(mut done: impl FnMut() -> bool) -> bool {
-    let end = timer::in_a_second();
+    let end = timer::end_of_patience();
     timer::start(end);
     let result = loop {
         if done() {

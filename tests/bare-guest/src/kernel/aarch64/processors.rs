@@ -45,18 +45,18 @@ fn start(affinity: u64) -> Result<(), Fault> {
     if psci::call(psci::CPU_ON, [affinity, entry, context]) != 0 {
         return Err("a processor can't be switched on");
     }
-    if !within_a_second(|| STARTED.load(Ordering::Acquire) != 0) {
-        return Err("a processor does not start within a second");
+    if !in_time(|| STARTED.load(Ordering::Acquire) != 0) {
+        return Err("a processor does not start in time");
     }
-    if !within_a_second(|| psci::call(psci::AFFINITY_INFO, [affinity, 0, 0]) == OFF) {
-        return Err("a processor does not switch itself off within a second");
+    if !in_time(|| psci::call(psci::AFFINITY_INFO, [affinity, 0, 0]) == OFF) {
+        return Err("a processor does not switch itself off in time");
     }
     Ok(())
 }
 
 /// Without interrupts, and without sleep.
-fn within_a_second(mut done: impl FnMut() -> bool) -> bool {
-    let end = timer::in_a_second();
+fn in_time(mut done: impl FnMut() -> bool) -> bool {
+    let end = timer::end_of_patience();
     loop {
         if done() {
             return true;

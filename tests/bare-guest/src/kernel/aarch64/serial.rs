@@ -59,7 +59,7 @@ pub fn check(line: &mut Line, fdt: Fdt) -> Result<(), Fault> {
     UART.write(INTERRUPT_MASK, 0);
     put!(line, "PL011, transmitter interrupt on SPI {SPI}, cause {cause:#x}");
     if !came {
-        return Err("no interrupt within a second");
+        return Err("no interrupt in time");
     }
     if cause != TRANSMIT || rest != 0 {
         return Err("the interrupt is not the transmitter's, or stays after it was cleared");

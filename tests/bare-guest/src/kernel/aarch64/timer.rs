@@ -2,6 +2,7 @@
 
 use super::cpu::{read_system, write_system};
 use super::interrupts;
+use crate::kernel::PATIENCE;
 use crate::kernel::report::{Fault, Line, put};
 
 /// Its interrupt: PPI 11.
@@ -10,9 +11,9 @@ pub const INTID: u32 = 16 + PPI;
 
 const ENABLE: u64 = 1;
 
-/// A time on the counter, a second from now.
-pub fn in_a_second() -> u64 {
-    now() + frequency()
+/// A time on the counter, until which anything is waited for.
+pub fn end_of_patience() -> u64 {
+    now() + u64::from(PATIENCE) * frequency()
 }
 
 /// The counter.
@@ -38,7 +39,7 @@ pub fn stop() {
 /// Its interrupt arrives. It is waited for without sleeping, so that its absence can be told.
 pub fn check(line: &mut Line) -> Result<(), Fault> {
     put!(line, "virtual timer at {} Hz, INTID {INTID}", frequency());
-    let (before, end) = (now(), in_a_second());
+    let (before, end) = (now(), end_of_patience());
     if end == before {
         return Err("the counter's frequency is not told");
     }
@@ -50,5 +51,5 @@ pub fn check(line: &mut Line) -> Result<(), Fault> {
         came = interrupts::timer_count() != count;
     }
     stop();
-    if came { Ok(()) } else { Err("the timer's interrupt does not arrive within a second") }
+    if came { Ok(()) } else { Err("the timer's interrupt does not arrive in time") }
 }

@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::cpu;
 use super::power;
+use crate::kernel::PATIENCE;
 use crate::kernel::registers::Registers;
 use crate::kernel::report::{Fault, Line, put, send_line};
 
@@ -33,7 +34,7 @@ const LAPIC_TIMER: u64 = 0x320;
 const LAPIC_TIMER_START: u64 = 0x380;
 const LAPIC_TIMER_DIVIDE: u64 = 0x3e0;
 const LAPIC_ENABLE: u32 = 1 << 8;
-const DIVIDE_BY_1: u32 = 0b1011;
+const DIVIDE_BY_16: u32 = 0b0011;
 /// Of a command: assert a fixed interrupt; INIT and start-up for all processors but the one that sends it.
 const FIXED: u32 = 1 << 14;
 const INIT_OTHERS: u32 = 0b11 << 18 | 1 << 14 | 0b101 << 8;
@@ -47,8 +48,8 @@ const IOAPIC_WINDOW: u64 = 0x10;
 const IOAPIC_VERSION: u32 = 1;
 const IOAPIC_REDIRECTION: u32 = 0x10;
 
-/// A second of the timer, which counts nanoseconds on KVM.
-const SECOND: u32 = 1_000_000_000;
+/// A second of the timer, which counts every 16th nanosecond on KVM.
+const SECOND: u32 = 1_000_000_000 / 16;
 
 /// What a way in for interrupts is called here.
 pub const LINE: &str = "pin";
@@ -80,7 +81,7 @@ pub fn init() {
     // The old interrupt controllers stay silent.
     cpu::out_byte(0x21, 0xff);
     cpu::out_byte(0xa1, 0xff);
-    LAPIC.write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_1);
+    LAPIC.write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_16);
     LAPIC.write(LAPIC_TIMER, TIMER_VECTOR as u32);
     let me = LAPIC.read(LAPIC_ID) & 0xff00_0000;
     for pin in 0..pins().min(PINS) {
@@ -130,11 +131,11 @@ pub fn count(pin: usize) -> u32 {
     COUNTS[FIRST_PIN_VECTOR + pin].load(Ordering::Relaxed)
 }
 
-/// Sleeps from interrupt to interrupt until the condition holds, for a second at most.
+/// Sleeps from interrupt to interrupt until the condition holds, for as long as patience lasts.
 pub fn wait_until(mut done: impl FnMut() -> bool) -> bool {
     let timer = &COUNTS[TIMER_VECTOR];
     let before = timer.load(Ordering::Relaxed);
-    LAPIC.write(LAPIC_TIMER_START, SECOND);
+    LAPIC.write(LAPIC_TIMER_START, PATIENCE * SECOND);
     let result = loop {
         if done() {
             break true;

@@ -66,7 +66,7 @@ pub fn check(line: &mut Line) -> Result<(), Fault> {
     out_byte(INTERRUPT_ENABLE, 0);
     put!(line, "16550A, transmitter interrupt on pin {COM1_PIN}, identification {id:#04x}");
     if !came {
-        return Err("no interrupt within a second");
+        return Err("no interrupt in time");
     }
     if id != FIFO_AND_TRANSMITTER {
         return Err("the interrupt is not identified as the transmitter's");
