@@ -52,7 +52,8 @@ pub const INDEX_DEPTH: usize = 4;
 pub const MANIFESTS: usize = 1000;
 /// The most members of an image archive. A layer is one or three of them.
 pub const ARCHIVE_MEMBERS: usize = 100_000;
-/// The most bytes of the names of all its members, of what links refer to, and of the maps of sparse ones: these are held in memory.
+/// The most bytes of the names of all its members, of what links refer to, and of the maps of sparse ones: these are
+/// held in memory.
 pub const ARCHIVE_NAMES: usize = 16 << 20;
 /// The most links from member to member on the way to a file.
 pub const ARCHIVE_LINKS: usize = 8;

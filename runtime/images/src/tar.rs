@@ -1,10 +1,10 @@
 //! A reader of tar streams, for layers and for the archives that hold them.
 //!
-//! A tar stream is a row of 512-byte records: a header, the member's data padded to the next record,
-//! the next header, and two records of zeros at the end. Three dialects share it: ustar (POSIX.1-1988),
-//! GNU (long names in members of their own) and pax (POSIX.1-2001: any field as `key=value` text in a
-//! member of its own). All three occur in container images, so all three are read here, with the holes of sparse files. The reader
-//! counts the bytes it has seen, so that an error can say where, and bounds everything that it keeps.
+//! A tar stream is a row of 512-byte records: a header, the member's data padded to the next record, the next header,
+//! and two records of zeros at the end. Three dialects share it: ustar (POSIX.1-1988), GNU (long names in members of
+//! their own) and pax (POSIX.1-2001: any field as `key=value` text in a member of its own). All three occur in
+//! container images, so all three are read here, with the holes of sparse files. The reader counts the bytes it has
+//! seen, so that an error can say where, and bounds everything that it keeps.
 
 mod error;
 mod header;

@@ -1,5 +1,5 @@
-//! An image's configuration, as docker takes it (moby `api/types/container.Config`, `StrSlice`). What means nothing here is left out
-//! where it is odd; what says how to run the image is an error then, which names the field.
+//! An image's configuration, as docker takes it (moby `api/types/container.Config`, `StrSlice`). What means nothing
+//! here is left out where it is odd; what says how to run the image is an error then, which names the field.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! JSON as docker reads it (Go's encoding/json): a field's name in any case, the last of two, nothing for null, and bytes that are
-//! no text as U+FFFD. What nobody asks for is not looked at.
+//! JSON as docker reads it (Go's encoding/json): a field's name in any case, the last of two, nothing for null, and
+//! bytes that are no text as U+FFFD. What nobody asks for is not looked at.
 
 use std::fmt;
 

@@ -55,9 +55,9 @@ impl Document for Kind {
     }
 }
 
-/// Find the manifest of the client's image for this platform, and put it into the store as the registry has it. Of an index that
-/// is the entry that fits best, and of those the first; entries that don't say a platform are asked for when none does, in their
-/// order, and so are the indexes in it.
+/// Find the manifest of the client's image for this platform, and put it into the store as the registry has it. Of an
+/// index that is the entry that fits best, and of those the first; entries that don't say a platform are asked for when
+/// none does, in their order, and so are the indexes in it.
 pub async fn find(
     client: &Client<'_>,
     session: &Session,

@@ -20,9 +20,9 @@ pub enum NameError {
     Nul,
 }
 
-/// The parts of a path from an archive, inside the root, as docker cleans them: `./a//b/`, `/a/b` and `a/x/../b` are `a`, `b`, whatever
-/// `x` is. `/` and `.` alone are the root itself, and no parts. Above the root is the root for a path that begins there, and
-/// nothing for another one.
+/// The parts of a path from an archive, inside the root, as docker cleans them: `./a//b/`, `/a/b` and `a/x/../b` are
+/// `a`, `b`, whatever `x` is. `/` and `.` alone are the root itself, and no parts. Above the root is the root for a
+/// path that begins there, and nothing for another one.
 pub fn components(path: &[u8]) -> Result<Vec<&[u8]>, NameError> {
     if path.len() > limits::PATH {
         return Err(NameError::LongPath(path.len()));

@@ -48,8 +48,8 @@ impl<R: BufRead> Member for BzDecoder<R> {
     }
 }
 
-/// All streams as one. What follows the last and does not begin like another one, zeros from a tape as a rule, is left alone, as
-/// gzip(1) and bzip2(1) do.
+/// All streams as one. What follows the last and does not begin like another one, zeros from a tape as a rule, is left
+/// alone, as gzip(1) and bzip2(1) do.
 pub enum Members<M: Member> {
     Reading(M),
     Ended(M::Input),

@@ -96,7 +96,8 @@ fn a_dictionary_takes_no_more_memory_than_it_may() {
 /// An xz stream that asks for a dictionary of that many bytes, a power of two (The .xz File Format §5.3.1).
 fn with_dictionary(data: &[u8], size: u32) -> Vec<u8> {
     let mut stream = xz(data, 1 << 16);
-    // Behind the stream's header (12 bytes): size of the block's header, flags, filter (0x21, 1 byte of properties), properties.
+    // Behind the stream's header (12 bytes): size of the block's header, flags, filter (0x21, 1 byte of properties),
+    // properties.
     let at = 12 + 4;
     assert_eq!(stream[at - 2..at], [0x21, 1]);
     stream[at] = (size.trailing_zeros() as u8 - 12) * 2;

@@ -13,8 +13,8 @@ pub const FULL_NAME: &str = "io.containerd.image.name";
 /// How many digits of a digest name an image: what lists of images show.
 pub const SHORT_DIGEST: usize = 12;
 
-/// Whether the person's name means this image: all of its name, or the part behind the last `/`, or the tag, or the start of its
-/// manifest's digest.
+/// Whether the person's name means this image: all of its name, or the part behind the last `/`, or the tag, or the
+/// start of its manifest's digest.
 pub fn is_called(descriptor: &Descriptor, wanted: &str) -> bool {
     let is_name = names(descriptor).any(|name| {
         let short = name.rsplit('/').next().unwrap_or(name);
