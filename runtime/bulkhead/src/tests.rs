@@ -28,7 +28,7 @@ fn run_arguments(arguments: &[&str]) -> RunArguments {
 
 #[test]
 fn wrong_usage_is_one_line() {
-    let cases: [(&[&str], &str); 17] = [
+    let cases: [(&[&str], &str); 19] = [
         (&[], "no command: --help lists them"),
         (&["run", "--cpus", "0", "x"], "'0' for '--cpus <N>': a virtual machine has 1 to 32"),
         (&["run", "--cpus", "33", "x"], "'33' for '--cpus <N>': a virtual machine"),
@@ -48,6 +48,8 @@ fn wrong_usage_is_one_line() {
         (&["run", "--colour", "x"], "--colour"),
         (&["run", "--bundle", "b", "image"], "cannot be used with"),
         (&["run", "--bundle", "b", "--tls-verify=false"], "cannot be used with"),
+        (&["run", "--bundle", "b", "--rm"], "cannot be used with"),
+        (&["run", "-d", "--bundle", "b"], "cannot be used with"),
         (&["prepare", "image"], "--out <FILE>"),
     ];
     for (arguments, message) in cases {
