@@ -54,6 +54,9 @@ pub enum SparseFormat {
 /// The key under which star, GNU tar, docker and others keep an extended attribute.
 const XATTR: &[u8] = b"SCHILY.xattr.";
 
+/// What a global header cannot say: no two members share it. (docker takes no global record at all.)
+const OF_ONE: [&[u8]; 4] = [b"path", b"linkpath", b"size", b"GNU.sparse.name"];
+
 impl Records {
     /// Add the records of `text`; the error says which record is broken.
     pub fn merge(&mut self, text: &[u8]) -> Result<(), String> {
@@ -82,6 +85,7 @@ impl Records {
     fn get(&self, key: &[u8]) -> Option<&[u8]> {
         match self.own.get(key) {
             Some(own) => own.as_deref(),
+            None if OF_ONE.contains(&key) => None,
             None => self.global.0.get(key).map(Vec::as_slice),
         }
     }

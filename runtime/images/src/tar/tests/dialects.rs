@@ -112,6 +112,22 @@ fn a_contiguous_file_is_a_file_and_what_nobody_knows_is_refused() {
 }
 
 #[test]
+fn a_global_header_names_no_member() {
+    let global = global(&[("path", b"x"), ("linkpath", b"y"), ("size", b"9"), ("uid", b"7")]);
+    let link = |header: &mut tar::Header| header.set_link_name("a").unwrap();
+    let bytes = [
+        global,
+        member(tar::EntryType::Regular, "a", b"data", |_| {}),
+        member(tar::EntryType::Symlink, "b", b"", link),
+    ];
+    let members = read_all(&bytes.concat()).unwrap();
+    let names: Vec<&[u8]> = members.iter().map(|(member, _)| &member.name[..]).collect();
+    assert_eq!(names, [b"a", b"b"]);
+    assert_eq!((&members[0].1[..], &members[1].0.link[..]), (&b"data"[..], &b"a"[..]));
+    assert!(members.iter().all(|(member, _)| member.uid == 7));
+}
+
+#[test]
 fn of_a_long_name_and_a_path_gnus_counts() {
     let bytes = [
         pax(&[("path", b"of pax"), ("linkpath", b"pax target")]),
