@@ -92,7 +92,7 @@ fn flags_say_where_and_as_whom() {
         .unwrap();
     let script = "
         echo $(id -un):$(id -gn) $(id -u):$(id -g) on $(hostname), $ONE, $TWO
-        grep CapEff /proc/self/status
+        grep -E '^(Groups|CapEff):' /proc/self/status
         (touch /file) 2>&1
         awk '$2 == \"/work\" { sub(/,inode64/, \"\"); print $3, $4 }' /proc/mounts
         stat -c %a /work
@@ -103,6 +103,7 @@ fn flags_say_where_and_as_whom() {
     let disks = ["--read-only", "--tmpfs", "/work:size=1m,mode=1777,exec"];
     let outcome = world.shell(&[&user[..], &disks].concat(), &image, script);
     let expected = "app:extra 1000:2000 on box, of the file, a flag's\n\
+                    Groups:\t2000 \n\
                     CapEff:\t0000000000000000\n\
                     touch: /file: Read-only file system\n\
                     tmpfs rw,nosuid,nodev,relatime,size=1024k\n\
