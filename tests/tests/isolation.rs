@@ -94,6 +94,9 @@ fn flags_say_where_and_as_whom() {
         echo $(id -un):$(id -gn) $(id -u):$(id -g) on $(hostname), $ONE, $TWO
         grep -E '^(Groups|CapEff):' /proc/self/status
         (touch /file) 2>&1
+        tail -q -n 1 /etc/hosts /etc/hostname
+        busybox httpd -p 127.0.0.1:80 -h /etc && busybox wget -q -O - http://127.0.0.1/hostname
+        cat /proc/sys/net/ipv4/ping_group_range
         awk '$2 == \"/work\" { sub(/,inode64/, \"\"); print $3, $4 }' /proc/mounts
         stat -c %a /work
         head -c 2097152 /dev/zero 2>/dev/null > /work/file || wc -c < /work/file
@@ -106,6 +109,9 @@ fn flags_say_where_and_as_whom() {
                     Groups:\t2000 \n\
                     CapEff:\t0000000000000000\n\
                     touch: /file: Read-only file system\n\
+                    127.0.1.1\tbox\nbox\n\
+                    box\n\
+                    0\t2147483647\n\
                     tmpfs rw,nosuid,nodev,relatime,size=1024k\n\
                     1777\n\
                     1048576\n\
