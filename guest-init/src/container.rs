@@ -32,7 +32,7 @@ use rustix::thread::{ThreadNameSpaceType, UnshareFlags, move_into_thread_name_sp
 
 use crate::error::{During, StartError};
 use crate::order::{self, Order, Report, SOCKET};
-use crate::{cgroup, host_facts, mounts, root};
+use crate::{cgroup, host_facts, mounts, names, root};
 
 /// Everything that a container has of its own. Not the network: there is none but the loopback interface.
 const OWN: ThreadNameSpaceType = ThreadNameSpaceType::MOUNT
@@ -129,6 +129,7 @@ fn visit(first: Option<u32>) -> Result<(), StartError> {
 
 /// Root, mounts, name: what the first process finds.
 fn furnish(setting: &Setting, process: &Process) -> Result<(), StartError> {
+    let names = names::write(&setting.hostname)?;
     root::enter()?;
     rustix::process::umask(rustix::fs::Mode::empty());
     mounts::mount_all()?;
@@ -140,6 +141,7 @@ fn furnish(setting: &Setting, process: &Process) -> Result<(), StartError> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     host_facts::set_hostname(&setting.hostname)?;
     // While the root takes writes.
+    names::mount_all(&names)?;
     process::make_working_directory(process)?;
     if setting.read_only { root::make_read_only() } else { Ok(()) }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use protocol::{FailureKind, ProcessError};
+use protocol::{ByteString, FailureKind, ProcessError};
 
 use crate::command::CommandError;
 use crate::users::UserError;
@@ -19,6 +19,14 @@ pub enum StartError {
     /// The command is not there, or can't be executed.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// Its working directory is not there, or is none.
+    #[error("cwd: {path}: {error}")]
+    WorkingDirectory {
+        /// Which.
+        path: ByteString,
+        /// The kernel's answer.
+        error: io::Error,
+    },
     /// It would stand still before it is the container's process, and guest-init with it.
     #[error("the container is paused")]
     Frozen,
@@ -41,6 +49,11 @@ impl StartError {
         match self {
             Self::Command(error) => error.kind(),
             Self::Reported(kind, _) => *kind,
+            // docker's: moby's daemon/errors.go, `setExitCodeFromError`.
+            Self::WorkingDirectory { error, .. } => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FailureKind::NotFound,
+                _ => FailureKind::NotExecutable,
+            },
             _ => FailureKind::Other,
         }
     }

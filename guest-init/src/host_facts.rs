@@ -66,23 +66,28 @@ pub fn seed(bytes: &ByteString) -> Result<(), StartError> {
     }
 }
 
-/// Sets the host name, and names it in /etc/hosts where the image leaves that to its runtime.
+/// Sets the host name.
 pub fn set_hostname(hostname: &ByteString) -> Result<(), StartError> {
     rustix::system::sethostname(hostname.as_bytes())
-        .during(format!("set the host name \"{hostname}\""))?;
-    const HOSTS: &str = "/etc/hosts";
-    // Docker leaves an empty file in the images that it builds. Anything else there, a link too, is the image's own.
-    let empty = match fs::symlink_metadata(HOSTS) {
-        Ok(metadata) => metadata.is_file() && metadata.len() == 0,
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
-    };
-    if empty && fs::symlink_metadata("/etc").is_ok_and(|etc| etc.is_dir()) {
-        let mut hosts =
-            b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t"
-                .to_vec();
-        hosts.extend(hostname.as_bytes());
-        hosts.push(b'\n');
-        fs::write(HOSTS, hosts).during("write /etc/hosts")?;
+        .during(format!("set the host name \"{hostname}\""))
+}
+
+/// What docker sets for a container's network (moby, `daemon/oci_linux.go`): ports below 1024, and ICMP echo sockets, are
+/// every user's.
+const NETWORK: [(&str, &str); 2] = [
+    ("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"),
+    ("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"),
+];
+
+/// Sets it, where this kernel has it.
+pub fn open_network() -> io::Result<()> {
+    for (path, value) in NETWORK {
+        match fs::write(path, value) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(io::Error::new(error.kind(), format!("{path}: {error}")));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -24,6 +24,7 @@
 //! | [`order`] | what guest-init tells the program that it starts, and the answers |
 //! | [`container`] | that program: namespaces, rights and seccomp filters, until it is the container's process |
 //! | [`root`] | the container's root: the image under an overlay |
+//! | [`names`] | `/etc/hostname` and `/etc/hosts`, whatever the image holds |
 //! | [`mounts`] | what else it finds mounted, and what is masked |
 //! | [`cgroup`] | its limits, its counters, its freezer |
 //! | [`users`], [`environment`], [`command`] | user, variables and file of a process |
@@ -40,8 +41,8 @@
 //!   is no network but the loopback interface.
 //! - When it ends, everything else in the container is killed, as in docker. What was written before is delivered; a
 //!   background process that holds stdout open delays nothing.
-//! - `/etc/hosts` is written (to the overlay) only where the image has none or an empty one; `/etc/hostname` and
-//!   `/etc/resolv.conf` are the image's own.
+//! - `/etc/resolv.conf` is the image's own; the host's name has the address 127.0.1.1 in `/etc/hosts`.
+//! - An i386 program makes no sockets by `socketcall`, where a filter sees no family: vsock is the way to the host.
 //! - `/tmp` and `/run` are the image's own folders, in the overlay, and so refuse writes under `read_only`.
 
 pub mod cgroup;
@@ -56,6 +57,7 @@ mod log;
 pub mod machine;
 pub mod modules;
 pub mod mounts;
+pub mod names;
 pub mod order;
 pub mod pump;
 #[cfg(any(test, feature = "testing"))]

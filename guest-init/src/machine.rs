@@ -78,6 +78,9 @@ impl Guest for Machine {
         if let Err(error) = host_facts::raise_loopback() {
             log(format_args!("network interface lo: {error}"));
         }
+        if let Err(error) = host_facts::open_network() {
+            log(error);
+        }
         let children = Arc::clone(&self.children);
         let reaper = Builder::new().name("reaper".into()).spawn(move || children.reap());
         reaper.map(drop).during("start the thread that reaps")

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount, mount_bind};
 
 use crate::error::{During, StartError};
-use crate::root::{bind_read_only, folder};
+use crate::root::{bind_read_only, folder, make_folder};
 
 /// One file system.
 pub struct Mount {
@@ -130,7 +130,7 @@ pub fn mount_all() -> Result<(), StartError> {
 pub fn mount_tmpfs(tmpfs: &Tmpfs) -> Result<(), StartError> {
     let path = tmpfs.path.as_os_str();
     let what = || format!("mount a tmpfs on {}", tmpfs.path);
-    std::fs::create_dir_all(path).during(what())?;
+    make_folder(path).during(what())?;
     let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
     flags.set(MountFlags::NOEXEC, !tmpfs.executable);
     let mut options = format!("mode={:o}", tmpfs.mode);

@@ -1,9 +1,10 @@
 //! The container's root: the image's disk, read-only, under an overlay. guest-init itself stays in the initramfs.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use rustix::mount::{MountFlags, mount, mount_bind, mount_move, mount_remount};
 
@@ -91,5 +92,83 @@ pub(crate) fn bind_read_only(path: &str, flags: MountFlags) -> rustix::io::Resul
 
 /// A folder to mount on, made where it is missing.
 pub(crate) fn folder(path: &str) -> Result<(), StartError> {
-    fs::create_dir_all(path).during(format!("make the folder {path}"))
+    make_folder(path).during(format!("make the folder {path}"))
+}
+
+/// How many links a path may have (MAXSYMLINKS, linux/namei.h).
+const MAX_LINKS: usize = 40;
+
+/// Makes an absolute path a folder where there is none. A link is followed even if nothing is where it leads to yet:
+/// then the folder is made there, as docker does.
+pub(crate) fn make_folder(path: impl AsRef<Path>) -> io::Result<()> {
+    let (mut made, mut links) = (PathBuf::from("/"), 0);
+    let mut rest: Vec<OsString> = names(path.as_ref()).collect();
+    while let Some(name) = rest.pop() {
+        if name == ".." {
+            made.pop();
+            continue;
+        }
+        let here = made.join(&name);
+        match fs::symlink_metadata(&here) {
+            Ok(metadata) if metadata.is_symlink() => {
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(rustix::io::Errno::LOOP.into());
+                }
+                let target = fs::read_link(&here)?;
+                if target.is_absolute() {
+                    made = PathBuf::from("/");
+                }
+                rest.extend(names(&target));
+                continue;
+            }
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir(&here)?,
+            Err(error) => return Err(error),
+        }
+        made = here;
+    }
+    Ok(())
+}
+
+/// A path's names and `..`, the last first.
+fn names(path: &Path) -> impl Iterator<Item = OsString> {
+    path.components().rev().filter_map(|component| match component {
+        Component::Normal(_) | Component::ParentDir => Some(component.as_os_str().to_owned()),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn folders_are_made_where_links_lead_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("there")).unwrap();
+        fs::write(path("file"), "").unwrap();
+        symlink("missing/below", path("link")).unwrap();
+        symlink(path("absolute"), path("there/up")).unwrap();
+        symlink("round", path("round")).unwrap();
+        for (made, found) in [
+            ("there", "there"),
+            ("a/b/", "a/b"),
+            ("a/../c/./d", "c/d"),
+            ("link/end", "missing/below/end"),
+            ("there/up/end", "absolute/end"),
+        ] {
+            make_folder(path(made)).unwrap();
+            assert!(fs::symlink_metadata(path(found)).unwrap().is_dir(), "{made}");
+        }
+        assert!(fs::symlink_metadata(path("link")).unwrap().is_symlink());
+        let error = make_folder(path("file/below")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotADirectory);
+        let error = make_folder(path("round/below")).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ELOOP));
+    }
 }

@@ -1,7 +1,8 @@
 //! The user to run as, found in the image's own /etc/passwd and /etc/group.
 //!
 //! The rules are docker's: a number need not be in the files; a name must. A group after the colon replaces the
-//! user's own group and its supplementary ones.
+//! user's own group and its supplementary ones. The primary group is one of the supplementary ones as well: what a file
+//! forbids that group stays forbidden to a set-group-ID program (CVE-2022-36109).
 
 use protocol::ByteString;
 
@@ -12,7 +13,7 @@ pub struct User {
     pub uid: u32,
     /// Primary group ID.
     pub gid: u32,
-    /// Supplementary group IDs.
+    /// Supplementary group IDs, the primary one first.
     pub groups: Vec<u32>,
     /// The home folder; `/` for a user that has none.
     pub home: ByteString,
@@ -54,6 +55,7 @@ pub fn find(specification: &[u8], passwd: &[u8], group: &[u8]) -> Result<User, U
         (None, Wanted::Id(uid)) => User { uid, gid: 0, groups: Vec::new(), home: "/".into() },
         (None, Wanted::Name(name)) => return Err(UserError::NoUser(name.into())),
     };
+    let mut supplementary = Vec::new();
     let mut known = lines(group).filter_map(Group::parse);
     if !wanted_group.is_empty() {
         let wanted = Wanted::parse(wanted_group)?;
@@ -65,8 +67,9 @@ pub fn find(specification: &[u8], passwd: &[u8], group: &[u8]) -> Result<User, U
     } else if let Some(entry) = entry {
         let mine = known
             .filter(|group| group.members.split(|&b| b == b',').any(|member| member == entry.name));
-        found.groups = mine.map(|group| group.gid).take(MAX_GROUPS).collect();
+        supplementary = mine.map(|group| group.gid).filter(|&gid| gid != found.gid).collect();
     }
+    found.groups = std::iter::once(found.gid).chain(supplementary).take(MAX_GROUPS).collect();
     Ok(found)
 }
 

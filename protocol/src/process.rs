@@ -12,7 +12,7 @@ pub struct Process {
     pub args: Vec<ByteString>,
     /// `NAME=value`; the later of two wins. The guest adds PATH, HOME and HOSTNAME where they are missing.
     pub env: Vec<ByteString>,
-    /// Working directory, absolute; created when the image lacks it.
+    /// Working directory, absolute; the first process's is created when the image lacks it.
     pub cwd: ByteString,
     /// `user`, `user:group`, `uid`, `uid:gid`; empty is root. Names are those of the image's own files.
     pub user: ByteString,

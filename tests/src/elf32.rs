@@ -7,15 +7,18 @@ const ADDRESS: u32 = 0x1_0000;
 /// Header", 32-bit forms).
 const CODE: u32 = 52 + 32;
 
-/// A static executable that does nothing but end with this status: the system call `exit` is number 1 on both machines.
-pub fn exits_with(status: u8) -> Vec<u8> {
+/// A static executable that asks for a system call that no kernel has, and ends with the error's number as its status: the
+/// call `exit` is number 1 on both machines.
+pub fn asks_for_an_unknown_call() -> Vec<u8> {
     let (machine, flags, code) = if cfg!(target_arch = "aarch64") {
-        // mov r7, #1; mov r0, #status; svc #0. EABI version 5.
-        let code = [0xe3a0_7001, 0xe3a0_0000 | u32::from(status), 0xef00_0000u32];
+        // movw r7, #600; svc #0; rsb r0, r0, #0; mov r7, #1; svc #0. EABI version 5.
+        let code = [0xe300_7258, 0xef00_0000, 0xe260_0000, 0xe3a0_7001, 0xef00_0000u32];
         (40u16, 0x0500_0000u32, code.map(u32::to_le_bytes).concat())
     } else {
-        // mov eax, 1; mov ebx, status; int 0x80.
-        (3, 0, [&[0xb8, 1, 0, 0, 0, 0xbb, status, 0, 0, 0, 0xcd, 0x80][..]].concat())
+        // mov eax, 600; int 0x80; neg eax; mov ebx, eax; mov eax, 1; int 0x80.
+        let ask = [0xb8, 0x58, 2, 0, 0, 0xcd, 0x80, 0xf7, 0xd8];
+        let end = [0x89, 0xc3, 0xb8, 1, 0, 0, 0, 0xcd, 0x80];
+        (3, 0, [ask, end].concat())
     };
     let length = CODE + code.len() as u32;
     let mut file = b"\x7fELF\x01\x01\x01".to_vec(); // 32-bit, little-endian, version 1

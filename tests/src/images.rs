@@ -12,7 +12,7 @@ use crate::machine::{ELSEWHERE, HERE, Machine};
 use crate::tools::{find, have, tool};
 
 /// Changes when the images do.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// The commands that tests use.
 const APPLETS: [&str; 30] = [
@@ -211,6 +211,10 @@ fn lower(busybox: &[u8]) -> Vec<u8> {
         .file("data/one", Meta::root(0o644), b"two names\n")
         .hard_link("data/two", "data/one")
         .symlink("data/link", "../data/kept")
+        // Where the runtime's own files belong.
+        .symlink("etc/hostname", "../data/kept")
+        .folder("etc/hosts", Meta::root(0o755))
+        .file("etc/hosts/file", Meta::root(0o644), b"")
         .device("data/null", Meta::root(0o666), 1, 3)
         .file("data/setuid", Meta { mode: 0o4755, owner: (1000, 1001) }, b"")
         .file(&format!("data/{}", "n".repeat(255)), Meta::root(0o644), b"long\n")

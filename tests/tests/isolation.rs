@@ -92,8 +92,11 @@ fn flags_say_where_and_as_whom() {
         .unwrap();
     let script = "
         echo $(id -un):$(id -gn) $(id -u):$(id -g) on $(hostname), $ONE, $TWO
-        grep CapEff /proc/self/status
+        grep -E '^(Groups|CapEff):' /proc/self/status
         (touch /file) 2>&1
+        tail -q -n 1 /etc/hosts /etc/hostname
+        busybox httpd -p 127.0.0.1:80 -h /etc && busybox wget -q -O - http://127.0.0.1/hostname
+        cat /proc/sys/net/ipv4/ping_group_range
         awk '$2 == \"/work\" { sub(/,inode64/, \"\"); print $3, $4 }' /proc/mounts
         stat -c %a /work
         head -c 2097152 /dev/zero 2>/dev/null > /work/file || wc -c < /work/file
@@ -103,8 +106,12 @@ fn flags_say_where_and_as_whom() {
     let disks = ["--read-only", "--tmpfs", "/work:size=1m,mode=1777,exec"];
     let outcome = world.shell(&[&user[..], &disks].concat(), &image, script);
     let expected = "app:extra 1000:2000 on box, of the file, a flag's\n\
+                    Groups:\t2000 \n\
                     CapEff:\t0000000000000000\n\
                     touch: /file: Read-only file system\n\
+                    127.0.1.1\tbox\nbox\n\
+                    box\n\
+                    0\t2147483647\n\
                     tmpfs rw,nosuid,nodev,relatime,size=1024k\n\
                     1777\n\
                     1048576\n\

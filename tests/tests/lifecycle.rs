@@ -70,6 +70,9 @@ fn a_container_in_the_background_does_what_it_is_told() {
     )
     .assert(0, "in\nsecond app /\n", "");
     on(&["exec", "web", "cat"], "not for it").assert(0, "", "");
+    assert_eq!(on(&["exec", "web", "sh", "-c", "busybox yes & exit 4"], "").status, 4);
+    on(&["exec", "-w", "/mis/sing", "web", "pwd"], "").assert_refused(127, &["/mis/sing"]);
+    on(&["exec", "web", "ls", "/mis"], "").assert(1, "", "ls: /mis: No such file or directory\n");
     on(&["exec", "web", "no-such-command"], "").assert_refused(127, &["no-such-command"]);
     on(&["exec", "-d", "web", "sh", "-c", "echo detached > /detached"], "").assert(0, "", "");
     assert!(eventually(|| on(&["exec", "web", "cat", "/detached"], "").stdout == "detached\n"));

@@ -1,7 +1,6 @@
 //! From a Start to a process: who it is, what it finds, what it executes.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -12,7 +11,7 @@ use rustix::fs::Mode;
 
 use super::{rights, stdio, terminal};
 use crate::error::{During, StartError};
-use crate::{command, environment, host_facts, users};
+use crate::{command, environment, host_facts, root, users};
 
 /// Executes it in place of this program. Returns only what kept it from that.
 pub(super) fn become_it(
@@ -32,8 +31,7 @@ pub(super) fn become_it(
     let environment = environment::build(&variables, &user, hostname);
     // As root, so that a user may work in a folder that it could not enter, as in docker; and before the command is looked
     // up, because `./command` is relative to it.
-    make_working_directory(process)?;
-    std::env::set_current_dir(process.cwd.as_os_str()).during(format!("cwd: {}", process.cwd))?;
+    enter_working_directory(&process.cwd)?;
     let path = environment::get(&environment, b"PATH").unwrap_or_default();
     let (name, arguments) = process.args.split_first().ok_or(ProcessError::NoCommand)?;
     let file = command::find(name, path)?;
@@ -58,7 +56,32 @@ pub(super) fn become_it(
     Err(command::explain(&file, &error).into())
 }
 
-/// The working directory, made where the image lacks it, as docker does.
+/// Makes the first process's working directory where the image lacks it, as docker does; another's has to be there.
 pub(super) fn make_working_directory(process: &Process) -> Result<(), StartError> {
-    fs::create_dir_all(process.cwd.as_os_str()).during(format!("cwd: make {}", process.cwd))
+    root::make_folder(process.cwd.as_os_str()).during(format!("cwd: make {}", process.cwd))
+}
+
+fn enter_working_directory(path: &ByteString) -> Result<(), StartError> {
+    let entered = std::env::set_current_dir(path.as_os_str());
+    entered.map_err(|error| StartError::WorkingDirectory { path: path.clone(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::FailureKind;
+
+    use super::*;
+
+    #[test]
+    fn a_working_directory_that_is_not_there_is_an_error_and_stays_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| ByteString::from(folder.path().join(name).into_os_string());
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        for name in ["missing", "missing/below", "file", "file/below"] {
+            let error = enter_working_directory(&path(name)).unwrap_err();
+            assert_eq!(error.kind(), FailureKind::NotFound, "{error}");
+            assert!(error.to_string().starts_with(&format!("cwd: {}: ", path(name))), "{error}");
+        }
+        assert!(!folder.path().join("missing").exists());
+    }
 }

@@ -97,3 +97,24 @@ fn a_sink_that_closed_ends_it() {
     far_source.write_all(b"nobody reads this").unwrap();
     assert_eq!(pump(&source, &write), End::Sink);
 }
+
+#[test]
+fn others_that_go_on_writing_do_not_hold_the_end_back() {
+    let (source, write) = pipe();
+    let (sink, mut far_sink) = UnixStream::pair().unwrap();
+    let (ended, ends) = pipe();
+    rustix::io::write(&write, b"its last words").unwrap();
+    drop(ends);
+    let other = thread::spawn(move || while rustix::io::write(&write, &[b'y'; 4096]).is_ok() {});
+    let reader = thread::spawn(move || {
+        let mut received = Vec::new();
+        far_sink.read_to_end(&mut received).unwrap();
+        received
+    });
+    assert_eq!(pump_until(&source, &sink, &ended), End::Source);
+    drop((source, sink));
+    let received = reader.join().unwrap();
+    assert!(received.starts_with(b"its last words"));
+    assert!(received.len() <= BUFFER, "{} bytes", received.len());
+    other.join().unwrap();
+}

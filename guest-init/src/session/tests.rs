@@ -236,6 +236,17 @@ fn another_process_runs_beside_the_first_and_ends_alone() {
 }
 
 #[test]
+fn another_process_ends_though_its_child_goes_on_writing() {
+    let host = Host::new(ProcessGroups::default());
+    let mut control = host.set_up();
+    let _first = host.start(&mut control, 0, "read line");
+    let mut another = host.start(&mut control, 1, "echo own; yes & exit 4");
+    assert!(all(&mut another.stdout).starts_with("own\n"));
+    let ended = ToHost::Exited { process: 1, status: ExitStatus::Code(4), out_of_memory: false };
+    assert_eq!(read_message::<ToHost>(&mut control).unwrap(), ended);
+}
+
+#[test]
 fn the_first_process_takes_the_others_along_and_is_told_last() {
     let host = Host::new(ProcessGroups::default());
     let mut control = host.set_up();

@@ -19,23 +19,29 @@ fn user(uid: u32, gid: u32, groups: &[u32], home: &str) -> Result<User, UserErro
 #[test]
 fn docker_s_forms() {
     let find = |text: &str| find(text.as_bytes(), PASSWD, GROUP);
-    assert_eq!(find(""), user(0, 0, &[44], "/root"));
-    assert_eq!(find("root"), user(0, 0, &[44], "/root"));
-    assert_eq!(find("www"), user(33, 33, &[29, 44], "/var/www"));
-    assert_eq!(find("33"), user(33, 33, &[29, 44], "/var/www"));
-    assert_eq!(find("www:audio"), user(33, 29, &[], "/var/www"));
-    assert_eq!(find("www:1234"), user(33, 1234, &[], "/var/www"));
-    assert_eq!(find(":audio"), user(0, 29, &[], "/root"));
-    assert_eq!(find("www:"), user(33, 33, &[29, 44], "/var/www"));
-    assert_eq!(find("1000"), user(1000, 0, &[], "/"));
-    assert_eq!(find("1000:1001"), user(1000, 1001, &[], "/"));
-    assert_eq!(find("bare"), user(44, 45, &[29], "/"));
+    assert_eq!(find(""), user(0, 0, &[0, 44], "/root"));
+    assert_eq!(find("root"), user(0, 0, &[0, 44], "/root"));
+    assert_eq!(find("www"), user(33, 33, &[33, 29, 44], "/var/www"));
+    assert_eq!(find("33"), user(33, 33, &[33, 29, 44], "/var/www"));
+    assert_eq!(find("www:audio"), user(33, 29, &[29], "/var/www"));
+    assert_eq!(find("www:1234"), user(33, 1234, &[1234], "/var/www"));
+    assert_eq!(find(":audio"), user(0, 29, &[29], "/root"));
+    assert_eq!(find("www:"), user(33, 33, &[33, 29, 44], "/var/www"));
+    assert_eq!(find("1000"), user(1000, 0, &[0], "/"));
+    assert_eq!(find("1000:1001"), user(1000, 1001, &[1001], "/"));
+    assert_eq!(find("bare"), user(44, 45, &[45, 29], "/"));
+}
+
+#[test]
+fn the_primary_group_is_named_once() {
+    let group = b"own:x:33:www\naudio:x:29:www\n";
+    assert_eq!(find(b"www", PASSWD, group), user(33, 33, &[33, 29], "/var/www"));
 }
 
 #[test]
 fn a_number_is_never_a_name() {
-    assert_eq!(find(b"7", PASSWD, GROUP), user(7, 0, &[], "/"));
-    assert_eq!(find(b"70", PASSWD, GROUP), user(70, 70, &[], "/seven"));
+    assert_eq!(find(b"7", PASSWD, GROUP), user(7, 0, &[0], "/"));
+    assert_eq!(find(b"70", PASSWD, GROUP), user(70, 70, &[70], "/seven"));
 }
 
 #[test]
@@ -54,8 +60,8 @@ fn what_is_missing_is_named() {
 
 #[test]
 fn an_image_without_the_files_has_root_and_numbers() {
-    assert_eq!(find(b"", b"", b""), user(0, 0, &[], "/"));
-    assert_eq!(find(b"5:6", b"", b""), user(5, 6, &[], "/"));
+    assert_eq!(find(b"", b"", b""), user(0, 0, &[0], "/"));
+    assert_eq!(find(b"5:6", b"", b""), user(5, 6, &[6], "/"));
 }
 
 proptest! {
@@ -70,6 +76,7 @@ proptest! {
     ) {
         if let Ok(user) = find(&specification, &passwd, &group) {
             prop_assert!(user.uid <= i32::MAX as u32 && user.gid <= i32::MAX as u32);
+            prop_assert_eq!(user.groups[0], user.gid);
             prop_assert!(!user.home.as_bytes().is_empty());
         }
     }
