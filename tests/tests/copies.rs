@@ -42,7 +42,7 @@ fn what_is_copied_is_where_docker_puts_it() {
     let found = in_it("ls /srv/real; stat -c '%h %u:%g' /srv/real/a");
     assert_eq!(found, format!("a\nb\none\ntwo\n2 {}:{}\n", own.uid(), own.gid()));
     // Where nothing is made, and nothing replaced.
-    on(&["cp", "one", "web:/new/"], "").assert_refused(1, &["no folder /new/"]);
+    on(&["cp", "one", "web:/new/"], "").assert_refused(1, &["/new/: "]);
     on(&["cp", "one", "web:/no/new"], "").assert_refused(1, &["/no: "]);
     on(&["cp", "folder", "web:/srv/tools/a"], "").assert_refused(1, &["/srv/tools/a", "no folder"]);
     on(&["cp", "web:/ready", "new/"], "").assert_refused(1, &["new", "no folder"]);

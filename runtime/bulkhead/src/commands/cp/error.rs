@@ -8,8 +8,6 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[allow(missing_docs)]
 pub enum CopyError {
-    #[error("the container has no folder {0}, and a file makes none")]
-    NoFolder(PathBuf),
     #[error("{0} is in the container and is no folder: a folder does not replace it")]
     NoFolderThere(PathBuf),
     #[error("{0} is a device of the container: only a file's or a folder's place is taken")]

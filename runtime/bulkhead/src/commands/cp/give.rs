@@ -50,18 +50,17 @@ impl Source {
     fn place<'a>(
         &'a self,
         path: &'a Path,
-        there: &There,
-    ) -> Result<(&'a Path, &'a OsStr), CopyError> {
+        there: There,
+    ) -> Result<(&'a Path, &'a OsStr), CommandError> {
         let bytes = path.as_os_str().as_bytes();
         let is_called_folder = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
         match there {
             There::Folder => return Ok((path, &self.name)),
-            There::Device => return Err(CopyError::Device(path.to_owned())),
-            There::Nothing if is_called_folder && !self.is_folder => {
-                return Err(CopyError::NoFolder(path.to_owned()));
-            }
+            There::Device => return Err(CopyError::Device(path.to_owned()).into()),
+            // A file makes no folder.
+            There::Nothing(why) if is_called_folder && !self.is_folder => return Err(*why),
             There::Other | There::Link(_) if self.is_folder => {
-                return Err(CopyError::NoFolderThere(path.to_owned()));
+                return Err(CopyError::NoFolderThere(path.to_owned()).into());
             }
             _ => {}
         }
@@ -81,7 +80,7 @@ pub(super) fn files(
 ) -> Result<u64, CommandError> {
     let wrong = |source| CommandError::ReadFile { path: from.text.clone(), source };
     let (path, there) = behind_links(files, path)?;
-    let (folder, name) = from.place(&path, &there)?;
+    let (folder, name) = from.place(&path, there)?;
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| wrong(error.into()))?;
     thread::scope(|scope| {
         let packing = scope.spawn(|| -> io::Result<u64> {
@@ -198,8 +197,9 @@ mod tests {
             is_folder,
         };
         let (file, folder, contents) = (source("f", false), source("d", true), source(".", true));
+        let nothing = || There::Nothing(Box::new(CommandError::NoImage("gone".to_owned())));
         let place = |source: &Source, path: &str, there: There| {
-            let place = source.place(Path::new(path), &there).map_err(|error| error.to_string());
+            let place = source.place(Path::new(path), there).map_err(|error| error.to_string());
             place.map(|(to, name)| format!("{} {}", to.display(), name.display()))
         };
         for (source, path, there, wanted) in [
@@ -210,12 +210,12 @@ mod tests {
             (&file, "/a/b", There::Other, Ok("/a b")),
             (&folder, "/a/b", There::Other, Err("/a/b is in the container and is no folder")),
             (&contents, "/a/b", There::Other, Err("/a/b is in the container and is no folder")),
-            (&file, "/a/b", There::Nothing, Ok("/a b")),
-            (&folder, "/a/b", There::Nothing, Ok("/a b")),
-            (&folder, "/a/b/", There::Nothing, Ok("/a b")),
-            (&contents, "/a/b/.", There::Nothing, Ok("/a b")),
-            (&file, "/a/b/", There::Nothing, Err("the container has no folder /a/b/")),
-            (&file, "/a/b/.", There::Nothing, Err("the container has no folder /a/b/.")),
+            (&file, "/a/b", nothing(), Ok("/a b")),
+            (&folder, "/a/b", nothing(), Ok("/a b")),
+            (&folder, "/a/b/", nothing(), Ok("/a b")),
+            (&contents, "/a/b/.", nothing(), Ok("/a b")),
+            (&file, "/a/b/", nothing(), Err("'gone'")),
+            (&file, "/a/b/.", nothing(), Err("'gone'")),
             (&file, "/dev/null", There::Device, Err("/dev/null is a device")),
         ] {
             match (place(source, path, there), wanted) {

@@ -19,9 +19,10 @@ use images::tar::{Kind, Reader, Stream};
 pub(super) const MOST_LINKS: usize = 40;
 
 /// What is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum There {
-    Nothing,
+    /// With what the container says about it.
+    Nothing(Box<CommandError>),
     Folder,
     /// With what it leads to.
     Link(PathBuf),
@@ -52,21 +53,25 @@ fn look(files: &Files, path: &Path) -> Result<There, CommandError> {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| wrong(error.into()))?;
     thread::scope(|scope| {
         let look = scope.spawn(|| first(File::from(read)));
-        // One that is not there is refused, and what is large is not read to its end.
-        let _ = files.take(path, write.as_fd());
+        // What is large is not read to its end.
+        let taken = files.take(path, write.as_fd());
         drop(write);
-        look.join().map_err(|_| wrong(io::Error::other("a panic")))
+        let found = look.join().map_err(|_| wrong(io::Error::other("a panic")))?;
+        Ok(match (found, taken) {
+            (Some(there), _) => there,
+            (None, Err(error)) => There::Nothing(Box::new(error)),
+            // A socket, which is not archived.
+            (None, Ok(())) => There::Other,
+        })
     })
 }
 
-fn first(archive: impl io::Read) -> There {
-    match Reader::new(Stream(archive)).next_member() {
-        Ok(Some(member)) => match member.kind {
-            Kind::Directory => There::Folder,
-            Kind::Symlink => There::Link(OsStr::from_bytes(&member.link).into()),
-            Kind::Character { .. } | Kind::Block { .. } => There::Device,
-            _ => There::Other,
-        },
-        _ => There::Nothing,
-    }
+fn first(archive: impl io::Read) -> Option<There> {
+    let member = Reader::new(Stream(archive)).next_member().ok()??;
+    Some(match member.kind {
+        Kind::Directory => There::Folder,
+        Kind::Symlink => There::Link(OsStr::from_bytes(&member.link).into()),
+        Kind::Character { .. } | Kind::Block { .. } => There::Device,
+        _ => There::Other,
+    })
 }
