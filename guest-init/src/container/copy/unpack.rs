@@ -114,10 +114,9 @@ fn within(folder: &Path, name: &Path) -> io::Result<PathBuf> {
     for component in name.components() {
         match component {
             Component::Normal(name) => inside.push(name),
+            Component::ParentDir if inside.pop() => {}
             Component::ParentDir => {
-                if !inside.pop() {
-                    return Err(io::Error::other("it is outside of the archive"));
-                }
+                return Err(io::Error::other("it is outside of the archive"));
             }
             _ => {}
         }
