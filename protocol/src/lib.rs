@@ -32,6 +32,8 @@
 //! of JSON. The other streams are raw bytes after their `Hello`: a half close is end of file, and vsock's credit
 //! is the back pressure. Both ends refuse a frame or a field they don't know: neither guesses.
 
+#[cfg(feature = "archive")]
+pub mod archive;
 mod byte_string;
 mod frame;
 mod hello;
@@ -48,7 +50,7 @@ pub use setup::{Setting, Setup, Tmpfs};
 
 /// The version that this end speaks. Any change of a message changes it: host and guest-init are built together,
 /// so nothing is ever negotiated, only checked.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The vsock port that the host side listens on.
 pub const PORT: u32 = 1024;

@@ -36,7 +36,8 @@ pub enum ToGuest {
     },
     /// Tell what the container uses; the answer is [`ToHost::Statistics`].
     Statistics,
-    /// Send a file or folder as a tar archive, whose one top entry has the path's last name.
+    /// Send a file or folder as a tar archive, whose one top entry has the path's last name, or is `.` for a path that ends
+    /// with `/.` and for the root. A link is followed only where more of the path comes behind it, if no more than a `/`.
     CopyOut {
         /// Number of the copy.
         transfer: u32,
@@ -47,7 +48,7 @@ pub enum ToGuest {
     CopyIn {
         /// Number of the copy.
         transfer: u32,
-        /// The folder to unpack it in: in the container, absolute, and there.
+        /// The folder to unpack it in, or a link to one: in the container, absolute, and there.
         path: ByteString,
     },
 }

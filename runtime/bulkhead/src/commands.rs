@@ -34,6 +34,7 @@ mod wait;
 
 use clap::Subcommand;
 
+pub use cp::CopyError;
 pub use unpack::UnpackError;
 
 use crate::arguments::Arguments;

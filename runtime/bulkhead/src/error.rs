@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use protocol::ProcessError;
 use thiserror::Error;
 
-use crate::commands::UnpackError;
+use crate::commands::{CopyError, UnpackError};
 use containers::container::ContainerError;
 use containers::guest::GuestError;
 use containers::supervisor::SupervisorError;
@@ -65,6 +65,8 @@ pub enum CommandError {
     WriteFile { path: PathBuf, source: io::Error },
     #[error("cannot copy to {path}")]
     Unpack { path: PathBuf, source: Box<UnpackError> },
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     #[error("cannot write the output")]
     Output(#[source] io::Error),
     #[error(transparent)]

@@ -22,6 +22,7 @@ mod reference;
 mod tests;
 mod unpack;
 
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 pub use config::ImageConfig;
@@ -30,8 +31,20 @@ pub use look::open;
 pub use reference::Reference;
 pub use unpack::unpack;
 
+use compression::Decompressor;
 use files::Files;
 use host::digest::Digest;
+
+/// The data of `input`, which may be compressed with gzip, zstd, xz or bzip2, as docker tells and takes them.
+///
+/// # Errors
+/// It can't be read.
+pub fn decompress(mut input: impl Read) -> io::Result<impl Read> {
+    // All that tells them at once: a pipe may give less.
+    let mut start = Vec::new();
+    input.by_ref().take(compression::START as u64).read_to_end(&mut start)?;
+    Decompressor::new(io::Cursor::new(start).chain(input))
+}
 
 /// An image that was found and understood; its layers are not read yet.
 #[derive(Debug)]

@@ -1,37 +1,53 @@
 //! `cp`: files between a container and this machine, as a tar on the way.
 
+mod error;
 mod files;
+mod give;
+mod look;
+mod summary;
+mod take;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
-use std::thread;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rustix::pipe::{PipeFlags, pipe_with};
 
-use super::unpack::{Budget, Place, unpack};
+pub use error::CopyError;
+
+use super::unpack::Budget;
 use crate::error::CommandError;
 use crate::limits::{COPY_FILES, COPY_SIZE};
 use crate::size::parse_size;
 use containers::container::{Container, Containers};
 use files::Files;
-use host::pump::BUFFER;
-use images::tar::{Kind, Reader, Stream};
+use protocol::archive::Owner;
+use summary::Summary;
+use take::Source;
 
 /// Copy files between a container and this machine
 ///
-/// FOLDER/. stands for what is in a folder. What comes from a container is put at its place when all of it is there: under
-/// the name that was asked for, through no symbolic link, without owners, set-ID bits, devices and pipes; its folders stay
-/// open for their owner.
+/// FOLDER/. stands for what is in a folder. What is copied goes into TO if that is a folder, or else takes its place or is
+/// made: TO/ has to be there unless a folder is copied. What comes from a container is put at its place when all of it is
+/// there: under the name that was asked for, through no symbolic link, without set-ID bits and devices; its folders stay open
+/// for their owner. A tar archive that goes into a container may be compressed with gzip, zstd, xz or bzip2, and keeps its
+/// owners.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bulkhead cp web:/etc/nginx ./nginx\n  bulkhead cp site.conf web:/etc/nginx/conf.d/\n  bulkhead cp web:/var/log - | tar -t\n  bulkhead cp --max-size 100G web:/srv/data/. ./data"
 )]
 pub struct CopyArguments {
+    /// Keep owners, by their numbers: on this machine as root only. Otherwise the copy is the user's here, and root's there
+    #[arg(long, short)]
+    pub archive: bool,
+    /// Copy what FROM leads to if it is a symbolic link, under the link's name
+    #[arg(long, short = 'L')]
+    pub follow_link: bool,
+    /// Don't say how much was copied; nothing says so without a terminal either
+    #[arg(long, short)]
+    pub quiet: bool,
     /// The most bytes that a container may send
     #[arg(long, value_name = "SIZE", default_value = COPY_SIZE, value_parser = parse_size)]
     pub max_size: u64,
@@ -55,28 +71,48 @@ enum Side {
 }
 
 pub fn execute(arguments: &CopyArguments) -> Result<u8, CommandError> {
+    let usage = |message: &str| Err(CommandError::Usage(format!("cp: {message}")));
+    if arguments.from.is_empty() || arguments.to.is_empty() {
+        return usage("FROM and TO are not empty");
+    }
     let containers = &Containers::open_default()?;
     let from = side(containers, &arguments.from)?;
     let to = side(containers, &arguments.to)?;
+    let follow = arguments.follow_link;
+    let summary = Summary::new(&arguments.to, arguments.quiet);
     match (from, to) {
         (Side::In(container, path), Side::Stream) => {
-            Files::reach(container, false)?.apply(|files| files.take(&path, io::stdout().as_fd()))
+            let source = Source::new(&path);
+            Files::reach(container, false)?.apply(|files| {
+                let source = if follow { source.follow(files)? } else { source };
+                files.take(&source.path, io::stdout().as_fd())
+            })
         }
         (Side::Stream, Side::In(container, path)) => {
-            Files::reach(container, true)?.apply(|files| files.give(&path, io::stdin().as_fd()))
+            Files::reach(container, true)?.apply(|files| give::stream(files, &path))
         }
         (Side::In(container, path), Side::Here(to)) => {
             let budget = Budget { size: arguments.max_size, files: arguments.max_files };
-            let from = Source::new(&path);
-            Files::reach(container, false)?.apply(|files| take_files(files, &from, &to, budget))
+            // As `cp -a` does, which says nothing when it can't.
+            let owners = arguments.archive && rustix::process::geteuid().is_root();
+            let source = Source::new(&path);
+            Files::reach(container, false)?.apply(|files| {
+                let source = if follow { source.follow(files)? } else { source };
+                take::files(files, &source, &to, budget, owners).map(|size| summary.say(size))
+            })
         }
         (Side::Here(from), Side::In(container, path)) => {
-            Files::reach(container, true)?.apply(|files| give_files(files, &from, &path))
+            let owner = if arguments.archive { Owner::Source } else { Owner::Root };
+            // What is not there needs no VM to be missed.
+            let source = give::Source::new(&from, follow)?;
+            Files::reach(container, true)?.apply(|files| {
+                give::files(files, &source, &path, owner).map(|size| summary.say(size))
+            })
         }
-        _ => {
-            let message = "cp: one of FROM and TO is CONTAINER:PATH, the other a path or -";
-            return Err(CommandError::Usage(message.to_owned()));
+        (Side::In(..), Side::In(..)) => {
+            return usage("not from one container to another: copy to this machine in between");
         }
+        _ => return usage("one of FROM and TO is CONTAINER:PATH, the other a path or -"),
     }?;
     Ok(0)
 }
@@ -96,152 +132,5 @@ fn side(containers: &Containers, text: &OsStr) -> Result<Side, CommandError> {
             Ok(Side::In(Box::new(container), path))
         }
         _ => Ok(Side::Here(text.into())),
-    }
-}
-
-/// What is taken from a container.
-#[derive(Debug, PartialEq, Eq)]
-struct Source {
-    path: PathBuf,
-    /// The last name; the root has none.
-    name: Option<OsString>,
-    /// Not the folder, but what is in it.
-    contents: bool,
-}
-
-impl Source {
-    /// As docker reads a path: `..` by its text, and `/.` at the end for a folder's contents.
-    fn new(text: &Path) -> Self {
-        let mut path = PathBuf::from("/");
-        for component in text.components() {
-            match component {
-                Component::Normal(name) => path.push(name),
-                Component::ParentDir => drop(path.pop()),
-                _ => {}
-            }
-        }
-        let name = path.file_name().map(OsStr::to_owned);
-        let bytes = text.as_os_str().as_bytes();
-        let contents = bytes.ends_with(b"/.");
-        // A link that is called a folder is followed.
-        match name.is_some() {
-            true if contents => path.push("."),
-            true if bytes.ends_with(b"/") => path.push(""),
-            _ => {}
-        }
-        Self { path, contents: contents || name.is_none(), name }
-    }
-}
-
-/// Takes one file or folder, or a folder's contents.
-fn take_files(files: &Files, from: &Source, to: &Path, budget: Budget) -> Result<(), CommandError> {
-    let wrong = |source| CommandError::WriteFile { path: to.to_owned(), source };
-    // Into a folder that is there; otherwise the last name is the new one.
-    let place = if to.is_dir() {
-        let name = from.name.clone().filter(|_| !from.contents);
-        Place { folder: to.to_owned(), name }
-    } else {
-        let name = to.file_name().ok_or_else(|| wrong(io::ErrorKind::InvalidInput.into()))?;
-        let parent = to.parent().filter(|parent| *parent != Path::new(""));
-        let folder = parent.unwrap_or(Path::new(".")).to_owned();
-        Place { folder, name: Some(name.to_owned()) }
-    };
-    if !place.folder.is_dir() {
-        return Err(wrong(io::ErrorKind::NotFound.into()));
-    }
-    let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| wrong(error.into()))?;
-    thread::scope(|scope| {
-        let archive = BufReader::with_capacity(BUFFER, File::from(read));
-        let unpacking =
-            scope.spawn(|| unpack(archive, from.name.as_deref(), &place.folder, budget));
-        let taken = files.take(&from.path, write.as_fd());
-        drop(write);
-        let unpacked = unpacking.join().map_err(|_| wrong(io::Error::other("a panic")))?;
-        // Once it is refused here, the other side can't write any more, and says only that.
-        match &unpacked {
-            Err(error) if !error.is_cut() => {}
-            _ => taken?,
-        }
-        unpacked
-            .and_then(|unpacked| unpacked.put(&place))
-            .map_err(|error| CommandError::Unpack { path: to.to_owned(), source: Box::new(error) })
-    })
-}
-
-/// Packs files for the container: into a folder that is there, or under a new last name.
-fn give_files(files: &Files, from: &Path, path: &Path) -> Result<(), CommandError> {
-    let wrong = |source| CommandError::ReadFile { path: from.to_owned(), source };
-    let kind = fs::symlink_metadata(from).map_err(wrong)?;
-    let own = fs::canonicalize(from).map_err(wrong)?;
-    let own_name = own.file_name().unwrap_or(OsStr::new("."));
-    let is_folder_there = path.as_os_str().as_bytes().ends_with(b"/")
-        || path.components().next_back() == Some(Component::RootDir)
-        || is_folder(files, path)?;
-    let (folder, name) = match (is_folder_there, path.parent(), path.file_name()) {
-        (false, Some(parent), Some(name)) => (parent, name),
-        _ => (path, own_name),
-    };
-    let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| wrong(error.into()))?;
-    thread::scope(|scope| {
-        let packing = scope.spawn(|| {
-            let mut archive = tar::Builder::new(File::from(write));
-            archive.follow_symlinks(false);
-            match kind.is_dir() {
-                true => archive.append_dir_all(name, from)?,
-                false => archive.append_path_with_name(from, name)?,
-            }
-            archive.finish()
-        });
-        let given = files.give(folder, read.as_fd());
-        drop(read);
-        let packed = packing.join().unwrap_or_else(|_| Err(io::Error::other("a panic")));
-        given?;
-        packed.map_err(wrong)
-    })
-}
-
-/// Whether the container has a folder there: its archive begins with one.
-fn is_folder(files: &Files, path: &Path) -> Result<bool, CommandError> {
-    let wrong = |error: rustix::io::Errno| CommandError::ReadFile {
-        path: path.to_owned(),
-        source: error.into(),
-    };
-    let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(wrong)?;
-    thread::scope(|scope| {
-        let look = scope.spawn(|| {
-            let first = Reader::new(Stream(File::from(read))).next_member().ok()??;
-            Some(first.kind == Kind::Directory)
-        });
-        // One that is not there is refused, and what is large is not read to its end.
-        let _ = files.take(path, write.as_fd());
-        drop(write);
-        Ok(look.join().ok().flatten().unwrap_or(false))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_in_a_container_is_read_as_docker_reads_it() {
-        for (text, path, name, contents) in [
-            ("/etc/nginx", "/etc/nginx", Some("nginx"), false),
-            ("/etc/nginx/", "/etc/nginx/", Some("nginx"), false),
-            ("/etc/nginx/.", "/etc/nginx/.", Some("nginx"), true),
-            ("/etc/./nginx/../hosts", "/etc/hosts", Some("hosts"), false),
-            ("/etc/..", "/", None, true),
-            ("/../../etc", "/etc", Some("etc"), false),
-            ("/", "/", None, true),
-            ("/.", "/", None, true),
-        ] {
-            let source = Source::new(Path::new(text));
-            assert_eq!(source.path.as_os_str(), path, "{text}");
-            assert_eq!(
-                (source.name.as_deref(), source.contents),
-                (name.map(OsStr::new), contents),
-                "{text}"
-            );
-        }
     }
 }

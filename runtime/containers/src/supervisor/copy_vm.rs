@@ -26,7 +26,8 @@ impl CopyVm {
         to_write: bool,
     ) -> Result<Self, SupervisorError> {
         let tenure = container.tenure()?;
-        let disk = Disk::of(container, folders)?;
+        let disk =
+            if to_write { Disk::to_write(container)? } else { Disk::of(container, folders)? };
         if to_write && !disk.stays() {
             return Err(SupervisorError::NothingStays);
         }

@@ -21,20 +21,33 @@ pub enum Disk {
 }
 
 impl Disk {
-    /// The container's, which is made for its first run.
+    /// The container's, which is made for its first run. One that is removed with its end has none that stays, unless files
+    /// were given to it before its start.
     pub fn of(container: &Container, folders: &Folders) -> Result<Self, VmError> {
         let config = container.config();
         Ok(match config.plan.vm.scratch {
             None => Self::None,
-            Some(size) if config.auto_remove => {
+            Some(size) if config.auto_remove && !container.scratch_path().exists() => {
                 Self::Nameless(Scratch::new(&folders.cache()?, size)?)
             }
-            Some(size) => {
-                let path = container.scratch_path();
-                keep(&path, size)?;
-                Self::Kept(path)
-            }
+            Some(size) => Self::kept(container, size)?,
         })
+    }
+
+    /// The container's, to leave something on it that is there in its next run, also when that is its only one.
+    pub fn to_write(container: &Container) -> Result<Self, VmError> {
+        container
+            .config()
+            .plan
+            .vm
+            .scratch
+            .map_or(Ok(Self::None), |size| Self::kept(container, size))
+    }
+
+    fn kept(container: &Container, size: u64) -> Result<Self, VmError> {
+        let path = container.scratch_path();
+        keep(&path, size)?;
+        Ok(Self::Kept(path))
     }
 
     /// Where it is.
