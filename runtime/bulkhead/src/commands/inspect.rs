@@ -56,6 +56,7 @@ fn container_facts(container: &Container) -> Result<Value, CommandError> {
         RestartPolicy::No => ("no", 0),
         RestartPolicy::OnFailure { max } => ("on-failure", max.unwrap_or(0)),
         RestartPolicy::Always => ("always", 0),
+        RestartPolicy::UnlessStopped => ("unless-stopped", 0),
     };
     Ok(json!({
         "Id": config.id.as_str(),
