@@ -8,6 +8,7 @@ use clap::Args;
 use crate::error::CommandError;
 use crate::platforms::platform;
 use crate::size::parse_size;
+use crate::timeouts::parse_timeout;
 use crate::variables;
 use containers::container::{LogOptions, RestartPolicy};
 use host::platform::Platform;
@@ -39,8 +40,8 @@ pub struct Life {
     /// The signal that asks it to end [default: the image's, else TERM]
     #[arg(long, value_name = "SIGNAL", value_parser = signal::parse)]
     pub stop_signal: Option<u8>,
-    /// How long it may take to, until it is killed
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    /// How long it may take to, until it is killed; -1 for ever
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_timeout, allow_negative_numbers = true)]
     pub stop_timeout: u32,
     /// Note something about it
     #[arg(long, short, value_name = "NAME[=VALUE]")]
@@ -48,6 +49,9 @@ pub struct Life {
     /// Read labels from a file, one a line
     #[arg(long, value_name = "FILE")]
     pub label_file: Vec<PathBuf>,
+    /// Write its ID to a file, which must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub cidfile: Option<PathBuf>,
     /// How much of its output is kept: max-size=SIZE of a file, max-file=N files
     #[arg(long, value_name = "OPTION=VALUE")]
     pub log_opt: Vec<String>,

@@ -1,6 +1,6 @@
 //! `cp`: files between a container and this machine, as a tar on the way.
 
-mod files;
+pub(super) mod files;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::error::CommandError;
 use crate::flags::Flags;
+use crate::id_file::IdFile;
 use crate::life::Life;
 use crate::output::print;
 use crate::prepare::{Prepared, prepare};
@@ -37,6 +38,7 @@ const KEPT: u64 = 16 << 30;
 /// Makes a container.
 pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
     life.check()?;
+    let note = life.cidfile.as_deref().map(IdFile::create).transpose()?;
     let (own_labels, log) = (life.labels()?, life.log()?);
     let Prepared { mut plan, stop_signal, mut labels, stored } =
         prepare(flags, Platform::NATIVE, program::guest_init)?;
@@ -61,5 +63,9 @@ pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
         log,
     };
     // The session in `stored` keeps the image until the container does.
-    Ok(Containers::open_default()?.create(config)?)
+    let container = Containers::open_default()?.create(config)?;
+    if let Some(note) = note {
+        note.keep(container.id().as_str())?;
+    }
+    Ok(container)
 }
