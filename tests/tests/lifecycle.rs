@@ -217,7 +217,7 @@ fn what_flags_say_about_a_life() {
     let kernel = world.kernel().to_str().unwrap();
     let machine = ["--kernel", kernel, "--platform", &platform, "--cpus", "2", "-m", "300M"];
     let process = ["--entrypoint", "sh", "--hostname", "box", "-i", "--pull", "never"];
-    let life = ["--restart", "always", "--stop-signal", "USR1", "--stop-timeout", "1"];
+    let life = ["--restart", "unless-stopped", "--stop-signal", "USR1", "--stop-timeout", "1"];
     let notes = ["--name", "old", "--label", "team=web", "--log-opt", "max-size=4k"];
     let script = "trap 'echo usr1' USR1
         seq 1000; echo up on $(hostname) with $(nproc)

@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 
-use clap::Parser;
 use clap::error::{ContextKind, ErrorKind};
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
 use crate::error::CommandError;
-use crate::refused::refusal;
+use crate::refused::{refused_command, refused_flag, with_harmless_switches};
+use crate::switches;
 
 /// Run containers, each inside its own virtual machine
 #[derive(Debug, Parser)]
@@ -42,29 +43,46 @@ BULKHEAD_MAX_LAYER_SIZE and BULKHEAD_MAX_LAYER_ENTRIES (what one layer may unpac
 /// Read the command line. Help and version are printed here; anything wrong is one line.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, CommandError> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    Arguments::try_parse_from(&arguments).map_err(|error| match error.kind() {
+    let mut command = command();
+    let parsed = command.try_get_matches_from_mut(&arguments);
+    let parsed = parsed.and_then(|matches| {
+        Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    });
+    parsed.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
         _ => CommandError::Usage(explain(&error, &arguments)),
     })
 }
 
+/// What is read: the definitions of the flags, and what is the same for all of them.
+pub(crate) fn command() -> clap::Command {
+    with_harmless_switches(switches::with_values(Arguments::command()))
+}
+
 /// What is wrong with the command line `arguments`, without the usage that clap adds. `cargo xtask` says it likewise.
 pub fn explain(error: &clap::Error, arguments: &[OsString]) -> String {
-    let takes_a_container = || {
-        let names = ["run", "create", "prepare"];
-        arguments.get(1).is_some_and(|command| names.iter().any(|name| command == name))
-    };
     let flag = || error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    let first = arguments.get(1).map(|first| first.to_string_lossy()).unwrap_or_default();
+    // A flag before any command is bulkhead's own.
+    let command = if first.starts_with('-') { "bulkhead" } else { &first };
+    // Clap names a switch with its value: `-P[=<BOOL>]`.
+    let refused = || {
+        let flag = flag();
+        let names = flag.split([' ', '[']).next().unwrap_or_default();
+        refused_flag(command, names).map(|why| format!("{names}: {why}"))
+    };
     match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             "no command: --help lists them".to_owned()
         }
         ErrorKind::MissingRequiredArgument => format!("missing {}", flag()),
-        ErrorKind::UnknownArgument
-            if takes_a_container()
-                && let Some(why) = refusal(&flag()) =>
+        ErrorKind::InvalidSubcommand if let Some(why) = refused_command(&first) => {
+            format!("{first}: {why}")
+        }
+        ErrorKind::UnknownArgument | ErrorKind::ValueValidation
+            if let Some(refused) = refused() =>
         {
-            format!("{}: {why}", flag())
+            refused
         }
         _ => {
             let text = error.to_string();

@@ -45,7 +45,8 @@ const NAMES: [&str; 41] = [
     "CHECKPOINT_RESTORE",
 ];
 
-const ALL: u64 = (1 << NAMES.len()) - 1;
+/// All of them.
+pub const ALL: u64 = (1 << NAMES.len()) - 1;
 
 /// The 14 of docker's and containerd's default set (`oci.defaultUnixCaps`).
 const DEFAULT: u64 = 0xa804_25fb;

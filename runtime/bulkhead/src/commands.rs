@@ -6,7 +6,9 @@ mod completions;
 mod cp;
 mod create;
 mod exec;
+mod export;
 mod images;
+mod info;
 mod inspect;
 mod kill;
 mod load;
@@ -18,6 +20,7 @@ mod prune;
 mod ps;
 pub(crate) mod pull;
 mod rename;
+mod restart;
 mod rm;
 mod rmi;
 pub(crate) mod run;
@@ -27,6 +30,7 @@ mod stats;
 mod stop;
 mod supervise;
 mod tag;
+mod top;
 mod unpack;
 mod unpause;
 mod version;
@@ -52,14 +56,17 @@ pub enum Command {
     Rename(rename::RenameArguments),
     Start(start::StartArguments),
     Stop(stop::StopArguments),
+    Restart(restart::RestartArguments),
     Kill(kill::KillArguments),
     Wait(wait::WaitArguments),
     Exec(exec::ExecArguments),
     Attach(attach::AttachArguments),
     Pause(pause::PauseArguments),
     Unpause(unpause::UnpauseArguments),
+    Top(top::TopArguments),
     Stats(stats::StatsArguments),
     Cp(cp::CopyArguments),
+    Export(export::ExportArguments),
     #[command(name = containers::supervisor::COMMAND)]
     Supervise(supervise::SuperviseArguments),
     Images(images::ImagesArguments),
@@ -70,6 +77,7 @@ pub enum Command {
     Rmi(rmi::RemoveImageArguments),
     Prune(prune::PruneArguments),
     Inspect(inspect::InspectArguments),
+    Info(info::InfoArguments),
     Check(check::CheckArguments),
     Version(version::VersionArguments),
     Completions(completions::CompletionsArguments),
@@ -88,14 +96,17 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Rename(arguments) => rename::execute(&arguments),
         Command::Start(arguments) => start::execute(&arguments),
         Command::Stop(arguments) => stop::execute(&arguments),
+        Command::Restart(arguments) => restart::execute(&arguments),
         Command::Kill(arguments) => kill::execute(&arguments),
         Command::Wait(arguments) => wait::execute(&arguments),
         Command::Exec(arguments) => exec::execute(&arguments),
         Command::Attach(arguments) => attach::execute(&arguments),
         Command::Pause(arguments) => pause::execute(&arguments),
         Command::Unpause(arguments) => unpause::execute(&arguments),
+        Command::Top(arguments) => top::execute(&arguments),
         Command::Stats(arguments) => stats::execute(&arguments),
         Command::Cp(arguments) => cp::execute(&arguments),
+        Command::Export(arguments) => export::execute(&arguments),
         Command::Supervise(arguments) => supervise::execute(&arguments),
         Command::Images(arguments) => images::execute(&arguments),
         Command::Load(arguments) => load::execute(&arguments),
@@ -105,6 +116,7 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Rmi(arguments) => rmi::execute(&arguments),
         Command::Prune(arguments) => prune::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
+        Command::Info(arguments) => info::execute(&arguments),
         Command::Check(arguments) => check::execute(&arguments),
         Command::Version(arguments) => version::execute(&arguments),
         Command::Completions(arguments) => completions::execute(&arguments),

@@ -25,6 +25,9 @@ pub struct Flags {
     /// When to pull an image by name from its registry
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = PullPolicy::Missing)]
     pub pull: PullPolicy,
+    /// Show no progress of a pull
+    #[arg(long, short)]
+    pub quiet: bool,
     /// Whether to check the registry's certificate; false also allows HTTP, and only for a registry on this machine
     #[arg(
         long,

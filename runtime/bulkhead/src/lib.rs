@@ -9,8 +9,11 @@
 //! | `commands` | each command, in a file of its name |
 //! | `flags` | the image and the flags of `run`, `create` and `prepare` |
 //! | `capabilities`, `security`, `size`, `tmpfs`, `ulimit`, `variables` | what a flag's text means |
+//! | `timeouts` | how long a container may take to end |
+//! | `id_file` | `--cidfile` |
 //! | `life` | the flags about a container's life |
 //! | `platforms` | the names of platforms |
+//! | `switches` | flags that are on or off |
 //! | `refused` | docker's flags that have no meaning here, and why |
 //! | `find` | which image a person means |
 //! | `limits` | what one layer may unpack to |
@@ -28,6 +31,7 @@ mod error;
 mod find;
 mod flags;
 mod foreground;
+mod id_file;
 mod life;
 mod limits;
 mod names;
@@ -38,9 +42,11 @@ mod process;
 mod refused;
 mod security;
 mod size;
+mod switches;
 mod template;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod tmpfs;
 mod ulimit;
 mod variables;

@@ -8,6 +8,7 @@ use clap::Args;
 use crate::error::CommandError;
 use crate::platforms::platform;
 use crate::size::parse_size;
+use crate::timeouts::parse_timeout;
 use crate::variables;
 use containers::container::{LogOptions, RestartPolicy};
 use host::platform::Platform;
@@ -31,14 +32,16 @@ pub struct Life {
     /// Give it a terminal
     #[arg(long, short)]
     pub tty: bool,
-    /// Start it again when it ends: no, on-failure, on-failure:MAX or always
+    /// Start it again when it ends, until it is stopped: no, on-failure, on-failure:MAX, always or unless-stopped
+    ///
+    /// After a restart of this machine nothing starts by itself, so always and unless-stopped mean the same.
     #[arg(long, value_name = "POLICY", default_value = "no", value_parser = parse_restart)]
     pub restart: RestartPolicy,
     /// The signal that asks it to end [default: the image's, else TERM]
     #[arg(long, value_name = "SIGNAL", value_parser = signal::parse)]
     pub stop_signal: Option<u8>,
-    /// How long it may take to, until it is killed
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    /// How long it may take to, until it is killed; -1 for ever
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_timeout, allow_negative_numbers = true)]
     pub stop_timeout: u32,
     /// Note something about it
     #[arg(long, short, value_name = "NAME[=VALUE]")]
@@ -46,6 +49,9 @@ pub struct Life {
     /// Read labels from a file, one a line
     #[arg(long, value_name = "FILE")]
     pub label_file: Vec<PathBuf>,
+    /// Write its ID to a file, which must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub cidfile: Option<PathBuf>,
     /// How much of its output is kept: max-size=SIZE of a file, max-file=N files
     #[arg(long, value_name = "OPTION=VALUE")]
     pub log_opt: Vec<String>,
@@ -130,17 +136,19 @@ fn insert_label(labels: &mut BTreeMap<String, String>, text: &str) -> Result<(),
 fn parse_restart(text: &str) -> Result<RestartPolicy, String> {
     let wrong = || {
         format!(
-            "'{}' is no policy: there are no, on-failure, on-failure:MAX and always",
+            "'{}' is no policy: there are no, on-failure, on-failure:MAX, always and unless-stopped",
             text.escape_debug()
         )
     };
-    match text.split_once(':').map_or((text, None), |(policy, max)| (policy, Some(max))) {
-        ("no", None) => Ok(RestartPolicy::No),
-        ("always", None) => Ok(RestartPolicy::Always),
-        ("on-failure", None) => Ok(RestartPolicy::OnFailure { max: None }),
-        ("on-failure", Some(max)) => {
-            let max = max.parse().map_err(|_| wrong())?;
-            // As docker: 0 is no limit.
+    // As docker (docker/cli `opts.ParseRestartPolicy`): nothing is no policy, and 0 or nothing no number.
+    let (policy, max) = text.split_once(':').unwrap_or((text, ""));
+    let max = if max.is_empty() { 0 } else { max.parse().map_err(|_| wrong())? };
+    match (policy, max) {
+        ("no", 0) => Ok(RestartPolicy::No),
+        ("", 0) if text.is_empty() => Ok(RestartPolicy::No),
+        ("always", 0) => Ok(RestartPolicy::Always),
+        ("unless-stopped", 0) => Ok(RestartPolicy::UnlessStopped),
+        ("on-failure", max) => {
             Ok(RestartPolicy::OnFailure { max: Some(max).filter(|&max| max > 0) })
         }
         _ => Err(wrong()),
@@ -191,7 +199,19 @@ mod tests {
         assert_eq!(full.log().unwrap(), LogOptions { max_size: 1 << 20, max_file: 5 });
         let unlimited = life(&["--restart", "on-failure:0"]).unwrap();
         assert_eq!(unlimited.restart, RestartPolicy::OnFailure { max: None });
-        for wrong in ["on-failure:", "on-failure:x", "always:1", "unless-stopped", ""] {
+        for (name, policy) in [
+            ("no", RestartPolicy::No),
+            ("", RestartPolicy::No),
+            ("always:0", RestartPolicy::Always),
+            ("on-failure:", RestartPolicy::OnFailure { max: None }),
+            ("always", RestartPolicy::Always),
+            ("unless-stopped", RestartPolicy::UnlessStopped),
+        ] {
+            assert_eq!(life(&["--restart", name]).unwrap().restart, policy);
+        }
+        for wrong in
+            ["on-failure:-1", "on-failure:x", "always:1", "unless-stopped:1", "unless", ":", "no:1"]
+        {
             let error = life(&["--restart", wrong]).unwrap_err();
             assert!(error.contains("is no policy"), "{error}");
         }

@@ -1,9 +1,10 @@
 //! What listings print: a table, or what `--format` asks for.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use crate::error::CommandError;
 use host::text::visible;
@@ -20,6 +21,32 @@ pub fn print(text: &str) -> Result<(), CommandError> {
 /// A standard stream as a file, without the buffer that it has by itself.
 pub fn own(stream: &impl AsFd) -> io::Result<File> {
     Ok(stream.as_fd().try_clone_to_owned()?.into())
+}
+
+/// Writes an archive to stdout, or to a file: that is written aside, and has its name only when it is whole; a pipe or a
+/// device is written as it is.
+pub fn write_whole(
+    path: Option<&Path>,
+    write: impl FnOnce(&File) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    let Some(path) = path else {
+        if io::stdout().is_terminal() {
+            let message =
+                "the archive goes to stdout, which is a terminal: name a file with -o FILE";
+            return Err(CommandError::Usage(message.to_owned()));
+        }
+        return write(&own(&io::stdout()).map_err(CommandError::Output)?);
+    };
+    let failed = |source| CommandError::WriteFile { path: path.to_owned(), source };
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return write(&File::options().write(true).open(path).map_err(failed)?);
+    }
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let aside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
+    let aside = aside.map_err(failed)?;
+    write(aside.as_file())?;
+    aside.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
 }
 
 /// Lines in columns with three blanks between them; the first line is the heading.

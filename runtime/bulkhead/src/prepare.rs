@@ -47,7 +47,7 @@ pub fn prepare(
     // What is wrong with the flags or the image's description is said before anything large is unpacked.
     let kernel =
         guest::kernel(&cache, platform, flags.kernel.as_deref(), flags.modules.as_deref())?;
-    let options = Options { platform, tls_verify: flags.tls_verify, quiet: false, limits };
+    let options = Options { platform, tls_verify: flags.tls_verify, quiet: flags.quiet, limits };
     let (image, stored) = find(&cache, image, flags.pull, &options)?;
     let process = process(flags, &image.config, |name| std::env::var_os(name))?;
     let setting = setting(flags)?;

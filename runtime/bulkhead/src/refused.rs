@@ -1,57 +1,77 @@
-//! Flags of `docker run` that have no meaning here. They are refused by name: what asks for a volume must not run without.
+//! What of docker's command line has no meaning here. It is refused by name: what asks for a volume must not run without.
+//! docs/DOCKER.md lists it for people, and what works.
 
-const NETWORKS: &str =
-    "networks are not supported yet: a container has its loopback interface only";
-const VOLUMES: &str =
-    "volumes are not supported yet: put files into the image, or send them on stdin";
-const DEVICES: &str = "a container has docker's default devices only, and those of this machine are not in its virtual machine";
-const NAMESPACES: &str =
-    "each container has a virtual machine of its own: there is nothing to share";
-const HEALTH: &str = "health checks are not supported yet";
-const PROCESSORS: &str =
-    "a container has its virtual machine's processors for itself: give --cpus N";
-const MEMORY: &str = "a container has its virtual machine's memory for itself: give --memory SIZE";
-const CGROUPS: &str = "a container's cgroup is its virtual machine's own";
-const BLOCK: &str = "limits on disks are not supported yet";
-const KERNEL: &str = "settings of the guest's kernel are not supported yet";
-const TERMINAL: &str =
-    "the streams to attach to can't be chosen yet: -i is stdin, -t a terminal, -d none";
+mod table;
 
-/// Each flag, and why it is refused.
-#[rustfmt::skip]
-const FLAGS: &[(&[&str], &str)] = &[
-    (&["--volume", "-v", "--mount", "--volumes-from", "--volume-driver"], VOLUMES),
-    (&["--publish", "-p", "--publish-all", "-P", "--expose"], NETWORKS),
-    (&["--network", "--net", "--network-alias", "--net-alias", "--link", "--link-local-ip"], NETWORKS),
-    (&["--ip", "--ip6", "--mac-address", "--dns", "--dns-opt", "--dns-option", "--dns-search"], NETWORKS),
-    (&["--add-host", "--domainname"], NETWORKS),
-    (&["--device", "--device-cgroup-rule", "--gpus"], DEVICES),
-    (&["--pid", "--ipc", "--uts", "--userns", "--cgroupns"], NAMESPACES),
-    (&["--cgroup-parent", "--oom-kill-disable", "--oom-score-adj"], CGROUPS),
-    (&["--health-cmd", "--health-interval", "--health-retries", "--health-start-interval"], HEALTH),
-    (&["--health-start-period", "--health-timeout", "--no-healthcheck"], HEALTH),
-    (&["--cpu-count", "--cpu-percent", "--cpu-period", "--cpu-quota", "--cpu-rt-period"], PROCESSORS),
-    (&["--cpu-rt-runtime", "--cpu-shares", "-c", "--cpuset-cpus", "--cpuset-mems"], PROCESSORS),
-    (&["--kernel-memory", "--memory-reservation", "--memory-swap", "--memory-swappiness"], MEMORY),
-    (&["--blkio-weight", "--blkio-weight-device", "--device-read-bps", "--device-read-iops"], BLOCK),
-    (&["--device-write-bps", "--device-write-iops", "--io-maxbandwidth", "--io-maxiops"], BLOCK),
-    (&["--sysctl"], KERNEL),
-    (&["--attach", "-a", "--detach-keys", "--sig-proxy"], TERMINAL),
-    (&["--pids-limit"], "not supported yet: give --ulimit nproc=N to limit the processes of a user"),
-    (&["--shm-size"], "not supported yet: give --tmpfs /dev/shm:size=SIZE"),
-    (&["--storage-opt"], "not supported: give --scratch SIZE for a disk to write to"),
-    (&["--privileged"], "not supported: give --cap-add ALL --security-opt seccomp=unconfined for all rights inside the container"),
-    (&["--init"], "not supported yet: let the image's entrypoint be an init"),
-    (&["--group-add"], "not supported yet: let the image's /etc/group list the user"),
-    (&["--log-driver"], "logs are JSON lines always: give --log-opt for their size"),
-    (&["--runtime", "--isolation"], "there is one runtime here: a virtual machine for each container"),
-    (&["--cidfile"], "not supported yet: create and run -d print the ID"),
-    (&["--annotation"], "not supported: give --label NAME=VALUE"),
-    (&["--disable-content-trust"], "images are checked by their digests only"),
-    (&["--use-api-socket"], "there is no daemon here, and no socket of one"),
-];
+use clap::{Arg, ArgAction, Command};
 
-/// Why the flag is refused, if docker has it and we do not.
-pub fn refusal(flag: &str) -> Option<&'static str> {
-    FLAGS.iter().find_map(|(names, why)| names.contains(&flag).then_some(*why))
+/// Flags, or commands, and why they are refused.
+pub struct Refusal {
+    /// Its names; the first is docker's own.
+    pub names: &'static [&'static str],
+    /// Of a switch: the value that asks for what is so anyway, and is taken.
+    pub harmless: Option<bool>,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// Those of a command; of `bulkhead` itself, the flags that are before a command.
+pub fn refused_flags(command: &str) -> &'static [Refusal] {
+    match command {
+        "run" | "create" | "prepare" => table::RUN,
+        "bulkhead" => table::BULKHEAD,
+        other => {
+            let found = table::OTHERS.iter().find(|(name, _)| *name == other);
+            found.map(|(_, refused)| *refused).unwrap_or_default()
+        }
+    }
+}
+
+/// Why the flag of this command is refused, if docker has it and we do not.
+pub fn refused_flag(command: &str, flag: &str) -> Option<&'static str> {
+    why(refused_flags(command), flag)
+}
+
+/// Docker's commands that are not here.
+pub fn refused_commands() -> &'static [Refusal] {
+    table::COMMANDS
+}
+
+/// Why there is no such command, if docker has it.
+pub fn refused_command(name: &str) -> Option<&'static str> {
+    why(refused_commands(), name)
+}
+
+fn why(refused: &'static [Refusal], name: &str) -> Option<&'static str> {
+    refused.iter().find(|refusal| refusal.names.contains(&name)).map(|refusal| refusal.why)
+}
+
+/// `all` commands, which take switches that are refused where they ask for what is so anyway.
+pub fn with_harmless_switches(all: Command) -> Command {
+    all.mut_subcommands(|command| {
+        let switches = refused_flags(command.get_name()).iter().filter_map(harmless_switch);
+        let switches: Vec<Arg> = switches.collect();
+        command.args(switches)
+    })
+}
+
+/// A hidden flag, whose other value is an error. Whoever explains that says why.
+fn harmless_switch(refusal: &'static Refusal) -> Option<Arg> {
+    let harmless = refusal.harmless?;
+    let parse = move |text: &str| match crate::switches::parse_switch(text)? {
+        value if value == harmless => Ok(value),
+        _ => Err(refusal.why.to_owned()),
+    };
+    let long = refusal.names.first()?.trim_start_matches('-');
+    let short = refusal.names.iter().find_map(|name| match name.strip_prefix('-')?.as_bytes() {
+        [letter] => Some(char::from(*letter)),
+        _ => None,
+    });
+    let switch = Arg::new(long).long(long).hide(true).action(ArgAction::Set);
+    let switch = switch.num_args(0..=1).require_equals(true).default_missing_value("true");
+    let switch = switch.value_parser(parse);
+    Some(match short {
+        Some(short) => switch.short(short),
+        None => switch,
+    })
 }

@@ -1,126 +1,109 @@
-//! `--format`: `json`, or text with `{{.Field}}` in it.
+//! `--format`: `json`, `table …`, or a text with actions in `{{` and `}}`, which are Go's and docker's.
 
-use serde_json::Value;
+mod functions;
+mod lex;
+mod parse;
+mod printf;
+mod run;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use serde_json::{Map, Value};
 
 use crate::error::CommandError;
-use host::text::{visible, visible_json};
+use crate::output::table;
+use host::text::visible_json;
+use parse::Body;
+use run::Run;
 
-/// How to print one item.
+/// How to print items.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Template {
+pub struct Template(Form);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form {
     /// The whole item, in one line.
     Json,
-    /// Pieces, one after the other.
-    Text(Vec<Piece>),
+    /// As without a template.
+    Usual,
+    /// A text for each item.
+    Text(Body),
+    /// Columns between tabs, with a heading.
+    Table(Body),
 }
 
-/// A part of a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
-    /// Printed as it is.
-    Plain(String),
-    /// The path to a field, from the outside in.
-    Field(Vec<String>),
-}
+/// Where the name of a column is not that of its field.
+pub type Headings<'a> = &'a [(&'a str, &'a str)];
 
 impl Template {
-    /// Understand a template. `\t` and `\n` in it mean what they say.
+    /// Understand a template.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text == "json" {
-            return Ok(Self::Json);
-        }
-        let text = text.replace("\\t", "\t").replace("\\n", "\n");
-        let mut pieces = Vec::new();
-        let mut rest = text.as_str();
-        while let Some((plain, behind)) = rest.split_once("{{") {
-            let (inner, behind) = behind.split_once("}}").ok_or("'{{' without '}}'")?;
-            let path = inner.trim().strip_prefix('.').map(|path| path.split('.'));
-            let named =
-                |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric());
-            match path.map(|path| path.map(str::to_owned).collect::<Vec<_>>()) {
-                Some(path) if path.iter().all(|name| named(name)) => {
-                    pieces.extend([Piece::Plain(plain.to_owned()), Piece::Field(path)]);
-                }
-                _ => {
-                    let inner = inner.escape_debug();
-                    return Err(format!("'{{{{{inner}}}}}' is not a field, as in '{{{{.ID}}}}'"));
-                }
-            }
-            rest = behind;
-        }
-        pieces.push(Piece::Plain(rest.to_owned()));
-        Ok(Self::Text(pieces))
+        let body = |text: &str| parse::parse(lex::pieces(text)?);
+        let table = text
+            .strip_prefix("table")
+            .filter(|rest| rest.is_empty() || rest.starts_with([' ', '\\', '\t', '{']));
+        Ok(Self(match (text, table) {
+            ("json", _) => Form::Json,
+            (_, Some(columns)) if columns.trim().is_empty() => Form::Usual,
+            (_, Some(columns)) => Form::Table(body(columns.trim_matches(' '))?),
+            _ => Form::Text(body(text)?),
+        }))
+    }
+
+    /// Whether it asks for what is printed without it.
+    pub fn is_usual(&self) -> bool {
+        self.0 == Form::Usual
     }
 
     /// One line for an item.
     pub fn line(&self, item: &Value) -> Result<String, CommandError> {
-        let mut line = String::new();
-        match self {
-            Self::Json => line += &visible_json(&item.to_string()),
-            Self::Text(pieces) => {
-                for piece in pieces {
-                    match piece {
-                        Piece::Plain(text) => line += text,
-                        Piece::Field(path) => line += &field(item, path)?,
-                    }
-                }
+        let mut line = match &self.0 {
+            Form::Json => visible_json(&item.to_string()),
+            Form::Text(body) => fill(body, item, false)?,
+            Form::Usual | Form::Table(_) => {
+                let message = "--format table is for lists: this is none".to_owned();
+                return Err(CommandError::Usage(message));
             }
-        }
+        };
         line.push('\n');
         Ok(line)
     }
-}
 
-/// A field's text; what is no text is JSON.
-fn field(item: &Value, path: &[String]) -> Result<String, CommandError> {
-    let mut value = item;
-    for name in path {
-        value = value.get(name).ok_or_else(|| {
-            let names: Vec<&str> =
-                value.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-            let held = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            CommandError::Usage(format!("--format: there is no field '.{name}'; fields are {held}"))
-        })?;
-    }
-    Ok(match value.as_str() {
-        Some(text) => visible(text).into_owned(),
-        None => visible_json(&value.to_string()),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn fields_are_filled_in() {
-        let item = json!({"ID": "12", "Config": {"Env": ["A=b"]}});
-        let line = |text: &str| Template::parse(text).unwrap().line(&item);
-        assert_eq!(line("{{.ID}}\\t{{ .Config.Env }}}").unwrap(), "12\t[\"A=b\"]}\n");
-        assert_eq!(line("json").unwrap(), format!("{item}\n"));
-        assert!(
-            line("{{.Id}}").unwrap_err().line().contains("no field '.Id'; fields are Config, ID")
+    /// All items, one below the other. `headings` names the columns of a table: of them is said, too, which fields there are.
+    pub fn lines(&self, items: &[Value], headings: Headings<'_>) -> Result<String, CommandError> {
+        let Form::Table(body) = &self.0 else {
+            return items.iter().map(|item| self.line(item)).collect();
+        };
+        let fields = items.first().and_then(Value::as_object).into_iter().flatten();
+        let mut names: Map<String, Value> =
+            fields.map(|(field, _)| (field.clone(), heading(field).into())).collect();
+        names.extend(
+            headings.iter().map(|(heading, field)| ((*field).to_owned(), (*heading).into())),
         );
-        let item = json!({"Labels": "a=\u{1b}[2J", "All": {"a": "\u{9b}2J"}});
-        let line = |text: &str| Template::parse(text).unwrap().line(&item).unwrap();
-        assert_eq!(line("{{.Labels}} {{.All}}"), "a=\\u{1b}[2J {\"a\":\"\\u009b2J\"}\n");
-        assert!(!line("json").contains(['\u{1b}', '\u{9b}']));
-        let line = |text: &str| Template::parse(text).unwrap().line(&item);
-        assert!(line("{{.Labels.x}}").unwrap_err().line().contains("fields are none"));
-        for wrong in ["{{", "{{}}", "{{.}}", "{{ID}}", "{{json .}}", "{{.A..B}}"] {
-            assert!(Template::parse(wrong).is_err(), "{wrong}");
+        let mut rows = vec![fill(body, &names.into(), true)?];
+        for item in items {
+            rows.push(fill(body, item, false)?);
         }
+        let cells = |row: &String| row.split('\t').map(str::to_owned).collect();
+        Ok(table(&rows.iter().map(cells).collect::<Vec<_>>()))
     }
+}
 
-    proptest! {
-        #[test]
-        fn any_text_is_a_template_or_an_error(text in "[{}.a\\\\]{0,12}") {
-            if let Ok(template) = Template::parse(&text) {
-                let _ = template.line(&json!({"a": {"a": 1}}));
-            }
+fn fill(body: &Body, item: &Value, is_heading: bool) -> Result<String, CommandError> {
+    let filled = Run::new(item, is_heading).fill(body);
+    filled.map_err(|why| CommandError::Usage(format!("--format: {why}")))
+}
+
+/// `CreatedAt` as `CREATED AT`, as docker writes it.
+fn heading(field: &str) -> String {
+    let mut heading = String::new();
+    for (at, letter) in field.char_indices() {
+        let inner = at > 0 && letter.is_uppercase();
+        if inner && field[..at].ends_with(char::is_lowercase) {
+            heading.push(' ');
         }
+        heading.extend(letter.to_uppercase());
     }
+    heading
 }

@@ -1,3 +1,5 @@
+mod page;
+
 use std::ffi::{OsStr, OsString};
 
 use clap::CommandFactory;
@@ -196,7 +198,8 @@ fn flags_of_docker_without_a_meaning_here_are_refused_by_name() {
     for (flags, message) in [
         (&["-v", "/a:/b"][..], "-v: volumes are not supported yet"),
         (&["--volume=/a:/b"], "--volume: volumes are not supported yet"),
-        (&["-P"], "-P: networks"),
+        (&["-P"], "--publish-all: networks"),
+        (&["-P=true"], "--publish-all: networks"),
         (&["-p80:80"], "-p: networks are not supported yet"),
         (&["--net", "host"], "--net: networks are not supported yet"),
         (&["--privileged"], "--privileged: not supported: give --cap-add ALL"),
@@ -270,4 +273,27 @@ fn limits_come_from_the_environment() {
     assert_eq!((set.size, set.entries), (1 << 20, 7));
     assert!(limits("much", "7").unwrap_err().line().starts_with("BULKHEAD_MAX_LAYER_SIZE: 'much'"));
     assert!(limits("1M", "-1").unwrap_err().line().starts_with("BULKHEAD_MAX_LAYER_ENTRIES: '-1'"));
+}
+
+#[test]
+fn values_of_switches_go_both_ways() {
+    let flags = ["--rm=false", "--tty=true", "--interactive=0", "--read-only=T", "--tls-verify=F"];
+    let run = run_arguments(&[&["run"], &flags[..], &["x"]].concat());
+    assert_eq!((run.life.rm, run.life.tty, run.life.interactive), (false, true, false));
+    assert_eq!((run.flags.read_only, run.flags.tls_verify), (true, false));
+    for (flags, expected) in [
+        (&["-it"][..], (true, true)),
+        (&["-it=false"], (true, false)),
+        (&["-t", "-i", "-t=false"], (true, false)),
+        (&["-i", "true"], (true, false)),
+    ] {
+        let run = run_arguments(&[&["run"], flags, &["x"]].concat());
+        assert_eq!((run.life.interactive, run.life.tty), expected, "{flags:?}");
+    }
+    // What is behind a blank is no value.
+    assert_eq!(run_arguments(&["run", "-i", "true", "x"]).flags.image().unwrap(), "true");
+    let error = parsed(&["run", "--rm=maybe", "x"]).unwrap_err();
+    assert!(error.contains("'maybe' for '--rm[=<BOOL>]': give true or false"), "{error}");
+    // The last one counts, here too.
+    assert_eq!(run_arguments(&["run", "-m", "64M", "-m", "128M", "x"]).flags.memory, 128 << 20);
 }

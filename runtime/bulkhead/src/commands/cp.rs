@@ -1,7 +1,7 @@
 //! `cp`: files between a container and this machine, as a tar on the way.
 
 mod error;
-mod files;
+pub(super) mod files;
 mod give;
 mod look;
 mod summary;

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::error::CommandError;
 use crate::flags::Flags;
+use crate::id_file::IdFile;
 use crate::life::Life;
 use crate::output::print;
 use crate::prepare::{Prepared, prepare};
@@ -45,6 +46,7 @@ pub enum Start {
 /// Makes a container.
 pub fn create(flags: &Flags, life: &Life, start: Start) -> Result<Container, CommandError> {
     life.check()?;
+    let note = life.cidfile.as_deref().map(IdFile::create).transpose()?;
     let (own_labels, log) = (life.labels()?, life.log()?);
     let Prepared { mut plan, stop_signal, mut labels, stored } =
         prepare(flags, Platform::NATIVE, program::guest_init)?;
@@ -70,5 +72,9 @@ pub fn create(flags: &Flags, life: &Life, start: Start) -> Result<Container, Com
         log,
     };
     // The session in `stored` keeps the image until the container does.
-    Ok(Containers::open_default()?.create(config)?)
+    let container = Containers::open_default()?.create(config)?;
+    if let Some(note) = note {
+        note.keep(container.id().as_str())?;
+    }
+    Ok(container)
 }

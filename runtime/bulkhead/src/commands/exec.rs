@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use protocol::ByteString;
 
+use crate::capabilities;
 use crate::error::CommandError;
 use crate::process::environment;
 use containers::container::Containers;
@@ -19,8 +20,8 @@ use host::terminal;
     after_help = "Examples:\n  bulkhead exec -it web sh\n  bulkhead exec -e DEBUG=1 -w /srv web ./check"
 )]
 pub struct ExecArguments {
-    /// Don't wait for it
-    #[arg(long, short, conflicts_with_all = ["interactive", "tty"])]
+    /// Don't wait for it; what is typed is not passed on
+    #[arg(long, short)]
     pub detach: bool,
     /// Pass on what is typed
     #[arg(long, short)]
@@ -28,6 +29,9 @@ pub struct ExecArguments {
     /// Give it a terminal
     #[arg(long, short)]
     pub tty: bool,
+    /// Give it all capabilities, and no filter of system calls
+    #[arg(long)]
+    pub privileged: bool,
     /// Set an environment variable; NAME alone takes this process's value
     #[arg(long, short, value_name = "NAME[=VALUE]")]
     pub env: Vec<OsString>,
@@ -55,6 +59,10 @@ pub struct ExecArguments {
 
 /// Runs the command; its exit status.
 pub fn execute(arguments: &ExecArguments) -> Result<u8, CommandError> {
+    if arguments.detach && arguments.tty {
+        let message = "exec: --detach and --tty exclude each other: nobody is at the terminal of what is not waited for";
+        return Err(CommandError::Usage(message.to_owned()));
+    }
     let container = &Containers::open_default()?.find(&arguments.container)?;
     let mut process = container.config().plan.container.process.clone();
     process.args = arguments.command.iter().cloned().map(ByteString::from).collect();
@@ -66,9 +74,12 @@ pub fn execute(arguments: &ExecArguments) -> Result<u8, CommandError> {
     if let Some(user) = &arguments.user {
         process.user = user.as_bytes().into();
     }
+    if arguments.privileged {
+        (process.capabilities, process.seccomp) = (capabilities::ALL, false);
+    }
     process.check().map_err(CommandError::Process)?;
     let size = arguments.tty.then(|| terminal::size().unwrap_or(terminal::UNSEEN));
-    let stdin = arguments.interactive;
+    let stdin = arguments.interactive && !arguments.detach;
     let request = Request::Exec { process: Box::new(process), terminal: size, stdin };
     let client = Client::connect(container)?;
     if arguments.detach {

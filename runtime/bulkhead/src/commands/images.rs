@@ -1,5 +1,7 @@
 //! `images`: the images of the store.
 
+mod filter;
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -7,6 +9,7 @@ use crate::error::CommandError;
 use crate::output::{print, table};
 use crate::size::show_size;
 use crate::template::Template;
+use filter::Filter;
 use host::time::{ago, now, parse};
 use images::store::{ImageStore, Name, StoredImage};
 
@@ -20,6 +23,9 @@ pub struct ImagesArguments {
     /// Only images of this repository, or of this name and tag
     #[arg(value_name = "NAME[:TAG]")]
     pub name: Option<String>,
+    /// Show all images: it always does
+    #[arg(long, short)]
+    pub all: bool,
     /// Print IDs alone
     #[arg(long, short)]
     pub quiet: bool,
@@ -29,8 +35,13 @@ pub struct ImagesArguments {
     /// Show the digests of manifests
     #[arg(long)]
     pub digests: bool,
+    /// Only those with dangling=BOOL, reference=NAME[:TAG], label=NAME or label=NAME=VALUE
+    ///
+    /// All labels must fit, and one name of several. `*` in a name stands for anything but a slash.
+    #[arg(long, short, value_name = "FILTER", value_parser = Filter::parse)]
+    pub filter: Vec<Filter>,
     /// Print each image so: json, or text with fields like {{.ID}}
-    #[arg(long, value_name = "FORMAT", value_parser = Template::parse, conflicts_with = "quiet")]
+    #[arg(long, value_name = "FORMAT", value_parser = Template::parse)]
     pub format: Option<Template>,
 }
 
@@ -60,11 +71,13 @@ fn list(store: &ImageStore, arguments: &ImagesArguments) -> Result<String, Comma
             true => vec![None],
             false => image.names.iter().map(Some).collect(),
         };
-        let names = names.into_iter().filter(|name| fits(*name));
+        let names = names
+            .into_iter()
+            .filter(|name| fits(*name) && filter::fit(&arguments.filter, image, *name));
         rows.extend(names.map(|name| row(image, name, arguments.no_trunc)));
     }
-    if let Some(template) = &arguments.format {
-        return rows.iter().map(|row| template.line(row)).collect();
+    if let Some(template) = arguments.format.as_ref().filter(|template| !template.is_usual()) {
+        return template.lines(&rows, &[("IMAGE ID", "ID"), ("CREATED", "CreatedSince")]);
     }
     let mut columns = vec!["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"];
     columns.retain(|column| arguments.digests || *column != "Digest");

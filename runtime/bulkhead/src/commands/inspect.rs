@@ -1,6 +1,6 @@
 //! `inspect`: everything about containers or images.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::error::CommandError;
@@ -20,9 +20,19 @@ pub struct InspectArguments {
     /// Print each image so: json, or text with fields like {{.Id}}
     #[arg(long, short, value_name = "FORMAT", value_parser = Template::parse)]
     pub format: Option<Template>,
+    /// Look for containers only, or for images only [default: first for a container, then for an image]
+    #[arg(long = "type", value_enum, value_name = "TYPE")]
+    pub kind: Option<Kind>,
     /// Names or IDs
     #[arg(value_name = "NAME", required = true)]
     pub names: Vec<String>,
+}
+
+/// What can be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    Container,
+    Image,
 }
 
 /// Prints everything about each.
@@ -31,9 +41,11 @@ pub fn execute(arguments: &InspectArguments) -> Result<u8, CommandError> {
     let containers = Containers::open_default()?;
     let mut items = Vec::new();
     for text in &arguments.names {
-        items.push(match containers.find(text) {
-            Err(ContainerError::NotFound(_)) => image_facts(&store.resolve(text)?),
-            container => container_facts(&container?)?,
+        items.push(match (arguments.kind, containers.find(text)) {
+            (Some(Kind::Image), _) | (None, Err(ContainerError::NotFound(_))) => {
+                image_facts(&store.resolve(text)?)
+            }
+            (_, container) => container_facts(&container?)?,
         });
     }
     let text = match &arguments.format {
@@ -56,6 +68,7 @@ fn container_facts(container: &Container) -> Result<Value, CommandError> {
         RestartPolicy::No => ("no", 0),
         RestartPolicy::OnFailure { max } => ("on-failure", max.unwrap_or(0)),
         RestartPolicy::Always => ("always", 0),
+        RestartPolicy::UnlessStopped => ("unless-stopped", 0),
     };
     Ok(json!({
         "Id": config.id.as_str(),

@@ -29,6 +29,9 @@ pub struct LogsArguments {
     /// Only what was said since then: 2026-11-24T12:00:00Z, 1h30m ago, or seconds since 1970
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub since: Option<u64>,
+    /// Only what was said until then, likewise
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub until: Option<u64>,
     /// Show when each line was said
     #[arg(long, short)]
     pub timestamps: bool,
@@ -45,7 +48,8 @@ pub fn execute(arguments: &LogsArguments) -> Result<u8, CommandError> {
     let mut reader = Reader::open(&path, arguments.tail).map_err(failed)?;
     loop {
         // Before the look: what is said until then is found.
-        let ended = !arguments.follow || has_ended(container)?;
+        let is_past = arguments.until.is_some_and(|until| until < now());
+        let ended = !arguments.follow || is_past || has_ended(container)?;
         while let Some(entry) = reader.entry().map_err(failed)? {
             match show(&entry, arguments) {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(0),
@@ -69,8 +73,10 @@ fn has_ended(container: &Container) -> Result<bool, CommandError> {
 }
 
 fn show(entry: &Entry, arguments: &LogsArguments) -> io::Result<()> {
-    let is_old = |since| time::parse_nanoseconds(&entry.time).is_some_and(|at| at < since);
-    if arguments.since.is_some_and(is_old) {
+    let at = time::parse_nanoseconds(&entry.time);
+    let is_old = |since| at.is_some_and(|at| at < since);
+    let is_new = |until| at.is_some_and(|at| at > until);
+    if arguments.since.is_some_and(is_old) || arguments.until.is_some_and(is_new) {
         return Ok(());
     }
     let mut text = entry.log.clone();

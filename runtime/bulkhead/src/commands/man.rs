@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_mangen::Man;
 
-use crate::arguments::Arguments;
+use crate::arguments;
 use crate::error::CommandError;
 
 /// Write a manual page for each command
@@ -19,8 +19,8 @@ pub struct ManArguments {
 }
 
 /// Writes `bulkhead.1`, and `bulkhead-NAME.1` for each command.
-pub fn execute(arguments: &ManArguments) -> Result<u8, CommandError> {
-    let (mut all, folder) = (Arguments::command(), &arguments.folder);
+pub fn execute(page: &ManArguments) -> Result<u8, CommandError> {
+    let (mut all, folder) = (arguments::command(), &page.folder);
     let write = |command: clap::Command| {
         let man = Man::new(command);
         let path = folder.join(man.get_filename());

@@ -20,6 +20,9 @@ pub struct PruneArguments {
     /// First remove all containers that don't run, with what they have written
     #[arg(long)]
     pub containers: bool,
+    /// Don't ask: it never does
+    #[arg(long, short)]
+    pub force: bool,
 }
 
 /// The manifests of the images that containers need.

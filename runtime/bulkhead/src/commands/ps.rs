@@ -1,5 +1,7 @@
 //! `ps`: the containers.
 
+mod filter;
+
 use clap::Args;
 use protocol::Process;
 use serde_json::{Value, json};
@@ -8,6 +10,7 @@ use crate::error::CommandError;
 use crate::output::{print, table};
 use crate::template::Template;
 use containers::container::{Config, Containers, State, Status};
+use filter::Filter;
 use host::time::{ago, now, show};
 
 /// List containers
@@ -25,59 +28,34 @@ pub struct PsArguments {
     /// Print whole IDs and commands
     #[arg(long)]
     pub no_trunc: bool,
-    /// Only those with name=PART, status=STATUS, label=NAME or label=NAME=VALUE; all of them
+    /// The newest, whether it runs or not
+    #[arg(long, short)]
+    pub latest: bool,
+    /// The N newest, whether they run or not; -1 for all that run
+    #[arg(
+        long,
+        short = 'n',
+        value_name = "N",
+        default_value = "-1",
+        allow_negative_numbers = true,
+        hide_default_value = true
+    )]
+    pub last: i64,
+    /// Only those with name=PART, id=START, status=STATUS, exited=N, ancestor=IMAGE, label=NAME or label=NAME=VALUE
+    ///
+    /// Of several filters of a kind one must fit, but all labels, and one of each kind.
     #[arg(long, short, value_name = "FILTER", value_parser = Filter::parse)]
     pub filter: Vec<Filter>,
     /// Print each container so: json, or text with fields like {{.ID}}
-    #[arg(long, value_name = "FORMAT", value_parser = Template::parse, conflicts_with = "quiet")]
+    #[arg(long, value_name = "FORMAT", value_parser = Template::parse)]
     pub format: Option<Template>,
-}
-
-/// What a container must have to be listed.
-#[derive(Clone, Debug)]
-pub enum Filter {
-    Name(String),
-    Status(String),
-    Label(String, Option<String>),
-}
-
-impl Filter {
-    fn parse(text: &str) -> Result<Self, String> {
-        const STATIONS: [Status; 5] =
-            [Status::Created, Status::Running, Status::Paused, Status::Restarting, Status::Exited];
-        match text.split_once('=') {
-            Some(("name", part)) => Ok(Self::Name(part.to_owned())),
-            Some(("status", status)) if STATIONS.iter().any(|known| known.name() == status) => {
-                Ok(Self::Status(status.to_owned()))
-            }
-            Some(("status", _)) => {
-                let known = STATIONS.map(Status::name).join(", ");
-                Err(format!("'{}': a status is one of {known}", text.escape_debug()))
-            }
-            Some(("label", label)) => Ok(match label.split_once('=') {
-                Some((name, value)) => Self::Label(name.to_owned(), Some(value.to_owned())),
-                None => Self::Label(label.to_owned(), None),
-            }),
-            _ => Err(format!("'{}': there are name=, status= and label=", text.escape_debug())),
-        }
-    }
-
-    fn fits(&self, config: &Config, state: &State) -> bool {
-        match self {
-            Self::Name(part) => config.name.contains(part.as_str()),
-            Self::Status(status) => state.status.name() == status,
-            Self::Label(name, value) => config
-                .labels
-                .get(name)
-                .is_some_and(|found| value.as_ref().is_none_or(|value| value == found)),
-        }
-    }
 }
 
 /// Prints the list.
 pub fn execute(arguments: &PsArguments) -> Result<u8, CommandError> {
     let containers = Containers::open_default()?;
-    let by_status = arguments.filter.iter().any(|filter| matches!(filter, Filter::Status(_)));
+    let last = if arguments.latest { 1 } else { arguments.last };
+    let all = arguments.all || last > 0 || arguments.filter.iter().any(Filter::asks_for_all);
     let mut rows = Vec::new();
     for container in containers.list()? {
         let state = match container.state() {
@@ -90,15 +68,19 @@ pub fn execute(arguments: &PsArguments) -> Result<u8, CommandError> {
             }
         };
         let config = container.config();
-        let shown = arguments.all || by_status || state.status.is_live();
-        if shown && arguments.filter.iter().all(|filter| filter.fits(config, &state)) {
+        if (all || state.status.is_live()) && filter::fit(&arguments.filter, config, &state) {
             rows.push(row(config, &state, arguments.no_trunc));
         }
     }
+    if let Ok(last @ 1..) = usize::try_from(last) {
+        // The newest are first.
+        rows.truncate(last);
+    }
     let text = match &arguments.format {
-        Some(template) => rows.iter().map(|row| template.line(row)).collect::<Result<_, _>>()?,
-        None if arguments.quiet => lines(&rows, &[("", "ID")], false),
-        None => lines(&rows, &COLUMNS, true),
+        // As docker, which warns of a format beside it.
+        _ if arguments.quiet => lines(&rows, &[("", "ID")], false),
+        Some(template) if !template.is_usual() => template.lines(&rows, &COLUMNS)?,
+        _ => lines(&rows, &COLUMNS, true),
     };
     print(&text)?;
     Ok(0)

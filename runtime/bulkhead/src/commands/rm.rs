@@ -14,6 +14,9 @@ pub struct RemoveArguments {
     /// Kill those that run
     #[arg(long, short)]
     pub force: bool,
+    /// Remove its volumes too: it has none yet
+    #[arg(long, short)]
+    pub volumes: bool,
     #[command(flatten)]
     pub names: Names,
 }

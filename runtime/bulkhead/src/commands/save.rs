@@ -1,14 +1,14 @@
 //! `save`: images in an archive.
 
-use std::fs::{self, File};
-use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use crate::error::CommandError;
 use crate::limits::limits;
-use crate::output::own;
+use crate::output::write_whole;
 use images::store::{self, ImageStore};
 
 /// Save images to an archive that docker, podman and skopeo read
@@ -47,7 +47,7 @@ impl From<Format> for store::Format {
     }
 }
 
-/// A file is written aside, and has its name only when it is whole; a pipe or a device is written as it is.
+/// Writes the archive.
 pub fn execute(arguments: &SaveArguments) -> Result<u8, CommandError> {
     let store = &ImageStore::open_default()?;
     let limits = limits(|name| std::env::var(name).ok())?;
@@ -55,25 +55,6 @@ pub fn execute(arguments: &SaveArguments) -> Result<u8, CommandError> {
     let write = |out: &File| -> Result<(), CommandError> {
         Ok(store::save(store, images, (*format).into(), limits, io::BufWriter::new(out))?)
     };
-    match output {
-        Some(path) => {
-            let failed = |source| CommandError::WriteFile { path: path.clone(), source };
-            if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-                write(&File::options().write(true).open(path).map_err(failed)?)?;
-                return Ok(0);
-            }
-            let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            let aside = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
-            let aside = aside.map_err(failed)?;
-            write(aside.as_file())?;
-            aside.persist(path).map_err(|error| failed(error.error))?;
-        }
-        None if io::stdout().is_terminal() => {
-            let message =
-                "the archive goes to stdout, which is a terminal: name a file with -o FILE";
-            return Err(CommandError::Usage(message.to_owned()));
-        }
-        None => write(&own(&io::stdout()).map_err(CommandError::Output)?)?,
-    }
+    write_whole(output.as_deref(), write)?;
     Ok(0)
 }

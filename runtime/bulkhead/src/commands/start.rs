@@ -15,8 +15,8 @@ pub struct StartArguments {
     /// Show the container's output, and exit with its status
     #[arg(long, short)]
     pub attach: bool,
-    /// Type into it as well
-    #[arg(long, short, requires = "attach")]
+    /// Likewise, and type into it
+    #[arg(long, short)]
     pub interactive: bool,
     #[command(flatten)]
     pub names: Names,
@@ -26,7 +26,7 @@ pub struct StartArguments {
 pub fn execute(arguments: &StartArguments) -> Result<u8, CommandError> {
     let containers = Containers::open_default()?;
     let StartArguments { attach: attached, interactive, names } = arguments;
-    if !attached {
+    if !(*attached || *interactive) {
         return each(names, |name| {
             let container = containers.find(name)?;
             if container.state()?.control.is_some() {
@@ -37,7 +37,7 @@ pub fn execute(arguments: &StartArguments) -> Result<u8, CommandError> {
         });
     }
     let [name] = &names.containers[..] else {
-        let message = "start --attach takes one container";
+        let message = "start --attach and --interactive take one container";
         return Err(CommandError::Usage(message.to_owned()));
     };
     let container = containers.find(name)?;

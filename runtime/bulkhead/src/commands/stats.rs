@@ -31,6 +31,12 @@ const CLEAR: &str = "\x1b[H\x1b[J";
     after_help = "Examples:\n  bulkhead stats\n  bulkhead stats --no-stream --format '{{.Name}} {{.MemUsage}}' web"
 )]
 pub struct StatsArguments {
+    /// Also those that don't run
+    #[arg(long, short)]
+    pub all: bool,
+    /// Print whole IDs
+    #[arg(long)]
+    pub no_trunc: bool,
     /// Print once instead of again and again
     #[arg(long)]
     pub no_stream: bool,
@@ -52,35 +58,40 @@ pub fn execute(arguments: &StatsArguments) -> Result<u8, CommandError> {
                 names.iter().map(|name| containers.find(name)).collect::<Result<Vec<_>, _>>()?
             }
         };
-        let all = arguments.containers.is_empty();
+        let named = !arguments.containers.is_empty();
         let begin = Instant::now();
         let before = look_at_all(&chosen);
         thread::sleep(INTERVAL.saturating_sub(begin.elapsed()));
         let mut rows = Vec::new();
+        let mut show = |container: &Container, mut row: Value| {
+            if arguments.no_trunc {
+                row["ID"] = container.id().as_str().into();
+            }
+            rows.push(row);
+        };
         for (container, (before, now)) in
             chosen.iter().zip(before.into_iter().zip(look_at_all(&chosen)))
         {
             match (before, now) {
-                (Err(error), _) if !all && !is_silent(&error) => return Err(error.into()),
+                (Err(error), _) if named && !arguments.all && !is_silent(&error) => {
+                    return Err(error.into());
+                }
                 (Ok((then, before)), Ok((time, now))) => {
-                    rows.push(fields(container, &before, &now, time.duration_since(then)));
+                    show(container, fields(container, &before, &now, time.duration_since(then)));
                 }
                 (Err(error), _) | (_, Err(error)) if is_silent(&error) => {
-                    rows.push(unknown(container));
+                    show(container, unknown(container));
                 }
+                _ if arguments.all => show(container, unknown(container)),
                 // Whoever ended meanwhile uses nothing.
                 _ => {}
             }
         }
-        let mut text = String::new();
-        match &arguments.format {
-            Some(template) => {
-                for row in &rows {
-                    text += &template.line(row)?;
-                }
-            }
-            None => text = lines(&rows),
-        }
+        let template = arguments.format.as_ref().filter(|template| !template.is_usual());
+        let mut text = match template {
+            Some(template) => template.lines(&rows, &COLUMNS)?,
+            None => lines(&rows),
+        };
         if !arguments.no_stream && io::stdout().is_terminal() {
             text.insert_str(0, CLEAR);
         }
@@ -151,16 +162,18 @@ fn row(container: &Container, [cpu, memory, share, block, pids]: [String; 5]) ->
     })
 }
 
+/// The columns: headings and fields.
+const COLUMNS: [(&str, &str); 7] = [
+    ("CONTAINER ID", "ID"),
+    ("NAME", "Name"),
+    ("CPU %", "CPUPerc"),
+    ("MEM USAGE / LIMIT", "MemUsage"),
+    ("MEM %", "MemPerc"),
+    ("BLOCK I/O", "BlockIO"),
+    ("PIDS", "PIDs"),
+];
+
 fn lines(rows: &[Value]) -> String {
-    const COLUMNS: [(&str, &str); 7] = [
-        ("CONTAINER ID", "ID"),
-        ("NAME", "Name"),
-        ("CPU %", "CPUPerc"),
-        ("MEM USAGE / LIMIT", "MemUsage"),
-        ("MEM %", "MemPerc"),
-        ("BLOCK I/O", "BlockIO"),
-        ("PIDS", "PIDs"),
-    ];
     let heading = COLUMNS.iter().map(|(heading, _)| (*heading).to_owned()).collect();
     let cell = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
     let cells = rows.iter().map(|row| COLUMNS.iter().map(|(_, f)| cell(row, f)).collect());

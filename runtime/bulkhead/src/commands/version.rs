@@ -19,7 +19,15 @@ pub struct VersionArguments {
 
 /// Prints it.
 pub fn execute(arguments: &VersionArguments) -> Result<u8, CommandError> {
+    // As there is no daemon, both of docker's halves are this one.
+    let half = json!({
+        "Version": env!("CARGO_PKG_VERSION"),
+        "Os": "linux",
+        "Arch": Platform::NATIVE.to_string().trim_start_matches("linux/"),
+    });
     let fields = json!({
+        "Client": half,
+        "Server": half,
         "Version": env!("CARGO_PKG_VERSION"),
         "Protocol": protocol::VERSION,
         "Platform": Platform::NATIVE.to_string(),

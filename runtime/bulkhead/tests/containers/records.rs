@@ -40,7 +40,11 @@ fn containers_are_made_listed_renamed_and_removed() {
     ] {
         assert_eq!(listed(filter), names, "{filter}");
     }
-    place.fails(&["ps", "--filter", "size=1"], 2, "'size=1': there are name=, status= and label=");
+    place.fails(
+        &["ps", "--filter", "size=1"],
+        2,
+        "'size=1': there are name=, id=, status=, exited=",
+    );
     place.fails(&["ps", "--filter", "status=dead"], 2, "a status is one of created, running");
     let json = place.says(&["ps", "-a", "--filter", "name=web", "--format", "json"]);
     let json: Value = serde_json::from_str(&json).unwrap();

@@ -65,6 +65,9 @@ pub enum RestartPolicy {
     },
     /// Until somebody ends it.
     Always,
+    /// Likewise. Where docker's daemon starts an `Always` container again that somebody had ended before the daemon was, it
+    /// lets this one be; there is no daemon here, and nothing starts by itself.
+    UnlessStopped,
 }
 
 /// How a log is rotated.

@@ -172,7 +172,7 @@ impl Supervisor {
             RestartPolicy::OnFailure { max } => {
                 end.status != 0 && max.is_none_or(|max| restarts.count < max)
             }
-            RestartPolicy::Always => true,
+            RestartPolicy::Always | RestartPolicy::UnlessStopped => true,
         };
         if !wanted || self.lifecycle.is_stopping() {
             return Ok(false);

@@ -12,7 +12,7 @@ use containers::container::Container;
 use containers::supervisor::{Client, CopyVm, Request, SupervisorError};
 
 /// The way to a container's files.
-pub(super) enum Files {
+pub(in crate::commands) enum Files {
     /// By its supervisor.
     Running(Box<Container>),
     /// It does not run: in a VM for this purpose.
@@ -21,7 +21,10 @@ pub(super) enum Files {
 
 impl Files {
     /// Starts a VM for those of a container that does not run.
-    pub(super) fn reach(container: Box<Container>, to_write: bool) -> Result<Self, CommandError> {
+    pub(in crate::commands) fn reach(
+        container: Box<Container>,
+        to_write: bool,
+    ) -> Result<Self, CommandError> {
         Ok(match container.state()?.control {
             Some(_) => Self::Running(container),
             None => Self::Stopped(CopyVm::start(&container, &folders()?, to_write)?),
@@ -29,7 +32,7 @@ impl Files {
     }
 
     /// Does something to them; what is written is on the disk afterwards.
-    pub(super) fn apply(
+    pub(in crate::commands) fn apply(
         self,
         work: impl FnOnce(&Self) -> Result<(), CommandError>,
     ) -> Result<(), CommandError> {
@@ -47,7 +50,11 @@ impl Files {
     }
 
     /// Writes those at `path` to `to`, as a tar.
-    pub(super) fn take(&self, path: &Path, to: BorrowedFd<'_>) -> Result<(), CommandError> {
+    pub(in crate::commands) fn take(
+        &self,
+        path: &Path,
+        to: BorrowedFd<'_>,
+    ) -> Result<(), CommandError> {
         let path = text(path);
         Ok(match self {
             Self::Stopped(vm) => vm.copy_out(path, to),
@@ -58,7 +65,11 @@ impl Files {
     }
 
     /// Unpacks the tar `from` in the folder `path`.
-    pub(super) fn give(&self, path: &Path, from: BorrowedFd<'_>) -> Result<(), CommandError> {
+    pub(in crate::commands) fn give(
+        &self,
+        path: &Path,
+        from: BorrowedFd<'_>,
+    ) -> Result<(), CommandError> {
         let path = text(path);
         Ok(match self {
             Self::Stopped(vm) => vm.copy_in(path, from),
