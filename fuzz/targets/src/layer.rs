@@ -52,6 +52,10 @@ pub fn layer_index(bytes: &[u8]) {
     let again = read_index(&*index).expect("an index that was just written");
     // The first writing has put the lines in order, left out what was replaced, and resolved links on the way.
     assert_eq!(text_of(&again), index);
+    // What was unpacked before is held to the limits as well, once it becomes part of an image.
+    if Meter::new(Limits::default()).end_layer(&layer.tree, layer.blob_len).is_err() {
+        return;
+    }
     let mut tree = Tree::default();
     if tree.lay_over(&layer.tree, 0).is_ok() {
         check_image(&tree, &[layer.blob_len]);
