@@ -108,7 +108,7 @@ impl Meter {
     }
 
     /// A layer is done, which has this tree and takes so many bytes on the disk.
-    pub(crate) fn end_layer(&mut self, tree: &Tree, size: u64) -> Result<(), LimitError> {
+    pub fn end_layer(&mut self, tree: &Tree, size: u64) -> Result<(), LimitError> {
         (self.entries, self.metadata) = (0, 0);
         self.before.size = self.before.size.saturating_add(size);
         // The root counts for no layer.
