@@ -127,7 +127,8 @@ fn versions_are_told_in_any_form() {
     let json: serde_json::Value =
         serde_json::from_str(&says(&["version", "--format", "json"])).unwrap();
     assert_eq!((&json["Version"], &json["Platform"]), (&version.into(), &platform.clone().into()));
-    assert_eq!(says(&["version", "-f", "{{.Version}} {{.Protocol}}"]), format!("{version} 2\n"));
+    let both = format!("{version} {}\n", protocol::VERSION);
+    assert_eq!(says(&["version", "-f", "{{.Version}} {{.Protocol}}"]), both);
     assert!(says(&["version"]).ends_with(&format!("Platform: {platform}\n")));
     place.fails(&["version", "--format", "{{.Nothing}}"], 2, "Nothing");
 }
