@@ -259,7 +259,7 @@ fn the_wire_form_is_readable() {
     let text = |frame: Vec<u8>| String::from_utf8(frame[HEADER..].to_vec()).unwrap();
     assert_eq!(
         text(encode(&Hello::new(Stream::Control)).unwrap()),
-        r#"{"version":2,"stream":"control"}"#
+        r#"{"version":3,"stream":"control"}"#
     );
     assert_eq!(
         text(encode(&ToGuest::Signal { process: 0, number: 15 }).unwrap()),
@@ -272,5 +272,5 @@ fn the_wire_form_is_readable() {
         r#"{"exited":{"process":0,"status":{"code":7},"out_of_memory":false}}"#
     );
     let stdin = Hello::new(Stream::Stdin { process: 3 });
-    assert_eq!(text(encode(&stdin).unwrap()), r#"{"version":2,"stream":{"stdin":{"process":3}}}"#);
+    assert_eq!(text(encode(&stdin).unwrap()), r#"{"version":3,"stream":{"stdin":{"process":3}}}"#);
 }
