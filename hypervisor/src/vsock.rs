@@ -25,6 +25,8 @@ use devices::virtio::mmio::Mmio;
 use devices::virtio::vsock::{ConnectionId, Interest, Vsock};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, accept_with};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 pub use backend::{Socket, UnixBackend};
@@ -120,7 +122,7 @@ impl Sockets {
         events.clear();
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         match epoll::wait(&*self.epoll, spare_capacity(&mut events), Some(&at_once)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         for event in &events {
@@ -147,16 +149,15 @@ impl Sockets {
 
     /// Lets one program in; the poll says if there are more.
     fn accept(&mut self) {
-        match self.listener.accept() {
-            Ok((stream, _)) => {
-                if stream.set_nonblocking(true).is_ok() {
-                    let (number, stream) = self.waiting.enter(stream, TIMER);
-                    if watch(&self.epoll, stream, number).is_err() {
-                        self.waiting.leave(number);
-                    }
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        match accept_with(&self.listener, flags) {
+            Ok(stream) => {
+                let (number, stream) = self.waiting.enter(stream.into(), TIMER);
+                if watch(&self.epoll, stream, number).is_err() {
+                    self.waiting.leave(number);
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(Errno::AGAIN | Errno::INTR) => {}
             Err(error) => {
                 // No descriptors, or no memory for one, here or on the whole host. Who comes stands in the kernel's
                 // queue.

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
 
 use libc::{FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE};
 use vm_memory::VolatileSlice;
@@ -61,7 +60,7 @@ impl Disk for FileDisk {
         let mut done = 0;
         while done < len {
             let step = (len - done).min(ZEROES.len() as u64);
-            self.file.write_all_at(&ZEROES[..step as usize], offset + done)?;
+            scatter::write_bytes_at(&self.file, offset + done, &ZEROES[..step as usize])?;
             done += step;
         }
         Ok(())

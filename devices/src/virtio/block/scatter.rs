@@ -28,6 +28,15 @@ pub(super) fn write_at(file: &File, offset: u64, buffers: &[VolatileSlice]) -> i
     })
 }
 
+/// Writes all `bytes` at `offset` of the file: by the same call, so that a disk needs no other.
+pub(super) fn write_bytes_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    let mut vector = [iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }];
+    transfer_all(offset, &mut vector, ErrorKind::WriteZero, |vectors, count, offset| {
+        // SAFETY: the one vector at `vectors` lies in `bytes`, from which the call only reads.
+        unsafe { libc::pwritev(file.as_raw_fd(), vectors, count, offset) }
+    })
+}
+
 /// Changes how `len` bytes at `offset` of the file are allocated (fallocate(2)).
 pub(super) fn allocate(file: &File, mode: c_int, offset: u64, len: u64) -> io::Result<()> {
     let (offset, len) = (to_offset(offset)?, to_offset(len)?);
@@ -45,7 +54,7 @@ pub(super) fn allocate(file: &File, mode: c_int, offset: u64, len: u64) -> io::R
 /// `call` gets pointers into guest memory. They are valid: a `VolatileSlice` borrows the mapping. Nobody holds a
 /// reference to that memory, only the kernel touches it; what the guest changes meanwhile it changes for itself.
 fn transfer(
-    mut offset: u64,
+    offset: u64,
     buffers: &[VolatileSlice],
     end: ErrorKind,
     call: impl Fn(*const iovec, c_int, off_t) -> ssize_t,
@@ -55,7 +64,17 @@ fn transfer(
         .iter()
         .map(|guard| iovec { iov_base: guard.as_ptr().cast(), iov_len: guard.len() })
         .collect();
-    let mut rest = &mut vectors[..];
+    transfer_all(offset, &mut vectors, end, call)
+}
+
+/// The same for vectors that are there.
+fn transfer_all(
+    mut offset: u64,
+    vectors: &mut [iovec],
+    end: ErrorKind,
+    call: impl Fn(*const iovec, c_int, off_t) -> ssize_t,
+) -> io::Result<()> {
+    let mut rest = vectors;
     loop {
         while rest.first().is_some_and(|vector| vector.iov_len == 0) {
             rest = &mut rest[1..];
