@@ -12,6 +12,7 @@
 //! | [`console`] | stdin, stdout and the terminal |
 //! | [`disk`] | the files behind disks |
 //! | [`vsock`] | the Unix sockets behind the socket device |
+//! | [`jail`] | what the process gives up before the guest runs |
 //! | [`stop`] | how a VM ends |
 //! | [`limits`] | what one VM may cost the host |
 //! | [`error`], [`logging`] | what keeps a VM from starting; the log |
@@ -22,7 +23,7 @@
 //! The main thread does all device work that is not a plain register access; each vCPU thread does nothing but run the
 //! guest and answer its exits, and a virtio device's registers only note what is to be done. Each disk has a thread of
 //! its own, for which nothing else waits. `unsafe` stands in `memory::overlay`, `memory::ram`, `kvm::run_page`,
-//! `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals` and `x86_64::probe` or `aarch64::probe`.
+//! `kvm::irq`, `kvm::vm`, `vcpu::kick`, `jail::filters`, `event::signals` and `x86_64::probe` or `aarch64::probe`.
 
 pub mod bus;
 pub mod cli;
@@ -31,6 +32,7 @@ pub mod console;
 pub mod disk;
 pub mod error;
 pub mod event;
+pub mod jail;
 pub mod kvm;
 pub mod limits;
 pub mod logging;

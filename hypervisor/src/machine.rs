@@ -6,6 +6,7 @@ mod devices;
 mod platform;
 mod vm;
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -17,6 +18,7 @@ use crate::config::Config;
 use crate::console::{Input, RawMode};
 use crate::error::VmmError;
 use crate::event::{Poll, Signals, Source, Wake};
+use crate::jail::filters::{self, RollCall};
 use crate::kvm::Vm;
 use crate::limits::LAST_WORDS;
 use crate::memory::{self, Loaded, Loader};
@@ -108,11 +110,28 @@ impl Machine {
         })
     }
 
-    /// Runs the VM until something ends it.
-    pub fn run(mut self) -> Result<End, VmmError> {
+    /// Runs the VM until something ends it. `filtered`: every thread has a filter of system calls from then on, this one
+    /// too, for the rest of the process.
+    pub fn run(self, filtered: bool) -> Result<End, VmmError> {
+        // What is dropped would be closed, unmapped and removed, some of which a filter forbids; the process ends anyway.
+        let mut machine = ManuallyDrop::new(self);
+        let result = machine.run_to_the_end(filtered);
+        if filters::own().is_none() {
+            drop(ManuallyDrop::into_inner(machine));
+        }
+        result
+    }
+
+    fn run_to_the_end(&mut self, filtered: bool) -> Result<End, VmmError> {
         let raw_mode = RawMode::enter().map_err(VmmError::system("terminal"))?;
-        self.devices.start().map_err(VmmError::system("thread of a device"))?;
-        let running = Vcpus::start(std::mem::take(&mut self.vcpus), Arc::clone(&self.shared))?;
+        let mut roll = match filtered {
+            true => RollCall::with_filters().map_err(VmmError::system("filter of system calls"))?,
+            false => RollCall::without_filters(),
+        };
+        self.devices.start(&mut roll).map_err(VmmError::system("thread of a device"))?;
+        let vcpus = std::mem::take(&mut self.vcpus);
+        let running = Vcpus::start(vcpus, Arc::clone(&self.shared), &mut roll)?;
+        roll.complete().map_err(VmmError::system("filter of system calls"))?;
         let stop = self.wait_for_the_end();
         let exits = running.stop();
         drop(raw_mode);

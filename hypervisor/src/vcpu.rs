@@ -8,18 +8,21 @@ mod report;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use devices::GuestMemory;
 use kvm_ioctls::VcpuFd;
+use rustix::process::{Pid, getpid};
 
 use crate::bus::Buses;
+use crate::jail::filters::{Member, RollCall, Thread as Kind};
 use crate::kvm::{KvmError, RunPage};
 use crate::limits::{STACK, VCPU_STOP};
 use crate::stop::StopRequest;
 
 pub use counters::Counters;
+use kick::Target;
 
 /// How long a vCPU has to come back before it is kicked again. Once is enough for one that is in the
 /// guest; one that is in a device model, writing to a console that nobody reads, gives up after a few
@@ -42,25 +45,34 @@ pub struct Shared {
 pub struct Vcpus {
     shared: Arc<Shared>,
     threads: Vec<Thread>,
+    /// This one.
+    process: Pid,
     done: Receiver<Counters>,
 }
 
 struct Thread {
-    handle: JoinHandle<()>,
+    target: Arc<Target>,
     page: Arc<RunPage>,
 }
 
 impl Vcpus {
-    /// Starts a thread for each vCPU.
-    pub fn start(vcpus: Vec<VcpuFd>, shared: Arc<Shared>) -> Result<Vcpus, KvmError> {
+    /// Starts a thread for each vCPU, which goes on when the roll is complete.
+    pub fn start(
+        vcpus: Vec<VcpuFd>,
+        shared: Arc<Shared>,
+        roll: &mut RollCall,
+    ) -> Result<Vcpus, KvmError> {
         kick::install_handler().map_err(KvmError::call("sigaction of the vCPU kick"))?;
         let (sender, done) = channel();
         let threads = vcpus
             .into_iter()
             .enumerate()
-            .map(|(index, fd)| start(index, fd, Arc::clone(&shared), sender.clone()))
+            .map(|(index, fd)| {
+                let member = roll.member(Kind::Vcpu);
+                start(index, fd, Arc::clone(&shared), sender.clone(), member)
+            })
             .collect::<Result<_, _>>()?;
-        Ok(Vcpus { shared, threads, done })
+        Ok(Vcpus { shared, threads, process: getpid(), done })
     }
 
     /// Makes every vCPU leave the guest and end its thread. Returns their counters; a vCPU that
@@ -70,7 +82,7 @@ impl Vcpus {
         gather(&self.done, self.threads.len(), VCPU_STOP, || {
             for thread in &self.threads {
                 thread.page.request_exit();
-                kick::kick(&thread.handle);
+                thread.target.kick(self.process);
             }
         })
     }
@@ -107,20 +119,26 @@ fn start(
     fd: VcpuFd,
     shared: Arc<Shared>,
     done: Sender<Counters>,
+    member: Member,
 ) -> Result<Thread, KvmError> {
+    let target = Arc::new(Target::default());
+    let own = Arc::clone(&target);
     let page = Arc::new(RunPage::new(&fd)?);
     let mut vcpu =
         exits::Vcpu { index, fd, page: Arc::clone(&page), shared, counters: Counters::default() };
-    let handle = Builder::new()
+    Builder::new()
         .name(format!("vcpu{index}"))
         .stack_size(STACK)
         .spawn(move || {
+            own.is_this_thread();
+            member.begin();
             vcpu.run();
             // Fails only if nobody waits any more.
             let _ = done.send(vcpu.counters);
+            member.end();
         })
         .map_err(KvmError::call("thread of a vCPU"))?;
-    Ok(Thread { handle, page })
+    Ok(Thread { target, page })
 }
 
 #[cfg(test)]

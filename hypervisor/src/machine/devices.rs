@@ -21,6 +21,7 @@ use crate::bus::Bus;
 use crate::config::Config;
 use crate::error::VmmError;
 use crate::event::{Poll, Source};
+use crate::jail::filters::RollCall;
 use crate::kvm::{Notification, Vm};
 use crate::native::layout;
 use slot::Slot;
@@ -40,8 +41,8 @@ trait Attached {
         None
     }
 
-    /// The machine is about to run: starts threads.
-    fn start(&mut self) -> io::Result<()> {
+    /// The machine is about to run: starts threads, which go on when the roll is complete.
+    fn start(&mut self, _roll: &mut RollCall) -> io::Result<()> {
         Ok(())
     }
 
@@ -126,8 +127,8 @@ impl Devices {
     }
 
     /// Starts the threads of those that have some.
-    pub fn start(&mut self) -> io::Result<()> {
-        self.0.iter_mut().try_for_each(|attached| attached.start())
+    pub fn start(&mut self, roll: &mut RollCall) -> io::Result<()> {
+        self.0.iter_mut().try_for_each(|attached| attached.start(roll))
     }
 
     /// Makes all stand still.

@@ -11,6 +11,7 @@ use super::ProbeError;
 use crate::bus::Buses;
 use crate::config::HugePages;
 use crate::event::Wake;
+use crate::jail::filters::RollCall;
 use crate::machine::{Assembled, assemble};
 use crate::memory::{self, Loader};
 use crate::native::layout;
@@ -49,7 +50,7 @@ pub fn run() -> Result<Verdict, ProbeError> {
         stop: StopRequest::new(wake.clone()),
         halt: AtomicBool::new(false),
     });
-    let running = Vcpus::start(vcpus, Arc::clone(&shared))?;
+    let running = Vcpus::start(vcpus, Arc::clone(&shared), &mut RollCall::without_filters())?;
     wait(&wake);
     let stop = shared.stop.reason();
     running.stop();

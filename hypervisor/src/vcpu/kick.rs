@@ -2,8 +2,10 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::unix::thread::JoinHandleExt;
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use rustix::process::Pid;
+use rustix::thread::gettid;
 
 /// The first real-time signal that the C library leaves free: nobody else uses it.
 fn signal() -> libc::c_int {
@@ -37,11 +39,30 @@ pub fn install_handler() -> io::Result<()> {
     }
 }
 
-/// Signals a thread. One that has ended already does not mind.
-pub fn kick(thread: &JoinHandle<()>) {
-    // The standard library and the libc crate name the same C type in two ways on musl.
-    #[allow(clippy::unnecessary_cast)]
-    let identifier = thread.as_pthread_t() as libc::pthread_t;
-    // SAFETY: the handle is neither joined nor dropped, so the identifier is this thread's own.
-    unsafe { libc::pthread_kill(identifier, signal()) };
+/// The thread to kick.
+#[derive(Default)]
+pub struct Target {
+    /// 0 until it runs.
+    number: AtomicI32,
+}
+
+impl Target {
+    /// The calling thread is it.
+    pub fn is_this_thread(&self) {
+        self.number.store(gettid().as_raw_nonzero().get(), Ordering::SeqCst);
+    }
+
+    /// Signals it. One that has ended already does not mind.
+    ///
+    /// Not by pthread_kill: musl's asks for a thread of whatever process, and the filter of system calls lets signals go to
+    /// this process only.
+    pub fn kick(&self, process: Pid) {
+        let number = self.number.load(Ordering::SeqCst);
+        if number != 0 {
+            // SAFETY: the call takes no pointers, and the signal does nothing, whichever of this process's threads gets it.
+            unsafe {
+                libc::syscall(libc::SYS_tgkill, process.as_raw_nonzero().get(), number, signal())
+            };
+        }
+    }
 }

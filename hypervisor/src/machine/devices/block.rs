@@ -17,6 +17,7 @@ use crate::bus::Bus;
 use crate::config::{Drive, DriveSource, Part};
 use crate::disk::{self, DiskError};
 use crate::error::VmmError;
+use crate::jail::filters::{RollCall, Thread};
 use crate::limits::DISK_PAUSE;
 use worker::Worker;
 
@@ -49,8 +50,9 @@ impl AttachedBlock {
 }
 
 impl Attached for AttachedBlock {
-    fn start(&mut self) -> io::Result<()> {
-        self.disk.take().map_or(Ok(()), |disk| Worker::start(&self.worker, &self.id, disk))
+    fn start(&mut self, roll: &mut RollCall) -> io::Result<()> {
+        let Some(disk) = self.disk.take() else { return Ok(()) };
+        Worker::start(&self.worker, &self.id, disk, roll.member(Thread::Disk))
     }
 
     fn pause(&mut self) {

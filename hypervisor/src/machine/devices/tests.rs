@@ -150,7 +150,7 @@ fn a_disk_that_hangs_keeps_nobody_waiting() {
     poll.add(&console, Source::Input).unwrap();
     devices.wait_for_drivers(&poll).unwrap();
     devices.wait_for_host(&poll).unwrap();
-    devices.start().unwrap();
+    devices.start(&mut RollCall::without_filters()).unwrap();
 
     guest.ask();
     guest.begun.recv().unwrap();
@@ -186,7 +186,7 @@ fn a_disk_that_hangs_keeps_nobody_waiting() {
 #[test]
 fn a_pause_waits_for_the_request_under_way_and_for_no_other() {
     let (mut guest, mut block) = Guest::new();
-    block.start().unwrap();
+    block.start(&mut RollCall::without_filters()).unwrap();
     guest.ask();
     guest.ask();
     guest.begun.recv().unwrap();
@@ -207,7 +207,7 @@ fn a_pause_waits_for_the_request_under_way_and_for_no_other() {
 #[test]
 fn a_pause_does_without_a_disk_that_hangs() {
     let (mut guest, mut block) = Guest::new();
-    block.start().unwrap();
+    block.start(&mut RollCall::without_filters()).unwrap();
     guest.ask();
     guest.begun.recv().unwrap();
     block.pause_within(Duration::ZERO);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use devices::virtio::block::{Block, Disk, turn};
 use devices::{Bell, Device};
 
+use crate::jail::filters::Member;
 use crate::kvm::Notification;
 use crate::limits::STACK;
 use crate::machine::devices::slot::Plugged;
@@ -31,26 +32,36 @@ impl Worker {
     }
 
     /// Starts the thread, which has the disk from now on, of the drive with this name.
-    pub fn start(worker: &Arc<Worker>, id: &str, disk: Box<dyn Disk>) -> io::Result<()> {
+    pub fn start(
+        worker: &Arc<Worker>,
+        id: &str,
+        mut disk: Box<dyn Disk>,
+        member: Member,
+    ) -> io::Result<()> {
         worker.bell().make_blocking()?;
         let worker = Arc::clone(worker);
         let thread = Builder::new().name(format!("disk {id}")).stack_size(STACK);
         // Nobody waits for its end: a disk that hangs must not keep the process from ending.
-        thread.spawn(move || worker.run(disk)).map(drop)
+        let work = move || {
+            member.begin();
+            worker.run(&mut *disk);
+            member.end();
+        };
+        thread.spawn(work).map(drop)
     }
 
     fn bell(&self) -> &Notification {
         &self.device.queues()[0]
     }
 
-    fn run(&self, mut disk: Box<dyn Disk>) {
+    fn run(&self, disk: &mut dyn Disk) {
         let memory = self.device.lock().memory().clone();
         loop {
             self.bell().wait();
             if self.ended.load(Ordering::SeqCst) {
                 return;
             }
-            while turn(self.device.mmio(), &mut *disk, &memory) {}
+            while turn(self.device.mmio(), disk, &memory) {}
             // Only a pause waits, and it makes any turn the last.
             if self.device.lock().is_paused() {
                 self.idle.notify_all();

@@ -1,0 +1,3 @@
+//! What the process gives up before the guest runs.
+
+pub mod filters;
