@@ -22,6 +22,9 @@ use host::program;
 /// The VMM's program.
 const PROGRAM: &str = "bulkhead-vmm";
 
+/// The VMM's status when its filters refused a system call: as if it had been killed.
+const REFUSED: i32 = 128 + libc::SIGKILL;
+
 /// How long an orderly stop may take, before it is not waited for any longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -150,21 +153,39 @@ impl Ended {
             return VmError::Kvm { why };
         }
         if let Some(message) = self.reason {
-            return VmError::Vmm { message, status: if status == Some(2) { 2 } else { 1 } };
+            let status = match status {
+                Some(2) => 2,
+                Some(REFUSED) => REFUSED as u8,
+                _ => 1,
+            };
+            return VmError::Vmm { message, status };
         }
         if let (true, Some(signal)) =
             (self.by_itself, self.status.and_then(|status| status.signal()))
         {
             return VmError::Vmm {
-                message: format!("{PROGRAM} was killed by signal {signal}"),
+                message: of_signal(signal),
                 // As if it had been the container's process.
-                status: protocol::ExitStatus::Signal(signal as u8).exit_code(),
+                status: match signal {
+                    libc::SIGSYS => REFUSED as u8,
+                    _ => protocol::ExitStatus::Signal(signal as u8).exit_code(),
+                },
             };
         }
         match last_lines(&self.console) {
             Some(tail) => VmError::Guest { tail },
             None => seen.into(),
         }
+    }
+}
+
+fn of_signal(signal: i32) -> String {
+    match signal {
+        // A filter answers some calls so, and nobody is left to say which.
+        libc::SIGSYS => {
+            format!("{PROGRAM} was killed: it made a system call that its filters forbid")
+        }
+        _ => format!("{PROGRAM} was killed by signal {signal}"),
     }
 }
 
@@ -176,4 +197,28 @@ fn lack() -> Option<String> {
 /// What this machine's KVM can run, as far as that can be found out.
 pub fn kvm() -> Option<Kvm> {
     Kvm::probe(&program::find(PROGRAM).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a VM that ended so, and the status.
+    fn explained(status: i32, said: Option<&str>) -> (String, u8) {
+        let status = ExitStatus::from_raw(status);
+        let reason = reason(said.map(str::to_owned), status.code());
+        let ended = Ended { status: Some(status), console: Vec::new(), reason, by_itself: true };
+        let error = ended.explain(ConversationError::VmEnded.into());
+        (error.to_string(), error.exit_status())
+    }
+
+    #[test]
+    fn a_refused_system_call_is_told_and_looks_like_a_kill() {
+        let said = "system call 59 (execve) in thread vcpu was refused";
+        assert_eq!(explained(137 << 8, Some(said)), (said.to_owned(), 137));
+        let killed = "bulkhead-vmm was killed: it made a system call that its filters forbid";
+        assert_eq!(explained(libc::SIGSYS, None), (killed.to_owned(), 137));
+        assert_eq!(explained(9, None), ("bulkhead-vmm was killed by signal 9".to_owned(), 137));
+        assert_eq!(explained(1 << 8, Some("kernel x: bad")), ("kernel x: bad".to_owned(), 1));
+    }
 }
