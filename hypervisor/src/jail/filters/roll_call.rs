@@ -87,8 +87,10 @@ impl Member {
     /// The thread's last act. With a filter it stays for the process's end: what a thread does when it ends (destructors, its
     /// stack) is in no table.
     pub fn end(self) {
-        while self.filtered {
-            park();
+        if self.filtered {
+            loop {
+                park();
+            }
         }
     }
 }
