@@ -40,6 +40,8 @@ pub mod machine;
 pub mod memory;
 pub mod probe;
 pub mod stop;
+#[cfg(feature = "traitor")]
+pub mod traitor;
 pub mod vcpu;
 pub mod vsock;
 

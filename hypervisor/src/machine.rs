@@ -88,6 +88,8 @@ impl Machine {
             loader.write(gpa, &bytes)?;
         }
         let loaded = loader.loaded();
+        #[cfg(feature = "traitor")]
+        crate::traitor::plug(&mut buses, &wake);
         let input = Input::new(&poll).map_err(VmmError::system("stdin"))?;
         let shared = Arc::new(Shared {
             buses,
@@ -159,6 +161,8 @@ impl Machine {
                     Source::Signal => return Ok(Stop::Signal),
                     Source::Wake => {
                         self.wake.clear();
+                        #[cfg(feature = "traitor")]
+                        crate::traitor::act(filters::Thread::EventLoop);
                         if let Some(stop) = self.shared.stop.reason() {
                             return Ok(stop);
                         }

@@ -5,3 +5,5 @@ mod guest;
 mod memory;
 mod process;
 mod refused;
+#[cfg(feature = "traitor")]
+mod traitor;

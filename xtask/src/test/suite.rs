@@ -1,6 +1,7 @@
 //! The test executables of the workspace.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use super::libtest;
 use super::tally::Tally;
@@ -8,7 +9,7 @@ use crate::arch::Arch;
 use crate::cargo::{self, Executable};
 use crate::error::Error;
 use crate::tool;
-use crate::toolchain::Toolchain;
+use crate::toolchain::{self, Toolchain};
 
 const BARE_GUEST: &str = "bulkhead-bare-guest";
 
@@ -35,17 +36,47 @@ pub fn build(arch: Arch) -> Result<Vec<Suite>, Error> {
         Toolchain::linux(arch)?.cargo(&arguments)
     };
     let message = format!("building the tests for {}", arch.name());
-    let executables = cargo::executables(&message, &mut command)?;
-    let tests = executables.into_iter().filter(|executable| executable.is_test);
-    let mut suites: Vec<Suite> = tests
-        .map(|executable| Suite {
-            name: name(&executable),
-            path: executable.path,
-            directory: executable.directory,
-        })
-        .collect();
+    let mut suites = suites(&message, &mut command)?;
+    suites.extend(traitor(arch)?);
     suites.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(suites)
+}
+
+fn suites(message: &str, command: &mut Command) -> Result<Vec<Suite>, Error> {
+    let executables = cargo::executables(message, command)?;
+    let tests = executables.into_iter().filter(|executable| executable.is_test);
+    let suites = tests.map(|executable| Suite {
+        name: name(&executable),
+        path: executable.path,
+        directory: executable.directory,
+    });
+    Ok(suites.collect())
+}
+
+/// The tests of a VMM that does its guest's bidding. It has a folder of its own: nobody is to find it in the place of the
+/// VMM.
+fn traitor(arch: Arch) -> Result<Option<Suite>, Error> {
+    let target = toolchain::folder().join("traitor");
+    let target = target.display().to_string();
+    let arguments = [
+        "test",
+        "--no-run",
+        "--package",
+        "bulkhead-hypervisor",
+        "--features",
+        "traitor",
+        "--test",
+        "vmm",
+        "--target-dir",
+        &target,
+    ];
+    let mut command = match arch {
+        Arch::NATIVE => cargo::command(&arguments),
+        _ => Toolchain::linux(arch)?.cargo(&arguments),
+    };
+    let message = format!("building a traitor for {}", arch.name());
+    let suite = suites(&message, &mut command)?.pop();
+    Ok(suite.map(|suite| Suite { name: format!("{}, a traitor", suite.name), ..suite }))
 }
 
 /// The folder of the package and the name of the target.

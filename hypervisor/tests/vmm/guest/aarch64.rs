@@ -41,6 +41,15 @@ impl Code {
         self.instruction(0xD2A0_0009 | ((UART >> 16) as u32) << 5)
     }
 
+    /// A byte to a device's register.
+    #[cfg(feature = "traitor")]
+    pub fn store(self, address: u64, value: u8) -> Code {
+        self.instruction(0xD2A0_0009 | ((address >> 16) as u32) << 5) // movz x9, #high, lsl #16
+            .instruction(0xF280_0009 | (address as u32 & 0xFFFF) << 5) // movk x9, #low
+            .instruction(0x5280_000A | u32::from(value) << 5) // movz w10, #value
+            .instruction(0x3900_012A) // strb w10, [x9]
+    }
+
     /// Text to the UART.
     pub fn print(self, text: &str) -> Code {
         text.bytes().fold(self.uart(), |code, byte| {

@@ -41,6 +41,12 @@ impl Code {
         self.bytes(&[0x66, 0xBA, low, high, 0xB0, value, 0xEE])
     }
 
+    /// A byte to a port.
+    #[cfg(feature = "traitor")]
+    pub fn store(self, port: u64, value: u8) -> Code {
+        self.out(port as u16, value)
+    }
+
     /// Text to the serial port.
     pub fn print(self, text: &str) -> Code {
         text.bytes().fold(self, |code, byte| code.out(0x3F8, byte))

@@ -39,6 +39,8 @@ impl Worker {
         member: Member,
     ) -> io::Result<()> {
         worker.bell().make_blocking()?;
+        #[cfg(feature = "traitor")]
+        crate::traitor::disk_waits_for(worker.bell());
         let worker = Arc::clone(worker);
         let thread = Builder::new().name(format!("disk {id}")).stack_size(STACK);
         // Nobody waits for its end: a disk that hangs must not keep the process from ending.
@@ -58,6 +60,8 @@ impl Worker {
         let memory = self.device.lock().memory().clone();
         loop {
             self.bell().wait();
+            #[cfg(feature = "traitor")]
+            crate::traitor::act(crate::jail::filters::Thread::Disk);
             if self.ended.load(Ordering::SeqCst) {
                 return;
             }
