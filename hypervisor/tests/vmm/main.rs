@@ -2,6 +2,8 @@
 
 mod ends;
 mod guest;
+mod jail;
 mod memory;
+mod proc;
 mod process;
 mod refused;
