@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
+use crate::jail::Wanted;
+
 /// What `--help` prints.
 pub const HELP: &str = "\
 Runs one virtual machine: one process, one VM.
@@ -14,15 +16,23 @@ Options:
       --config-file FILE  the VM, in Firecracker's JSON schema and ours (hypervisor/CONFIG.md)
       --no-api            accepted for Firecracker's sake: this program has no API socket
       --id ID             a name for log lines: letters, digits and '-', at most 64
-      --runtime-dir DIR   the VM's private folder, removed when the VM ends
+      --runtime-dir DIR   the VM's private folder: locked (flock, shared) as long as the VM
+                          lives, and removed when it has ended
+      --uid UID           as root: run the VM as the user and group of this number, in no other
+                          group. What the configuration names is opened before, as root; what
+                          the guest connects to must let this user in
+      --no-jail           for debugging only: without namespaces, empty root folder, limits,
+                          Landlock and filters, with all rights of whoever starts it
       --stats             at the end, one line on stderr: VM exits by kind, bytes loaded
       --probe             say on one line whether this machine's KVM can run Linux, and end
+      --probe-jail        say on one line what a VM's jail would lack on this host, and end
   -h, --help              this text
   -V, --version           the version
 
-The guest's serial port is stdin and stdout. Exit status: 0 when the guest switched itself off
-or asked for a reset, or SIGTERM or SIGINT came; 1 for an error; 2 for wrong usage or
-configuration.
+The guest's serial port is stdin and stdout. The VM runs in a jail, as root or not; the process
+that was started waits outside of it, passes SIGTERM and SIGINT on, lets the VM stand still from
+SIGTSTP to SIGCONT, and ends as it does. Exit status: 0 when the guest switched itself off or
+asked for a reset, or SIGTERM or SIGINT came; 1 for an error; 2 for wrong usage or configuration.
 
 Examples:
   bulkhead-vmm --config-file vm.json
@@ -37,6 +47,8 @@ pub enum Command {
     Run(Options),
     /// Say what KVM can do.
     Probe,
+    /// Say what the jail would lack.
+    ProbeJail,
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -50,8 +62,10 @@ pub struct Options {
     pub config_file: PathBuf,
     /// The name for log lines.
     pub id: String,
-    /// The folder to remove at the end.
+    /// The folder to lock, and to remove at the end.
     pub runtime_dir: Option<PathBuf>,
+    /// The jail.
+    pub jail: Wanted,
     /// Whether to print figures at the end.
     pub stats: bool,
 }
@@ -68,16 +82,22 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, UsageError> {
     let mut id = None;
     let mut runtime_dir = None;
     let mut stats = false;
+    let mut jail = Wanted::default();
     let mut probe = false;
     while let Some(argument) = parser.next().map_err(lexical)? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
             Short('V') | Long("version") => return Ok(Command::Version),
             Long("probe") => probe = true,
+            Long("probe-jail") => return Ok(Command::ProbeJail),
             Long("no-api") => {}
             Long("stats") => stats = true,
             Long("config-file") => config_file = Some(parser.value().map_err(lexical)?.into()),
             Long("runtime-dir") => runtime_dir = Some(parser.value().map_err(lexical)?.into()),
+            Long("no-jail") => jail.no_jail = true,
+            Long("uid") => {
+                jail.uid = Some(user(parser.value().and_then(|v| v.string()).map_err(lexical)?)?)
+            }
             Long("id") => {
                 id = Some(instance_id(parser.value().and_then(|v| v.string()).map_err(lexical)?)?)
             }
@@ -91,7 +111,15 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, UsageError> {
         return Err(UsageError("missing option --config-file FILE".to_owned()));
     };
     let id = id.unwrap_or_else(|| "bulkhead-vmm".to_owned());
-    Ok(Command::Run(Options { config_file, id, runtime_dir, stats }))
+    Ok(Command::Run(Options { config_file, id, runtime_dir, jail, stats }))
+}
+
+/// `u32::MAX` means "no change" to the system (setresuid(2)).
+fn user(text: String) -> Result<u32, UsageError> {
+    let number = text.parse().ok().filter(|number| *number != u32::MAX);
+    let wrong =
+        || UsageError(format!("--uid {text:?}: expected a number from 0 to {}", u32::MAX - 1));
+    number.ok_or_else(wrong)
 }
 
 /// The rule is Firecracker's (`validate_instance_id`).
@@ -118,9 +146,13 @@ mod tests {
             config_file: "vm.json".into(),
             id: "web-1".to_owned(),
             runtime_dir: None,
+            jail: Wanted::default(),
             stats: false,
         };
         assert_eq!(command, Ok(Command::Run(options)));
+        let command = parse(&["--config-file", "a", "--no-jail", "--uid", "100000"]);
+        let Ok(Command::Run(options)) = command else { panic!("{command:?}") };
+        assert_eq!(options.jail, Wanted { no_jail: true, uid: Some(100_000) });
     }
 
     #[test]
@@ -131,6 +163,8 @@ mod tests {
             (&["--config-file"], "--config-file"),
             (&["--config-file", "a", "b"], "\"b\""),
             (&["--config-file", "a", "--id", "a b"], "expected 1 to 64"),
+            (&["--uid", "root"], "expected a number"),
+            (&["--uid", "4294967295"], "expected a number from 0 to 4294967294"),
         ] {
             let text = parse(arguments).unwrap_err();
             assert!(text.contains(part) && !text.contains('\n'), "{text}");
@@ -140,6 +174,7 @@ mod tests {
     #[test]
     fn questions_need_no_configuration() {
         assert_eq!(parse(&["--probe"]), Ok(Command::Probe));
+        assert_eq!(parse(&["--probe-jail"]), Ok(Command::ProbeJail));
         assert_eq!(parse(&["-h"]), Ok(Command::Help));
         assert_eq!(parse(&["--version"]), Ok(Command::Version));
     }

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 pub use input::Input;
-pub use terminal::RawMode;
+pub use terminal::Terminal;
 
 /// Standard output without a buffer: what the guest sends is there at once.
 pub fn output() -> io::Result<File> {

@@ -1,12 +1,20 @@
 //! Opening the files behind disks, with a lock: any number of VMs may read a file, or one may
-//! write it. The lock belongs to the open file, so it ends with the process, however that ends.
+//! write it. The lock belongs to the open file, so it ends with the process, however that ends: when the process is killed
+//! that waits outside of a VM's jail, some milliseconds after it.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+
+use crate::limits::DISK_UNLOCK;
+
+/// How often a locked disk is looked at.
+const DISK_LOOK: Duration = Duration::from_millis(5);
 
 /// Why a disk's file could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +63,16 @@ pub fn open(id: &str, path: &Path, read_only: bool) -> Result<File, DiskError> {
     let open_error =
         |error| DiskError::Open { id: id.to_owned(), file: path.to_owned(), access, error };
     let file = OpenOptions::new().read(true).write(!read_only).open(path).map_err(open_error)?;
-    match flock(&file, operation) {
-        Ok(()) => Ok(file),
-        Err(Errno::WOULDBLOCK) => {
-            Err(DiskError::Locked { id: id.to_owned(), file: path.to_owned() })
+    let began = Instant::now();
+    loop {
+        match flock(&file, operation) {
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK) if began.elapsed() < DISK_UNLOCK => sleep(DISK_LOOK),
+            Err(Errno::WOULDBLOCK) => {
+                return Err(DiskError::Locked { id: id.to_owned(), file: path.to_owned() });
+            }
+            Err(error) => return Err(open_error(error.into())),
         }
-        Err(error) => Err(open_error(error.into())),
     }
 }
 

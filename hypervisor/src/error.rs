@@ -7,6 +7,7 @@ use arch::aarch64::fdt::FdtError;
 
 use crate::config::ConfigError;
 use crate::disk::DiskError;
+use crate::jail::JailError;
 use crate::kvm::KvmError;
 use crate::memory::MemoryError;
 use crate::native::{InitrdError, KernelError};
@@ -30,6 +31,9 @@ pub enum VmmError {
     /// The socket device's Unix socket could not be set up.
     #[error(transparent)]
     Vsock(#[from] ListenError),
+    /// This process could not lock itself in.
+    #[error(transparent)]
+    Jail(#[from] JailError),
     /// The kernel is not one that can be booted.
     #[error("{}: {error}", file.display())]
     Kernel {

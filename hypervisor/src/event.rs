@@ -1,6 +1,6 @@
 //! What the main thread waits for: one epoll set for the whole VM.
 
-mod signals;
+pub mod signals;
 mod wake;
 
 use std::io;

@@ -11,8 +11,8 @@
 //! | [`event`] | what the main thread waits for |
 //! | [`console`] | stdin, stdout and the terminal |
 //! | [`disk`] | the files behind disks |
+//! | [`jail`] | what this process can still do once it is locked in, and the process that waits outside |
 //! | [`vsock`] | the Unix sockets behind the socket device |
-//! | [`jail`] | what the process gives up before the guest runs |
 //! | [`stop`] | how a VM ends |
 //! | [`limits`] | what one VM may cost the host |
 //! | [`error`], [`logging`] | what keeps a VM from starting; the log |
@@ -23,7 +23,8 @@
 //! The main thread does all device work that is not a plain register access; each vCPU thread does nothing but run the
 //! guest and answer its exits, and a virtio device's registers only note what is to be done. Each disk has a thread of
 //! its own, for which nothing else waits. `unsafe` stands in `memory::overlay`, `memory::ram`, `kvm::run_page`,
-//! `kvm::irq`, `kvm::vm`, `vcpu::kick`, `jail::filters`, `event::signals` and `x86_64::probe` or `aarch64::probe`.
+//! `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals`, `x86_64::probe` or `aarch64::probe`, and in `jail` where the C
+//! library or the kernel has no other interface: `descriptors`, `environment`, `folder`, `landlock`, `namespaces`, `outside`.
 
 pub mod bus;
 pub mod cli;

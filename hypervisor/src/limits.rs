@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use devices::limits::MAX_CONNECTIONS;
+/// Descriptors of any VM: stdin, stdout and stderr, KVM's, the log, the event loop's, the fixed devices', and some to
+/// spare.
+pub const DESCRIPTORS: u64 = 48;
 
-/// Descriptors that one VM may need: its connections, and plenty for all else.
-pub const DESCRIPTORS: u64 = MAX_CONNECTIONS as u64 + 512;
+/// Descriptors of a virtio device besides its files and connections: three queues' notifications, its interrupt, what it
+/// waits with, and some to spare.
+pub const DESCRIPTORS_OF_A_DEVICE: u64 = 8;
 
 /// How many of the host's programs may have opened the socket without saying which port they want. One more takes the
 /// place of the one that has waited longest.
@@ -23,6 +26,10 @@ pub const VCPU_STOP: Duration = Duration::from_secs(30);
 /// How long the end of a VM waits for a disk's request that is under way: far longer than a disk that works takes for
 /// one.
 pub const DISK_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long a new VM waits for one that was killed to let go of its disk. It ends within milliseconds, or as long as it
+/// waits for a processor.
+pub const DISK_UNLOCK: Duration = Duration::from_secs(3);
 
 /// How long a VM that has ended by itself waits for the host's programs to read what it had sent them.
 pub const LAST_WORDS: Duration = Duration::from_secs(60);

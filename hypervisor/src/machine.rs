@@ -3,6 +3,7 @@
 mod boot;
 mod clock;
 mod devices;
+mod opened;
 mod platform;
 mod vm;
 
@@ -15,7 +16,7 @@ use kvm_ioctls::VcpuFd;
 use self::devices::Devices;
 use crate::bus::Buses;
 use crate::config::Config;
-use crate::console::{Input, RawMode};
+use crate::console::Input;
 use crate::error::VmmError;
 use crate::event::{Poll, Signals, Source, Wake};
 use crate::jail::filters::{self, RollCall};
@@ -29,6 +30,7 @@ use platform::Platform;
 
 pub use self::devices::HostEntropy;
 pub use boot::Boot;
+pub use opened::Opened;
 pub use vm::{Assembled, assemble};
 
 /// A VM that is ready to run.
@@ -63,7 +65,7 @@ pub struct End {
 impl Machine {
     /// Puts a VM together. The order matters: guest memory is filled before KVM watches it, and
     /// see [`assemble`].
-    pub fn build(config: &Config) -> Result<Machine, VmmError> {
+    pub fn build(config: &Config, opened: Opened) -> Result<Machine, VmmError> {
         let signals = Signals::new().map_err(VmmError::system("signalfd"))?;
         let poll = Poll::new().map_err(VmmError::system("epoll"))?;
         let wake = Wake::new().map_err(VmmError::system("eventfd"))?;
@@ -77,17 +79,18 @@ impl Machine {
         let slots = devices::slots(config)?;
         let memory = memory::create(&ram, config.machine.huge_pages)?;
         let mut loader = Loader::new(&memory, config.machine.huge_pages);
-        let boot = boot::load(config, &mut loader, ram)?;
+        let boot = boot::load(config, &opened, &mut loader, ram.clone())?;
         let count = config.machine.vcpus;
         let assembled = assemble(memory.clone(), count, &native::start(&boot.kernel))?;
         let Assembled { vm, vcpus, interrupt_controller } = assembled;
         let mut buses = Buses::default();
         let platform = Platform::new(&vm, &mut buses, &poll, &wake)?;
-        let devices = Devices::new(config, &slots, &vm, &mut buses.mmio, &poll)?;
+        let devices = Devices::new(config, opened, &slots, &vm, &mut buses.mmio, &poll)?;
         for (gpa, bytes) in native::tables(&boot, count, &slots, interrupt_controller)? {
             loader.write(gpa, &bytes)?;
         }
         let loaded = loader.loaded();
+        memory::keep_out_of_core_dumps(&memory, &ram)?;
         #[cfg(feature = "traitor")]
         crate::traitor::plug(&mut buses, &wake);
         let input = Input::new(&poll).map_err(VmmError::system("stdin"))?;
@@ -112,6 +115,11 @@ impl Machine {
         })
     }
 
+    /// The length of the longest file that it writes to.
+    pub fn longest_file(&self) -> u64 {
+        self.devices.longest_file()
+    }
+
     /// Runs the VM until something ends it. `filtered`: every thread has a filter of system calls from then on, this one
     /// too, for the rest of the process.
     pub fn run(self, filtered: bool) -> Result<End, VmmError> {
@@ -125,7 +133,6 @@ impl Machine {
     }
 
     fn run_to_the_end(&mut self, filtered: bool) -> Result<End, VmmError> {
-        let raw_mode = RawMode::enter().map_err(VmmError::system("terminal"))?;
         let mut roll = match filtered {
             true => RollCall::with_filters().map_err(VmmError::system("filter of system calls"))?,
             false => RollCall::without_filters(),
@@ -136,7 +143,6 @@ impl Machine {
         roll.complete().map_err(VmmError::system("filter of system calls"))?;
         let stop = self.wait_for_the_end();
         let exits = running.stop();
-        drop(raw_mode);
         let stop = stop?;
         if matches!(stop, Stop::PowerOff | Stop::Reset | Stop::TripleFault) {
             let drained = self.devices.drain(&mut self.last_poll, LAST_WORDS);

@@ -150,3 +150,12 @@ pub fn create(ranges: &[Range<u64>], huge_pages: HugePages) -> Result<GuestMemor
     }
     Ok(memory)
 }
+
+/// What a guest has in its memory is nobody's who reads a core dump.
+pub fn keep_out_of_core_dumps(
+    memory: &GuestMemory,
+    ranges: &[Range<u64>],
+) -> Result<(), MemoryError> {
+    let mut ranges = ranges.iter();
+    ranges.try_for_each(|range| ram::advise(memory, range.clone(), Advice::LinuxDontDump))
+}

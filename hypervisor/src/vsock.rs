@@ -3,7 +3,8 @@
 //! - A program on the host connects to `uds_path` and writes `CONNECT port\n`; when the guest
 //!   accepts, it reads `OK host_port\n`, and then the two talk.
 //! - A program in the guest connects to port P of context identifier 2, and reaches whoever listens
-//!   at `<uds_path>_P`.
+//!   at `<uds_path>_P`. The VM looks for that name in the folder it stands in, which is the one of `uds_path`: in its jail
+//!   there is no other.
 //!
 //! All sockets stand in an epoll set of their own, which is one member of the event loop's: so a
 //! thousand streams don't crowd out a disk.
@@ -14,6 +15,7 @@ mod tests;
 mod timer;
 mod waiting;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,13 +29,10 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
-use rustix::process::{Resource, getrlimit, setrlimit};
 
 pub use backend::{Socket, UnixBackend};
 use timer::Timer;
 use waiting::WaitingRoom;
-
-use crate::limits::DESCRIPTORS;
 
 /// No connection has this host port: Linux's `VMADDR_PORT_ANY`. As the upper half of an event's 64
 /// bits it marks the events that belong to no connection.
@@ -65,6 +64,51 @@ pub enum ListenError {
     },
 }
 
+/// The socket at which the host's programs find the VM.
+pub struct Listener {
+    socket: UnixListener,
+    name: SocketName,
+}
+
+impl Listener {
+    /// Listens at `uds_path`.
+    pub fn bind(uds_path: &Path) -> Result<Listener, ListenError> {
+        let path = uds_path.to_owned();
+        let bind = || {
+            let socket = UnixListener::bind(uds_path)?;
+            let name = SocketName(path.clone());
+            socket.set_nonblocking(true)?;
+            Ok(Listener { socket, name })
+        };
+        bind().map_err(|error: io::Error| match error.kind() {
+            io::ErrorKind::AddrInUse => ListenError::Exists { path: path.clone() },
+            _ => ListenError::System { path: path.clone(), error },
+        })
+    }
+
+    /// The socket, and what removes its name.
+    pub fn into_parts(self) -> (UnixListener, SocketName) {
+        (self.socket, self.name)
+    }
+}
+
+/// The name of the socket. Dropped, it is removed.
+pub struct SocketName(PathBuf);
+
+impl SocketName {
+    /// Another process removes it.
+    pub fn leave(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for SocketName {
+    fn drop(&mut self) {
+        // Fails only if someone else has removed it.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
 /// The listening socket, those that wait, and the epoll set. Its descriptor is readable when
 /// [`Sockets::handle_events`] has something to do.
 pub struct Sockets {
@@ -74,39 +118,26 @@ pub struct Sockets {
     /// The listener is not polled until the timer runs out: there were no descriptors left for those who come, and it
     /// would be readable all the while.
     listener_rests: bool,
-    path: PathBuf,
     waiting: WaitingRoom,
     timer: Timer,
 }
 
 impl Sockets {
-    /// Listens at `uds_path`, and gives the back end of the device too.
-    pub fn listen(uds_path: &Path) -> Result<(Sockets, UnixBackend), ListenError> {
-        raise_descriptor_limit();
-        let path = uds_path.to_owned();
-        Sockets::try_listen(uds_path).map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => ListenError::Exists { path },
-            _ => ListenError::System { path, error },
-        })
-    }
-
-    fn try_listen(uds_path: &Path) -> io::Result<(Sockets, UnixBackend)> {
+    /// Hears who comes to `listener`, which does not block, and gives the back end of the device too. Where the guest's
+    /// connections go is named by `prefix`, an underscore and the port.
+    pub fn new(listener: UnixListener, prefix: &OsStr) -> io::Result<(Sockets, UnixBackend)> {
         let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
-        let timer = Timer::new()?;
-        let listener = UnixListener::bind(uds_path)?;
         let sockets = Sockets {
             epoll: Arc::clone(&epoll),
             events: Vec::with_capacity(BATCH),
             listener,
             listener_rests: false,
-            path: uds_path.to_owned(),
             waiting: WaitingRoom::default(),
-            timer,
+            timer: Timer::new()?,
         };
-        sockets.listener.set_nonblocking(true)?;
         watch(&epoll, &sockets.listener, LISTENER)?;
         watch(&epoll, &sockets.timer, TIMER)?;
-        Ok((sockets, UnixBackend::new(epoll, uds_path)))
+        Ok((sockets, UnixBackend::new(epoll, prefix)))
     }
 
     /// Handles what has happened at the sockets. Afterwards the transport may have a backlog.
@@ -194,13 +225,6 @@ impl AsFd for Sockets {
     }
 }
 
-impl Drop for Sockets {
-    fn drop(&mut self) {
-        // Fails only if someone else has removed it.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
 /// Waits for something to read that belongs to no connection.
 fn watch(epoll: &OwnedFd, fd: impl AsFd, number: u32) -> io::Result<()> {
     Ok(epoll::add(epoll, fd, no_connection(number), epoll::EventFlags::IN)?)
@@ -219,17 +243,5 @@ fn ready(flags: epoll::EventFlags) -> Interest {
         readable: gone || flags.contains(epoll::EventFlags::IN),
         writable: gone || flags.contains(epoll::EventFlags::OUT),
         hang_up: gone,
-    }
-}
-
-/// The usual limit of 1,024 descriptors is less than a thousand streams need. As much as is
-/// allowed will have to do.
-fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    let wanted = DESCRIPTORS.min(limit.maximum.unwrap_or(u64::MAX));
-    if limit.current.is_some_and(|current| current < wanted) {
-        limit.current = Some(wanted);
-        // Allowed: it is not above the maximum.
-        let _ = setrlimit(Resource::Nofile, limit);
     }
 }

@@ -31,7 +31,7 @@ pub use machine::{ELSEWHERE, HERE, Machine};
 pub use process::{Outcome, Running, kill, signal, words};
 pub use terminal::Terminal;
 pub use tools::{have, is_root, tool};
-pub use world::World;
+pub use world::{JAILER, World};
 
 /// What a test prints, besides its name, when a program that it needs is not there; `cargo xtask test` counts such lines.
 pub fn skip(test: &str, reason: &str) {

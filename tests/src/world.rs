@@ -13,6 +13,9 @@ use crate::{have, skip};
 /// The programs under test.
 const PROGRAMS: [&str; 3] = ["bulkhead", "bulkhead-vmm", "guest-init"];
 
+/// The name of a VMM's outer process.
+pub const JAILER: &str = "bulkhead-jailer";
+
 /// Where `cargo xtask test` says which kernel guests boot.
 const KERNEL: &str = "BULKHEAD_KERNEL";
 
@@ -140,10 +143,17 @@ impl World {
         processes(self.folder.path())
     }
 
-    /// The one process of this world that runs `program`.
+    /// The one process of this world that runs `program`. The one that waits outside of a VM's jail is the [`JAILER`].
     #[track_caller]
     pub fn process(&self, program: &str) -> u32 {
         let runs = |number: &u32| {
+            let name = fs::read_to_string(format!("/proc/{number}/comm")).unwrap_or_default();
+            if (name.trim_end() == JAILER) != (program == JAILER) {
+                return false;
+            }
+            if program == JAILER {
+                return true;
+            }
             let line = command_line(*number);
             let mut words = line.split(' ');
             // A VMM that only tries what KVM can do is no VM.

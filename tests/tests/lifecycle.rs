@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bulkhead_tests::{HERE, Images, Running, World, eventually, kill, signal};
+use bulkhead_tests::{HERE, Images, JAILER, Running, World, eventually, kill, signal};
 use rustix::process::Signal;
 
 /// A world and an image, where a test can be run.
@@ -143,7 +143,7 @@ fn a_container_in_the_background_does_what_it_is_told() {
 #[ignore = "needs KVM: cargo xtask test"]
 fn whatever_is_killed_the_state_is_right() {
     let Some((world, image)) = setting("whatever_is_killed_the_state_is_right") else { return };
-    for (name, program) in [("one", "bulkhead"), ("two", "bulkhead-vmm")] {
+    for (name, program) in [("one", "bulkhead"), ("two", "bulkhead-vmm"), ("three", JAILER)] {
         in_background(&world, name, &[], &image, "sleep 1000");
         if program == "bulkhead" {
             // One that is stopped ends as well.

@@ -1,54 +1,44 @@
 //! The terminal's raw mode: each key goes to the guest at once and unchanged.
+//!
+//! Whoever waits outside of the jail puts the terminal back as it was, however the VM ends.
 
-use std::io::{self, Stdin};
-use std::sync::OnceLock;
+use std::fs::File;
+use std::io;
 
 use rustix::process::getpgrp;
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr};
 
-/// How the terminal was, for whoever has to put it back.
-static BEFORE: OnceLock<Termios> = OnceLock::new();
+/// The terminal on stdin, as it was found.
+pub struct Terminal {
+    before: Termios,
+}
 
-/// While it lives, the terminal is raw.
-pub struct RawMode(());
-
-impl RawMode {
-    /// Switches the terminal on stdin to raw mode. `None`: stdin is no terminal, or it is another
-    /// process's at the moment, and to touch it would stop this one (SIGTTOU).
-    pub fn enter() -> io::Result<Option<RawMode>> {
+impl Terminal {
+    /// The terminal that is this process's console, if there is one. One that is another process's at the moment is
+    /// none: to touch it, or to read from it, would stop this one (SIGTTOU, SIGTTIN), or take what somebody types for a
+    /// shell. An empty stdin takes its place.
+    pub fn find() -> io::Result<Option<Terminal>> {
         let stdin = io::stdin();
-        if !isatty(&stdin) || tcgetpgrp(&stdin).ok() != Some(getpgrp()) {
+        if !isatty(&stdin) {
             return Ok(None);
         }
-        let before = tcgetattr(&stdin)?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        if BEFORE.set(before).is_ok() {
-            restore_on_panic();
+        if tcgetpgrp(&stdin).ok() != Some(getpgrp()) {
+            rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+            return Ok(None);
         }
-        tcsetattr(&stdin, OptionalActions::Now, &raw)?;
-        Ok(Some(RawMode(())))
+        Ok(Some(Terminal { before: tcgetattr(&stdin)? }))
     }
-}
 
-impl Drop for RawMode {
-    fn drop(&mut self) {
-        restore(&io::stdin());
+    /// Gives the guest each key.
+    pub fn make_raw(&self) -> io::Result<()> {
+        let mut raw = self.before.clone();
+        raw.make_raw();
+        Ok(tcsetattr(io::stdin(), OptionalActions::Now, &raw)?)
     }
-}
 
-fn restore(stdin: &Stdin) {
-    if let Some(before) = BEFORE.get() {
+    /// Puts it back as it was.
+    pub fn restore(&self) {
         // Nothing is left to be done about a terminal that is gone.
-        let _ = tcsetattr(stdin, OptionalActions::Now, before);
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
     }
-}
-
-/// A panic aborts the process without dropping anything, so the terminal is put back before.
-fn restore_on_panic() {
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        restore(&io::stdin());
-        report(panic);
-    }));
 }

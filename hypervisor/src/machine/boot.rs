@@ -1,6 +1,6 @@
 //! Kernel and initramfs, into guest memory.
 
-mod shared;
+pub(super) mod shared;
 
 use std::fs::File;
 use std::io;
@@ -11,6 +11,7 @@ use std::path::Path;
 use boot::Segment;
 use boot::cmdline::Cmdline;
 
+use super::opened::{KernelFile, Opened};
 use crate::config::Config;
 use crate::error::VmmError;
 use crate::memory::{LARGE_PAGE, Loader, PAGE, Piece};
@@ -33,28 +34,36 @@ pub struct Boot {
 const MOST_MAPPED: u64 = 8 << 20;
 
 /// Loads what comes from files.
-pub fn load(config: &Config, loader: &mut Loader, ram: Vec<Range<u64>>) -> Result<Boot, VmmError> {
+pub(super) fn load(
+    config: &Config,
+    opened: &Opened,
+    loader: &mut Loader,
+    ram: Vec<Range<u64>>,
+) -> Result<Boot, VmmError> {
     let cmdline = Cmdline::new(&config.command_line())?;
-    let kernel = kernel(loader, &config.boot_source.kernel, &ram)?;
-    let initrd = match &config.boot_source.initrd {
-        Some(path) => Some(initrd(loader, path, &ram, kernel.end)?),
-        None => None,
-    };
+    let kernel = load_kernel(loader, &opened.kernel, &config.boot_source.kernel, &ram)?;
+    let initrd = opened.initrd.as_ref().zip(config.boot_source.initrd.as_deref());
+    let initrd = initrd.map(|(file, path)| load_initrd(loader, file, path, &ram, kernel.end));
+    let initrd = initrd.transpose()?;
     Ok(Boot { ram, cmdline, kernel, initrd })
 }
 
-fn kernel(loader: &mut Loader, path: &Path, ram: &[Range<u64>]) -> Result<Kernel, VmmError> {
-    let file = File::open(path).map_err(VmmError::file(path))?;
-    let kernel = native::parse_kernel(&file, ram)
+fn load_kernel(
+    loader: &mut Loader,
+    kernel: &KernelFile,
+    path: &Path,
+    ram: &[Range<u64>],
+) -> Result<Kernel, VmmError> {
+    let KernelFile { file, may_be_mapped } = kernel;
+    let kernel = native::parse_kernel(file, ram)
         .map_err(|error| VmmError::Kernel { file: path.to_owned(), error })?;
-    let maps = shared::may_be_mapped(&file, path).map_err(VmmError::file(path))?;
     let start = kernel.segments.first().map_or(kernel.end, |lowest| lowest.gpa);
     let mut read: Vec<Range<u64>> = Vec::new();
-    if !maps {
+    if !may_be_mapped {
         // All is copied, and so is better off in large pages.
     } else if native::KERNEL_REWRITES_ITSELF {
         for segment in kernel.segments.iter().filter(|segment| !segment.writable) {
-            read.push(only_read(&file, segment).map_err(VmmError::file(path))?);
+            read.push(only_read(file, segment).map_err(VmmError::file(path))?);
         }
         if read.iter().map(|range| range.end - range.start).sum::<u64>() > MOST_MAPPED {
             read.clear();
@@ -66,10 +75,10 @@ fn kernel(loader: &mut Loader, path: &Path, ram: &[Range<u64>]) -> Result<Kernel
     for segment in &kernel.segments {
         let piece =
             Piece { gpa: segment.gpa, offset: segment.file_offset, length: segment.file_len };
-        if maps {
-            loader.load(&file, path, piece)?;
+        if *may_be_mapped {
+            loader.load(file, path, piece)?;
         } else {
-            loader.copy(&file, path, piece)?;
+            loader.copy(file, path, piece)?;
         }
     }
     Ok(kernel)
@@ -103,17 +112,17 @@ fn only_read(file: &File, segment: &Segment) -> io::Result<Range<u64>> {
     Ok(gpa..gpa + file_len)
 }
 
-fn initrd(
+fn load_initrd(
     loader: &mut Loader,
+    file: &File,
     path: &Path,
     ram: &[Range<u64>],
     kernel_end: u64,
 ) -> Result<Initrd, VmmError> {
-    let file = File::open(path).map_err(VmmError::file(path))?;
     let length = file.metadata().map_err(VmmError::file(path))?.len();
     let initrd = native::place_initrd(ram, kernel_end, length)
         .map_err(|error| VmmError::Initrd { file: path.to_owned(), error })?;
-    loader.copy(&file, path, Piece { gpa: initrd.gpa, offset: 0, length })?;
+    loader.copy(file, path, Piece { gpa: initrd.gpa, offset: 0, length })?;
     Ok(initrd)
 }
 

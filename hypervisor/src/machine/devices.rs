@@ -17,6 +17,7 @@ use std::os::fd::BorrowedFd;
 
 use arch::VirtioSlot;
 
+use super::opened::Opened;
 use crate::bus::Bus;
 use crate::config::Config;
 use crate::error::VmmError;
@@ -26,6 +27,7 @@ use crate::kvm::{Notification, Vm};
 use crate::native::layout;
 use slot::Slot;
 
+pub(super) use block::open as open_disk;
 pub use rng::HostEntropy;
 
 /// A device in its slot, whatever its kind.
@@ -60,6 +62,11 @@ trait Attached {
         true
     }
 
+    /// The length of the file that the device writes to, if it does.
+    fn writes_up_to(&self) -> u64 {
+        0
+    }
+
     /// Stands still within a bounded time: no chain is used, and no interrupt sent, once this has returned.
     fn pause(&mut self);
 }
@@ -76,9 +83,10 @@ pub fn slots(config: &Config) -> Result<Vec<VirtioSlot>, VmmError> {
 pub struct Devices(Vec<Box<dyn Attached>>);
 
 impl Devices {
-    /// Makes the devices that the configuration asks for, each in its slot.
+    /// Makes the devices that the configuration asks for, each in its slot and with its files.
     pub fn new(
         config: &Config,
+        mut opened: Opened,
         places: &[VirtioSlot],
         vm: &Vm,
         mmio: &mut Bus,
@@ -92,11 +100,12 @@ impl Devices {
             Ok::<_, VmmError>(Slot::new(vm, *place))
         };
         let mut attached: Vec<Box<dyn Attached>> = Vec::new();
-        for drive in &config.drives {
-            attached.push(Box::new(block::attach(drive, slot()?, mmio)?));
+        let listener = opened.take_listener();
+        for (drive, disk) in config.drives.iter().zip(opened.disks) {
+            attached.push(Box::new(block::attach(drive, disk, slot()?, mmio)?));
         }
-        if let Some(config) = &config.vsock {
-            attached.push(Box::new(vsock::attach(config, slot()?, mmio)?));
+        if let Some((config, listener)) = config.vsock.as_ref().zip(listener) {
+            attached.push(Box::new(vsock::attach(config, listener, slot()?, mmio)?));
         }
         if config.entropy {
             attached.push(Box::new(rng::attach(slot()?, mmio)?));
@@ -129,6 +138,11 @@ impl Devices {
     /// Starts the threads of those that have some.
     pub fn start(&mut self, roll: &mut RollCall) -> io::Result<()> {
         self.0.iter_mut().try_for_each(|attached| attached.start(roll))
+    }
+
+    /// The length of the longest file that one of them writes to.
+    pub fn longest_file(&self) -> u64 {
+        self.0.iter().map(|attached| attached.writes_up_to()).max().unwrap_or(0)
     }
 
     /// Makes all stand still.

@@ -62,7 +62,7 @@ pub(super) fn reserved(length: usize) -> Result<MmapRegion, MmapRegionError> {
         .build()
 }
 
-/// Tells the host which pages a guest physical range is to have.
+/// Tells the host which pages a guest physical range is to have, or who may not see them.
 pub(super) fn advise(
     memory: &GuestMemory,
     range: Range<u64>,
@@ -74,8 +74,8 @@ pub(super) fn advise(
         .get_slice(GuestAddress(gpa), length as usize)
         .map_err(|_| failed(io::ErrorKind::InvalidInput.into()))?;
     let address = target.ptr_guard_mut().as_ptr();
-    // SAFETY: the range lies inside a mapping that `memory` owns, and advice on the size of pages changes nothing of
-    // what is in them.
+    // SAFETY: the range lies inside a mapping that `memory` owns, and neither advice on the size of pages
+    // nor on core dumps changes anything of what is in them.
     match unsafe { madvise(address.cast(), length as usize, advice) } {
         // madvise(2): the host's kernel was built without large pages. It gives none, whatever it is told.
         Ok(()) | Err(Errno::INVAL) => Ok(()),

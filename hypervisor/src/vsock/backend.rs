@@ -1,11 +1,10 @@
 //! The host's ends of the guest's connections: nonblocking Unix sockets in an epoll set.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::sync::Arc;
 
 use devices::virtio::vsock::{Backend, ConnectionId, Interest};
@@ -18,7 +17,7 @@ use super::NO_PORT;
 pub struct UnixBackend {
     /// What the sockets are polled with.
     epoll: Arc<OwnedFd>,
-    /// The path of the host's programs' socket, and an underscore.
+    /// The name of the host's programs' socket, and an underscore.
     prefix: OsString,
 }
 
@@ -37,8 +36,8 @@ impl Socket {
 }
 
 impl UnixBackend {
-    pub(super) fn new(epoll: Arc<OwnedFd>, uds_path: &Path) -> Self {
-        let mut prefix = uds_path.as_os_str().to_owned();
+    pub(super) fn new(epoll: Arc<OwnedFd>, prefix: &OsStr) -> Self {
+        let mut prefix = prefix.to_owned();
         prefix.push("_");
         Self { epoll, prefix }
     }
@@ -47,7 +46,7 @@ impl UnixBackend {
 impl Backend for UnixBackend {
     type Stream = Socket;
 
-    /// Connects to `<uds_path>_<port>`. A program whose queue of connections is full refuses.
+    /// Connects to `<prefix>_<port>`. A program whose queue of connections is full refuses.
     fn connect(&mut self, port: u32, _id: ConnectionId) -> io::Result<Socket> {
         if port == NO_PORT {
             return Err(io::ErrorKind::InvalidInput.into());

@@ -42,6 +42,7 @@ struct Bench {
     mem: devices::GuestMemory,
     offered: [u16; 2],
     taken: u16,
+    name: SocketName,
     /// Holds the sockets.
     folder: tempfile::TempDir,
 }
@@ -49,7 +50,9 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (sockets, backend) = Sockets::listen(&folder.path().join("v")).unwrap();
+        let path = folder.path().join("v");
+        let (listener, name) = Listener::bind(&path).unwrap().into_parts();
+        let (sockets, backend) = Sockets::new(listener, path.as_os_str()).unwrap();
         let mem =
             devices::GuestMemory::from_ranges(&[(GuestAddress(0), QUEUE as usize * 3)]).unwrap();
         let queues = (0..3)
@@ -65,7 +68,8 @@ impl Bench {
             .collect();
         let mut vsock = Vsock::new(CID, backend);
         vsock.activate(0, &[]);
-        let mut bench = Self { sockets, vsock, queues, mem, offered: [0; 2], taken: 0, folder };
+        let mut bench =
+            Self { sockets, vsock, queues, mem, offered: [0; 2], taken: 0, name, folder };
         (0..BUFFERS).for_each(|_| bench.offer(0, BUFFER as u32));
         bench
     }
@@ -273,11 +277,13 @@ fn programs_that_say_nothing_or_nonsense_are_shown_out() {
 #[test]
 fn the_path_is_taken_and_given_back() {
     let bench = Bench::new();
-    let error = Sockets::listen(&bench.path("")).map(|_| ()).unwrap_err();
+    let error = Listener::bind(&bench.path("")).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("exists; remove it"), "{error}");
     let path = bench.path("");
     drop(bench.sockets);
+    assert!(path.exists());
+    drop(bench.name);
     assert!(!path.exists());
-    let error = Sockets::listen(&path.join("x".repeat(200))).map(|_| ()).unwrap_err();
+    let error = Listener::bind(&path.join("x".repeat(200))).map(|_| ()).unwrap_err();
     assert!(!error.to_string().contains('\n') && error.to_string().contains("uds_path"));
 }

@@ -2,7 +2,9 @@
 
 mod ends;
 mod guest;
+mod jail;
 mod memory;
+mod proc;
 mod process;
 mod refused;
 #[cfg(feature = "traitor")]

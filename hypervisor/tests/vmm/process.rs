@@ -100,7 +100,8 @@ impl Vm {
         command.spawn().unwrap()
     }
 
-    fn command(&self) -> Command {
+    /// Its command line, with pipes.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bulkhead-vmm"));
         command.args(["--no-api", "--config-file"]).arg(self.folder().join("vm.json"));
         command.args(&self.arguments);

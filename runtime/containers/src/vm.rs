@@ -7,8 +7,9 @@
 //!    └── conversation: a Unix socket ◀───────────────┘ vsock
 //! ```
 //!
-//! The VMM gets SIGTERM when this process dies, whatever the cause, and then stops its VM and removes the run's
-//! folder; this process removes it too. What both of them leave when both are killed, the next run sweeps up.
+//! The VMM is two processes: the one that is spawned waits outside of the jail of the other, which is the VM. It gets
+//! SIGTERM when this process dies, whatever the cause, and then stops its VM and removes the run's folder; this process
+//! removes it too. What both of them leave when both are killed, the next run sweeps up.
 
 mod error;
 mod folder;

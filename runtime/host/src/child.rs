@@ -1,5 +1,6 @@
 //! Child processes that don't outlive this one, whatever ends it.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
@@ -33,4 +34,49 @@ pub fn spawn_bound(
     // SAFETY: between fork and exec the closure makes system calls only; it allocates nothing and takes no lock.
     unsafe { command.pre_exec(prepare) };
     command.process_group(0).spawn()
+}
+
+/// The first child there is of a process of this machine, not necessarily of this one.
+pub fn child_of(process: u32) -> io::Result<u32> {
+    // Not every kernel has `/proc/PID/task/TID/children`.
+    for entry in fs::read_dir("/proc")?.flatten() {
+        let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        // One that ends meanwhile is nobody's.
+        if let Some(number) = number
+            && fs::read_to_string(entry.path().join("stat"))
+                .is_ok_and(|stat| parent(&stat) == Some(process))
+        {
+            return Ok(number);
+        }
+    }
+    Err(io::ErrorKind::NotFound.into())
+}
+
+/// proc_pid_stat(5), `ppid`: the second field after the name in brackets, which may hold anything.
+fn parent(stat: &str) -> Option<u32> {
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::Pid;
+
+    use super::*;
+
+    #[test]
+    fn a_child_is_found() {
+        assert_eq!(parent("7 (a) 9 (b) S 1 (c)) R 42 7 7"), Some(42));
+        let mut shell = Command::new("sh");
+        // The shell waits for the program: it has another command after it.
+        let mut shell = shell.args(["-c", "sleep 1000; true"]).spawn().unwrap();
+        let child = loop {
+            match child_of(shell.id()) {
+                Ok(child) => break child,
+                Err(_) => std::thread::yield_now(),
+            }
+        };
+        rustix::process::kill_process(Pid::from_raw(child as i32).unwrap(), Signal::KILL).unwrap();
+        shell.wait().unwrap();
+        assert!(child_of(shell.id()).is_err());
+    }
 }

@@ -25,7 +25,7 @@ pub enum Kvm {
 pub enum ProbeError {
     #[error("{path}: cannot start it")]
     Start { path: PathBuf, source: io::Error },
-    #[error("{path} --probe said {answer:?}")]
+    #[error("{path} said {answer:?} when it was asked")]
     Answer { path: PathBuf, answer: String },
 }
 

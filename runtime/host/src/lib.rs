@@ -12,7 +12,7 @@
 //! | [`program`] | where our other programs are |
 //! | [`child`] | child processes that don't outlive this one |
 //! | [`poll`], [`pump`] | waiting for file descriptors, and bytes from one to whoever takes them |
-//! | [`kvm`] | what this machine's KVM can run |
+//! | [`kvm`], [`jail`] | what this machine's KVM can run, and what it has for a VM's jail |
 //! | [`terminal`] | this process's own terminal |
 //! | [`signal`], [`time`], [`text`] | signals, points in time and names, as people write and read them |
 
@@ -22,6 +22,7 @@ pub mod digest;
 pub mod disk;
 pub mod file;
 pub mod home;
+pub mod jail;
 pub mod kvm;
 pub mod platform;
 pub mod poll;

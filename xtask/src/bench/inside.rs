@@ -165,8 +165,13 @@ impl Bench {
         figures.linux.own.push(nanoseconds(running.wait_for_line()?.last));
         thread::sleep(SETTLING);
         let guest_files: Vec<&Path> = self.guest_files.iter().map(PathBuf::as_path).collect();
-        figures.resident.push(memory::outside_guest_ram(&running.proc(), &guest_files)?);
-        figures.resident_with_guest.push(memory::Rollup::of(&running.proc())?.rss_kib);
+        let (mut resident, mut with_guest) = (0, 0);
+        for proc in running.procs() {
+            resident += memory::outside_guest_ram(&proc, &guest_files)?;
+            with_guest += memory::Rollup::of(&proc)?.rss_kib;
+        }
+        figures.resident.push(resident);
+        figures.resident_with_guest.push(with_guest);
         figures.messages = running.stop()?;
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use ::host::child::child_of;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -78,9 +79,11 @@ impl Running {
         if fds[0].revents().is_empty() { Err(self.failure(b"")) } else { Ok(time) }
     }
 
-    /// The files of `/proc` about the VMM.
-    pub fn proc(&self) -> PathBuf {
-        PathBuf::from("/proc").join(self.child.id().to_string())
+    /// The folders of `/proc` about the VMM's processes: ours has one that waits outside of the VM's jail.
+    pub fn procs(&self) -> Vec<PathBuf> {
+        let outer = self.child.id();
+        let all = [Some(outer), child_of(outer).ok()].into_iter().flatten();
+        all.map(|number| PathBuf::from("/proc").join(number.to_string())).collect()
     }
 
     /// Ends the VMM in order, if it has not ended yet, and returns its messages.

@@ -21,12 +21,19 @@ use crate::jail::filters::{RollCall, Thread};
 use crate::limits::DISK_PAUSE;
 use worker::Worker;
 
-/// Makes the device of a drive.
-pub fn attach(drive: &Drive, slot: Slot<'_>, bus: &mut Bus) -> Result<AttachedBlock, VmmError> {
-    let disk = open(drive)?;
+/// Makes the device of a drive, with the disk that [`open`] gives.
+pub fn attach(
+    drive: &Drive,
+    disk: Box<dyn Disk>,
+    slot: Slot<'_>,
+    bus: &mut Bus,
+) -> Result<AttachedBlock, VmmError> {
+    let writes_up_to = if drive.read_only { 0 } else { disk.len() };
     let block = Block::new(disk.len(), &drive.id, drive.read_only);
     let lines = slot.lines(block.queue_max_sizes().len())?;
-    Ok(AttachedBlock::new(&drive.id, disk, slot.plug(block, lines, bus)))
+    let mut attached = AttachedBlock::new(&drive.id, disk, slot.plug(block, lines, bus));
+    attached.writes_up_to = writes_up_to;
+    Ok(attached)
 }
 
 /// A block device in its slot, and the disk behind it, which has a thread of its own.
@@ -34,12 +41,14 @@ pub struct AttachedBlock {
     id: String,
     /// Until the thread has it.
     disk: Option<Box<dyn Disk>>,
+    writes_up_to: u64,
     worker: Arc<Worker>,
 }
 
 impl AttachedBlock {
     pub(super) fn new(id: &str, disk: Box<dyn Disk>, device: Plugged<Block>) -> Self {
-        Self { id: id.to_owned(), disk: Some(disk), worker: Arc::new(Worker::new(device)) }
+        let worker = Arc::new(Worker::new(device));
+        Self { id: id.to_owned(), disk: Some(disk), writes_up_to: 0, worker }
     }
 
     pub(super) fn pause_within(&self, limit: Duration) {
@@ -55,6 +64,10 @@ impl Attached for AttachedBlock {
         Worker::start(&self.worker, &self.id, disk, roll.member(Thread::Disk))
     }
 
+    fn writes_up_to(&self) -> u64 {
+        self.writes_up_to
+    }
+
     fn pause(&mut self) {
         self.pause_within(DISK_PAUSE);
     }
@@ -67,7 +80,7 @@ impl Drop for AttachedBlock {
 }
 
 /// Opens what a drive is made of.
-fn open(drive: &Drive) -> Result<Box<dyn Disk>, DiskError> {
+pub fn open(drive: &Drive) -> Result<Box<dyn Disk>, DiskError> {
     match &drive.source {
         DriveSource::File(path) => {
             let file = disk::open(&drive.id, path, drive.read_only)?;

@@ -17,7 +17,7 @@ use super::slot::Plugged;
 use super::vsock::AttachedVsock;
 use super::*;
 use crate::event::Wake;
-use crate::vsock::Sockets;
+use crate::vsock::{Listener, Sockets};
 
 /// Far longer than any pause of a loaded machine.
 const NEVER: Duration = Duration::from_secs(600);
@@ -139,7 +139,8 @@ fn a_disk_that_hangs_keeps_nobody_waiting() {
     let (mut guest, block) = Guest::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("v");
-    let (sockets, backend) = Sockets::listen(&path).unwrap();
+    let (listener, _name) = Listener::bind(&path).unwrap().into_parts();
+    let (sockets, backend) = Sockets::new(listener, path.as_os_str()).unwrap();
     let queues = (0..3).map(|_| Notification::unconnected()).collect();
     let irq = Box::new(Line(Mutex::new(channel().0)));
     let device = Plugged::new(Vsock::new(3, backend), guest.memory.clone(), irq, queues);

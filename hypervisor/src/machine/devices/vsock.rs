@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixListener;
 
 use devices::Device;
 use devices::virtio::VirtioDevice;
@@ -15,13 +16,16 @@ use crate::error::VmmError;
 use crate::kvm::Notification;
 use crate::vsock::{Sockets, UnixBackend};
 
-/// Makes the device, and the socket at which the host's programs find it.
+/// Makes the device, which the host's programs find at `listener`.
 pub fn attach(
     config: &config::Vsock,
+    listener: UnixListener,
     slot: Slot<'_>,
     bus: &mut Bus,
 ) -> Result<AttachedVsock, VmmError> {
-    let (sockets, backend) = Sockets::listen(&config.uds_path)?;
+    // Only a path that ends with `..` has no name, and no socket has that path.
+    let name = config.uds_path.file_name().unwrap_or_default();
+    let (sockets, backend) = Sockets::new(listener, name).map_err(VmmError::system("epoll"))?;
     let vsock = Vsock::new(config.guest_cid.into(), backend);
     let lines = slot.lines(vsock.queue_max_sizes().len())?;
     Ok(AttachedVsock { sockets, device: slot.plug(vsock, lines, bus) })

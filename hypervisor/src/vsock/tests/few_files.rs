@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::process::Command;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
+
 use super::*;
 
 /// Set in the process that is to have few.

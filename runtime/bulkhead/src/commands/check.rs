@@ -10,6 +10,7 @@ use crate::output::{print, table};
 use containers::guest;
 use containers::vm::mke2fs;
 use host::cache::Cache;
+use host::jail::Jail;
 use host::kvm::Kvm;
 use host::platform::Platform;
 use host::program;
@@ -53,6 +54,7 @@ pub fn execute(_: &CheckArguments) -> Result<u8, CommandError> {
         .and_then(|cache| Ok(guest::kernel(&cache, platform, None, None)?));
     let rows = [
         kvm(vmm.as_deref().ok()),
+        jail(vmm.as_deref().ok()),
         Row::new("bulkhead-vmm", shown(vmm)),
         Row::new("guest-init", shown(program::guest_init(platform))),
         Row::new("guest kernel", shown(kernel.map(|kernel| kernel.image))),
@@ -76,6 +78,17 @@ fn kvm(vmm: Option<&Path>) -> Row {
         None => ("unknown".to_owned(), "bulkhead-vmm finds out"),
     };
     Row { need: "KVM", found, remedy: remedy.to_owned(), required: true }
+}
+
+/// A VM runs without it too, but is not as well kept from its host.
+fn jail(vmm: Option<&Path>) -> Row {
+    let (found, remedy) = match vmm.map(Jail::probe) {
+        Some(Ok(Jail::Complete)) => ("complete".to_owned(), String::new()),
+        Some(Ok(Jail::Incomplete { lack, remedy })) => (lack, remedy),
+        Some(Err(error)) => (format!("unknown: {}", in_one_line(&error)), String::new()),
+        None => ("unknown".to_owned(), "bulkhead-vmm finds out".to_owned()),
+    };
+    Row { need: "jail", found, remedy, required: false }
 }
 
 /// Where it is, or what is wrong.

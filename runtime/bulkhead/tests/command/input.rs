@@ -114,8 +114,13 @@ fn a_machine_s_lacks_are_told_with_their_remedies() {
     let name = if Platform::NATIVE == Platform::Amd64 { "vmlinux" } else { "Image" };
     fs::write(folder.join(name), kernel(Platform::NATIVE)).unwrap();
     check(1, &["can't run Linux: no cmpxchg16b", "`cargo xtask host`", text(&folder.join(name))]);
-    place.vmm("echo 'kvm: linux'");
-    check(0, &["KVM            runs Linux\n", "bin/guest-init\n"]);
+    place.vmm("case $1 in --probe) echo 'kvm: linux';; *) echo 'jail: complete';; esac");
+    check(0, &["KVM            runs Linux\n", "jail           complete\n", "bin/guest-init\n"]);
+    // A container runs without it too.
+    place.vmm(
+        "case $1 in --probe) echo 'kvm: linux';; *) echo 'jail: incomplete: no x (y): what allows it is z';; esac",
+    );
+    check(0, &["no x (y)", "  z\n"]);
 }
 
 #[test]

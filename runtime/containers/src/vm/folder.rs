@@ -1,9 +1,9 @@
 //! The folder of one run: its configuration and its sockets.
 //!
 //! `$XDG_RUNTIME_DIR/bulkhead/run-…`, else `/run/bulkhead/run-…` for root and `/tmp/bulkhead-UID/run-…` for others
-//! (on a network or shared file system, as `/tmp` can be, nobody would find the sockets). A run holds a lock on its folder for as long as
-//! it lives. A folder without a lock belongs to nobody any more, and the next run removes it; a lock on the folder above
-//! keeps that from happening between a folder's making and its locking.
+//! (on a network or shared file system, as `/tmp` can be, nobody would find the sockets). A run and its VMM hold a shared lock on
+//! its folder for as long as each of them lives. A folder without a lock belongs to nobody any more, and the next run
+//! removes it; a lock on the folder above keeps that from happening between a folder's making and its locking.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -20,7 +20,7 @@ const PREFIX: &str = "run-";
 /// A folder that goes away with this value.
 pub struct RunFolder {
     path: PathBuf,
-    /// Locked; the lock ends with the file, and so with this process.
+    /// Locked; the lock ends with the file, and so with this process. The VMM has one too.
     _lock: File,
 }
 
@@ -43,15 +43,16 @@ impl RunFolder {
 
     fn new_in(base: &Path) -> Result<Self, VmError> {
         let base_lock = open_base(base)?;
-        let lock = |file: &File| flock(file, FlockOperation::LockExclusive);
-        lock(&base_lock).map_err(|error| failed("lock", base)(error.into()))?;
+        flock(&base_lock, FlockOperation::LockExclusive)
+            .map_err(|error| failed("lock", base)(error.into()))?;
         sweep(base);
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(base)
             .map_err(failed("make", base))?;
         let file = File::open(folder.path()).map_err(failed("open", folder.path()))?;
-        lock(&file).map_err(|error| failed("lock", folder.path())(error.into()))?;
+        flock(&file, FlockOperation::LockShared)
+            .map_err(|error| failed("lock", folder.path())(error.into()))?;
         Ok(Self { path: folder.keep(), _lock: file })
     }
 
@@ -130,7 +131,18 @@ mod tests {
         assert!(!base.join("run-dead").exists());
         assert!(base.join("something else").exists());
         let path = live.path().to_owned();
-        drop(live);
+        // Its run was killed, and its VMM is about to end.
+        let vmm = File::open(&path).unwrap();
+        flock(&vmm, FlockOperation::NonBlockingLockShared).unwrap();
+        let RunFolder { _lock, .. } = &live;
+        flock(_lock, FlockOperation::Unlock).unwrap();
+        sweep(&base);
+        assert!(path.is_dir());
+        drop(vmm);
+        sweep(&base);
+        assert!(!path.exists());
+        let path = next.path().to_owned();
+        drop(next);
         assert!(!path.exists());
     }
 

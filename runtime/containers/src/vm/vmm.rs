@@ -83,7 +83,7 @@ impl Vmm {
         self.pidfd.as_fd()
     }
 
-    /// Its process's number.
+    /// The number of the process that waits outside of the VM's.
     pub fn id(&self) -> u32 {
         self.child.id()
     }

@@ -10,6 +10,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use super::progress::{Judge, Limits, Sample, TICK};
 use super::vmm::{Vmm, kvm};
 use crate::conversation::{Guest, Onlooker};
+use host::child::child_of;
 
 /// After so many looks, many times what a boot takes, KVM may be to blame.
 const DOUBT: u32 = 5;
@@ -20,6 +21,7 @@ struct Watch {
     ready: OwnedFd,
     guest: Onlooker,
     vmm: OwnedFd,
+    /// The one that waits outside of the VM's jail.
     process: u32,
 }
 
@@ -51,7 +53,7 @@ impl Watch {
                 judge.limits = Limits::of(kvm.as_ref());
             }
             // Of a VM that can't be looked at nothing is known: it may be about to get ready.
-            if let Ok(sample) = Sample::of(self.process)
+            if let Ok(sample) = child_of(self.process).and_then(Sample::of)
                 && let Some(why) = judge.look(sample)
             {
                 return self.guest.give_up(why.to_string());

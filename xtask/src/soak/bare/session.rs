@@ -1,13 +1,13 @@
 //! One VMM from its start to its end, and the host's side of it: who reads, types, calls, and asks it to end.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use ::host::child::spawn_bound;
+use ::host::child::{child_of, spawn_bound};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
@@ -22,6 +22,9 @@ use crate::host::Activity;
 
 /// The smallest pipe there is: a guest that writes soon waits for its reader.
 const PIPE: usize = 4096;
+
+/// The name of a VM's process.
+const VMM: &str = "bulkhead-vmm";
 
 /// How a round ended.
 pub enum End {
@@ -57,6 +60,8 @@ pub struct Session<'a> {
     ask_at: Option<Instant>,
     left_to_type: usize,
     callers: Vec<UnixStream>,
+    /// The VM's own process, when it was asked to end.
+    vm: Option<OwnedFd>,
     patience: Patience,
     look_at: Instant,
 }
@@ -100,6 +105,7 @@ impl<'a> Session<'a> {
             ask_at,
             left_to_type: round.typed as usize,
             callers: Vec::new(),
+            vm: None,
             patience: Patience::new(Activity::of(pid).doing(doing)?),
             look_at: began + PERIOD,
         })
@@ -120,6 +126,11 @@ impl<'a> Session<'a> {
             }
         }
         let status = self.child.wait().doing(|| "wait for a VMM".into())?;
+        if let Some(vm) = &self.vm {
+            // When the process that was started is killed the VM's own takes a moment to end, and has the disk until then.
+            let ended = poll(&mut [PollFd::new(vm, PollFlags::IN)], None);
+            ended.doing(|| "wait for a VM's process".into())?;
+        }
         if let Some(mut stdout) =
             self.stdout.take().filter(|_| self.round.reading != Reading::Never)
         {
@@ -226,6 +237,8 @@ impl<'a> Session<'a> {
 
     fn ask(&mut self) -> Result<(), Error> {
         self.ask_at = None;
+        // So early that there is none yet, there is none to wait for.
+        self.vm = self.vm_process().and_then(|vm| pidfd_open(vm, PidfdFlags::empty()).ok());
         if let Some((signal, _)) = self.round.ask {
             // It may have ended.
             let _ = pidfd_send_signal(&self.process, signal);
@@ -241,13 +254,30 @@ impl<'a> Session<'a> {
     }
 
     fn activity(&self) -> Result<Activity, Error> {
-        // It is not waited for yet, so that its number is its own.
-        Activity::of(Pid::from_child(&self.child)).doing(|| "watch a VMM".into())
+        // The VM's may have ended meanwhile.
+        let activity = Activity::of(self.busy());
+        activity.or_else(|_| Activity::of(self.started())).doing(|| "watch a VMM".into())
+    }
+
+    /// The VM's own process, once it is there.
+    fn vm_process(&self) -> Option<Pid> {
+        let number = child_of(self.child.id()).ok()?;
+        let name = fs::read_to_string(format!("/proc/{number}/comm")).ok()?;
+        if name.trim_end() == VMM { Pid::from_raw(number as i32) } else { None }
+    }
+
+    fn busy(&self) -> Pid {
+        self.vm_process().unwrap_or(self.started())
+    }
+
+    /// It is not waited for yet, so that its number is its own.
+    fn started(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     /// Tells what it does, and kills it.
     fn lose(mut self) -> Result<End, Error> {
-        let text = threads::describe(Pid::from_child(&self.child));
+        let text = threads::describe(self.busy());
         let doing = || "kill a VMM".to_owned();
         self.child.kill().doing(doing)?;
         self.child.wait().doing(doing)?;

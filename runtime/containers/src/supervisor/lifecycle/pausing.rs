@@ -35,7 +35,8 @@ impl Lifecycle {
             inner.phase = Phase::Running(vm);
             return Err(failure.into());
         }
-        vm.signal_vmm(Signal::STOP);
+        // The process that waits outside of the VM's jail stops the VM.
+        vm.signal_vmm(Signal::TSTP);
         inner.phase = Phase::Paused(vm);
         Ok(inner.record(|state| state.status = Status::Paused)?)
     }

@@ -1,10 +1,11 @@
 //! A container for tests.
 
 use std::fs;
+use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio as Pipe};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
@@ -18,7 +19,10 @@ use crate::container::{LogOptions, State, Status};
 use crate::conversation::{Guest, Reception, Stdio};
 use crate::testing::{FakeGuest, null, process, setting};
 
-/// A container whose first process runs, in a guest that the test plays; in place of a VMM there is a process that sleeps.
+/// In place of a VMM: stands still when it is told to, as a VMM's outer process has its VM do.
+const VMM: &str = "trap 'kill -STOP $$' TSTP; echo; while :; do read line; done";
+
+/// A container whose first process runs, in a guest that the test plays; in place of a VMM there is a shell.
 pub(in crate::supervisor) struct Container {
     _folder: tempfile::TempDir,
     pub(in crate::supervisor) lifecycle: Arc<Lifecycle>,
@@ -29,7 +33,11 @@ pub(in crate::supervisor) struct Container {
 impl Container {
     pub(in crate::supervisor) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let vmm = Command::new("sleep").arg("1000").spawn().unwrap();
+        let mut vmm = Command::new("sh");
+        let mut vmm =
+            vmm.args(["-c", VMM]).stdin(Pipe::piped()).stdout(Pipe::piped()).spawn().unwrap();
+        // From here on it hears a signal.
+        vmm.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
         let pidfd = pidfd_open(Pid::from_child(&vmm), PidfdFlags::empty()).unwrap();
         let reception = Reception::open(&folder.path().join("v")).unwrap();
         let guest = Guest::expect(reception, setting(), pidfd.as_fd()).unwrap();
@@ -79,6 +87,13 @@ impl Container {
 
     pub(in crate::supervisor) fn send(&mut self, message: &ToHost) {
         write_message(&mut self.control, message).unwrap();
+    }
+
+    /// Waits until it is.
+    pub(in crate::supervisor) fn vmm_stops(&self) {
+        while !self.vmm_is_stopped() {
+            thread::yield_now();
+        }
     }
 
     /// proc_pid_stat(5), `state`.

@@ -12,6 +12,7 @@ fn nothing_begins_in_a_container_that_is_being_paused() {
     assert!(!container.vmm_is_stopped());
     container.send(&ToHost::Frozen);
     pause.join().unwrap().unwrap();
+    container.vmm_stops();
     assert!(matches!(container.lifecycle.running(), Err(SupervisorError::Paused)));
     let unpause = container.begin(Lifecycle::unpause);
     assert!(matches!(container.receive(), ToGuest::Thaw { .. }));

@@ -1,0 +1,285 @@
+//! What a VM's process still has once it runs.
+
+use std::fs;
+use std::io::{PipeReader, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+
+use crate::guest::Code;
+use crate::proc::{
+    assert_locked_in, child_of, descriptors, field, has_ended, limits, read, state, until,
+};
+use crate::process::{Vm, finish, kvm_is_there};
+
+/// A user who is nobody else on this machine.
+const USER: u32 = 65534;
+
+/// A VM that runs, with whatever is to come.
+struct Running {
+    outer: Child,
+    inner: u32,
+}
+
+impl Running {
+    /// Starts a VM of this configuration with this much in front of its command line, and waits for its guest's first words.
+    fn start(more: &str, arguments: &[&str], before: &[&str]) -> (Vm, Running) {
+        let vm = Vm::new(&Code::new().print("go").forever().into_kernel());
+        let vm = arguments.iter().fold(vm, |vm, argument| vm.argument(argument));
+        vm.configure(more);
+        let plain = vm.command();
+        let mut command = match before {
+            [] => plain,
+            [program, words @ ..] => {
+                let mut command = Command::new(program);
+                command.args(words).arg(plain.get_program()).args(plain.get_args());
+                command
+            }
+        };
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("SECRET", "of whoever starts it");
+        let running = Running::spawn(&mut command);
+        (vm, running)
+    }
+
+    fn spawn(command: &mut Command) -> Running {
+        let mut outer = command.spawn().unwrap();
+        let mut said = [0; 2];
+        if outer.stdout.as_mut().unwrap().read_exact(&mut said).is_err() {
+            panic!("{:?}", finish(outer));
+        }
+        assert_eq!(said, *b"go");
+        let inner = child_of(outer.id()).unwrap();
+        Running { outer, inner }
+    }
+
+    fn kill(&self, process: u32, signal: i32) {
+        // SAFETY: neither has been waited for by whoever started it, so that the numbers are theirs.
+        assert_eq!(unsafe { libc::kill(process as i32, signal) }, 0);
+    }
+
+    /// Asks it to end, and gives what it said on stderr.
+    fn end(self) -> String {
+        self.kill(self.outer.id(), libc::SIGTERM);
+        let outcome = finish(self.outer);
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        outcome.stderr
+    }
+}
+
+#[test]
+fn root_locks_its_vm_in() {
+    if !kvm_is_there("root_locks_its_vm_in") || !is_root("root_locks_its_vm_in") {
+        return;
+    }
+    let (vm, running) = Running::start("", &[], &[]);
+    let (outer, inner) = (running.outer.id(), running.inner);
+    assert_locked_in(inner);
+    assert_eq!(limits(inner, "Max file size"), ["0", "0"], "it has no disk to write to");
+    assert_eq!(limits(inner, "Max open files"), ["49", "49"]);
+    // Nothing that was there before, and all that is there is known.
+    let expected = [
+        "/dev/null",
+        "anon_inode:[eventfd]",
+        "anon_inode:[eventpoll]",
+        "anon_inode:[eventpoll]",
+        "anon_inode:[signalfd]",
+        "anon_inode:[timerfd]",
+        "anon_inode:kvm-vcpu:0",
+        "anon_inode:kvm-vm",
+        "pipe",
+        "pipe",
+        "pipe",
+    ];
+    let found = descriptors(inner);
+    let known = |name: &String| expected.contains(&name.as_str()) || name.contains("pidfd");
+    assert!(found.iter().all(known), "{found:?}");
+    assert!(found.len() <= 20, "{found:?}");
+    // And outside nothing but what waiting takes.
+    assert_eq!(field(outer, "Name").unwrap(), "bulkhead-jailer");
+    let found = descriptors(outer);
+    assert!(found.len() == 3 && found.contains(&"pipe".to_owned()), "{found:?}");
+    assert_eq!(running.end(), "");
+    drop(vm);
+}
+
+#[test]
+fn an_ordinary_user_does_too() {
+    let test = "an_ordinary_user_does_too";
+    if !kvm_is_there(test) || !is_root(test) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("bulkhead-vmm");
+    // Not by `fs::copy`, as in `refused.rs`.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_bulkhead-vmm")).arg(&program).status();
+    assert!(copied.unwrap().success());
+    let vm = Vm::new(&Code::new().print("go").forever().into_kernel());
+    for path in [folder.path(), vm.folder(), &vm.kernel(), &vm.folder().join("vm.json")] {
+        std::os::unix::fs::chown(path, Some(USER), Some(USER)).unwrap();
+    }
+    // In a mount namespace of its own /dev/kvm is a group's that this user is in besides their own.
+    let mut command = Command::new("unshare");
+    let script = "mkdir $1/dev && mount -t tmpfs -o mode=755 tmpfs $1/dev && mknod -m 666 $1/dev/null c 1 3 && \
+                  mknod -m 660 $1/dev/kvm c 10 232 && chgrp 7777 $1/dev/kvm && mount --move $1/dev /dev && \
+                  exec setpriv --reuid=65534 --regid=65534 --groups=7777 $1/bulkhead-vmm --config-file $2";
+    command.args(["--mount", "sh", "-c", script, "sh"]).arg(folder.path());
+    command.arg(vm.folder().join("vm.json"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let running = Running::spawn(&mut command);
+    assert_locked_in(running.inner);
+    let user = |who: &str| fs::read_link(format!("/proc/{who}/ns/user")).unwrap();
+    assert_ne!(user(&running.inner.to_string()), user("self"));
+    for map in ["uid_map", "gid_map"] {
+        let map = read(running.inner, map).unwrap();
+        assert_eq!(map.split_whitespace().collect::<Vec<_>>(), ["65534", "65534", "1"]);
+    }
+    assert_eq!(read(running.inner, "setgroups").unwrap(), "deny\n");
+    assert_eq!(field(running.inner, "Uid").unwrap(), "65534 65534 65534 65534");
+    assert_eq!(running.end(), "");
+}
+
+#[test]
+fn root_can_have_its_vm_run_as_another_user() {
+    let test = "root_can_have_its_vm_run_as_another_user";
+    if !kvm_is_there(test) || !is_root(test) {
+        return;
+    }
+    let (_vm, running) = Running::start("", &["--uid", "100007"], &["setpriv", "--groups=7,8"]);
+    assert_locked_in(running.inner);
+    let expected = "100007 100007 100007 100007";
+    for identity in ["Uid", "Gid"] {
+        assert_eq!(field(running.inner, identity).unwrap(), expected);
+    }
+    assert_eq!(field(running.inner, "Groups").unwrap(), "");
+    // The change of user has not undone it.
+    running.kill(running.outer.id(), libc::SIGKILL);
+    until(|| has_ended(running.inner));
+    assert_eq!(finish(running.outer).status, -libc::SIGKILL);
+}
+
+#[test]
+fn a_host_that_forbids_namespaces_is_named() {
+    let test = "a_host_that_forbids_namespaces_is_named";
+    if !kvm_is_there(test) || !is_root(test) {
+        return;
+    }
+    // No process in this user namespace may make a mount namespace, as where user.max_user_namespaces is 0.
+    let script = "echo 0 > /proc/sys/user/max_mnt_namespaces && exec \"$@\"";
+    let before = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"];
+    let (_vm, running) = Running::start("", &[], &before);
+    let inner = running.inner;
+    let namespace = |who: &str, kind| fs::read_link(format!("/proc/{who}/ns/{kind}")).unwrap();
+    assert_eq!(namespace(&inner.to_string(), "mnt"), namespace("self", "mnt"));
+    assert_eq!(field(inner, "NoNewPrivs").unwrap(), "1");
+    assert_eq!(field(inner, "CapEff").unwrap(), "0000000000000000");
+    assert_eq!(read(inner, "environ").unwrap().trim_matches('\0'), "");
+    let said = running.end();
+    assert!(
+        said.starts_with("bulkhead-vmm: warn: the jail is incomplete: no namespaces"),
+        "{said}"
+    );
+    assert!(said.contains("what allows it is") && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn without_a_jail_there_is_a_warning() {
+    if !kvm_is_there("without_a_jail_there_is_a_warning") {
+        return;
+    }
+    let (_vm, running) = Running::start("", &["--no-jail"], &[]);
+    let root = fs::read_link(format!("/proc/{}/root", running.inner)).unwrap();
+    assert_eq!(root.to_str(), Some("/"));
+    let said = running.end();
+    assert!(said.contains("warn: --no-jail: ") && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn neither_process_outlives_the_other() {
+    if !kvm_is_there("neither_process_outlives_the_other") {
+        return;
+    }
+    let (_vm, running) = Running::start("", &[], &[]);
+    running.kill(running.outer.id(), libc::SIGKILL);
+    until(|| has_ended(running.inner));
+    assert_eq!(finish(running.outer).status, -libc::SIGKILL);
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("v");
+    let vsock = format!(r#", "vsock": {{"guest_cid": 3, "uds_path": {socket:?}}}"#);
+    let (_vm, running) = Running::start(&vsock, &[], &[]);
+    assert!(socket.exists());
+    running.kill(running.inner, libc::SIGKILL);
+    let outcome = finish(running.outer);
+    assert_eq!((outcome.status, &*outcome.stderr), (-libc::SIGKILL, ""));
+    assert!(!socket.exists());
+}
+
+#[test]
+fn a_vm_stands_still_until_it_is_told_to_go_on_or_to_end() {
+    if !kvm_is_there("a_vm_stands_still_until_it_is_told_to_go_on_or_to_end") {
+        return;
+    }
+    let (_vm, running) = Running::start("", &[], &[]);
+    let outer = running.outer.id();
+    running.kill(outer, libc::SIGTSTP);
+    until(|| state(running.inner) == Some('T'));
+    running.kill(outer, libc::SIGCONT);
+    until(|| state(running.inner) != Some('T'));
+    running.kill(outer, libc::SIGTSTP);
+    until(|| state(running.inner) == Some('T'));
+    assert_eq!(running.end(), "");
+}
+
+#[test]
+fn what_was_left_open_is_closed() {
+    if !kvm_is_there("what_was_left_open_is_closed") {
+        return;
+    }
+    let (mut reader, writer): (PipeReader, _) = std::io::pipe().unwrap();
+    let vm = Vm::new(&Code::new().print("go").forever().into_kernel());
+    let mut command = vm.command();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let left_open = move || {
+        // SAFETY: both numbers are descriptors of this process, or none yet.
+        match unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&writer), 77) } {
+            77 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: between fork and exec the closure only makes a system call.
+    unsafe { command.pre_exec(left_open) };
+    let running = Running::spawn(&mut command);
+    // The closure has this test's end of it.
+    drop(command);
+    assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+    running.end();
+}
+
+#[test]
+fn a_log_that_grows_has_no_limit_and_a_disk_is_one() {
+    if !kvm_is_there("a_log_that_grows_has_no_limit_and_a_disk_is_one") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let disk = folder.path().join("disk");
+    fs::File::create(&disk).unwrap().set_len(3 << 20).unwrap();
+    let drive = format!(
+        r#", "drives": [{{"drive_id": "d", "path_on_host": {disk:?}, "is_root_device": false}}]"#
+    );
+    let (_vm, running) = Running::start(&drive, &[], &[]);
+    assert_eq!(limits(running.inner, "Max file size"), ["3145728", "3145728"]);
+    running.end();
+    let log = folder.path().join("log");
+    let logger = format!(r#"{drive}, "logger": {{"log_path": {log:?}}}"#);
+    let (_vm, running) = Running::start(&logger, &[], &[]);
+    assert_eq!(limits(running.inner, "Max file size")[1], "unlimited");
+    running.end();
+}
+
+fn is_root(test: &str) -> bool {
+    // SAFETY: takes nothing and gives a number.
+    let is_root = unsafe { libc::geteuid() } == 0;
+    if !is_root {
+        println!("SKIPPED: {test}: only root can look at all of it");
+    }
+    is_root
+}
