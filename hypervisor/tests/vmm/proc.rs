@@ -79,6 +79,8 @@ pub fn assert_locked_in(inner: u32) {
         let number: u32 = thread.unwrap().file_name().to_str().unwrap().parse().unwrap();
         names.insert(field(number, "Name").unwrap());
         assert_eq!(field(number, "NoNewPrivs").unwrap(), "1");
+        // SECCOMP_MODE_FILTER.
+        assert_eq!(field(number, "Seccomp").unwrap(), "2");
         for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
             assert_eq!(field(number, set).unwrap(), "0000000000000000", "{set}");
         }
