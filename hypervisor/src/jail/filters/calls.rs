@@ -111,7 +111,6 @@ numbers! {
         SYS_finit_module 313 273;
         SYS_delete_module 176 106;
         SYS_kexec_load 246 104;
-        SYS_kexec_file_load 320 294;
         SYS_reboot 169 142;
         SYS_pkey_mprotect 329 288;
         SYS_remap_file_pages 216 234;

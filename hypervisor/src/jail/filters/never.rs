@@ -65,7 +65,6 @@ pub const NEVER: &[&str] = &[
     "finit_module",
     "delete_module",
     "kexec_load",
-    "kexec_file_load",
     "reboot",
     "ioperm",
     "iopl",
