@@ -119,6 +119,16 @@ fn a_hard_link_reaches_into_the_layer_below() {
 }
 
 #[test]
+fn a_link_that_a_later_entry_replaced_asks_for_nothing_below() {
+    let mut layer = Tree::default();
+    layer.hard_link(&[b"x"], &[b"nowhere"]).unwrap();
+    put(&mut layer, "x", file(1)).unwrap();
+    let mut image = Tree::default();
+    image.lay_over(&layer, 1).unwrap();
+    assert_eq!(offset_at(&image, "x"), Some((1, 1)));
+}
+
+#[test]
 fn an_implied_directory_keeps_what_the_lower_one_says() {
     let mut base = Tree::default();
     let meta = Meta { mode: 0o1777, uid: 5, ..Meta::default() };
