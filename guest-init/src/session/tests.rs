@@ -10,6 +10,9 @@ use protocol::{ByteString, FailureKind, Process, Setting, VERSION};
 use super::*;
 use crate::rehearsal::{ProcessGroups, UnixHost};
 
+/// As the host says it in Setup.
+const KEY: &str = "it is me";
+
 /// A host that the test plays, against a real session in a thread.
 struct Host {
     folder: tempfile::TempDir,
@@ -26,15 +29,17 @@ impl Host {
         Self { folder, listener, session }
     }
 
-    fn accept(&self) -> (Stream, UnixStream) {
+    fn accept(&self) -> (Hello, UnixStream) {
         let (mut connection, _) = self.listener.accept().unwrap();
         let hello = FrameReader::default().read(&mut connection).unwrap().unwrap();
         (Hello::check(&hello).unwrap(), connection)
     }
 
-    fn expect(&self, expected: Stream) -> UnixStream {
-        let (stream, connection) = self.accept();
-        assert_eq!(stream, expected);
+    /// The call for a stream, which repeats the key, but for the first.
+    fn expect(&self, stream: Stream) -> UnixStream {
+        let (hello, connection) = self.accept();
+        let key = if stream == Stream::Control { "" } else { KEY };
+        assert_eq!(hello, Hello::with_key(stream, key.into()));
         connection
     }
 
@@ -87,7 +92,7 @@ fn setup() -> Setup {
     let setting =
         Setting { hostname: "test".into(), read_only: false, tmpfs: Vec::new(), memory: 1 << 27 };
     let clock = Clock { unix_seconds: 0, nanoseconds: 0 };
-    Setup { setting, clock, seed: ByteString::from(vec![1; 32]) }
+    Setup { setting, clock, seed: ByteString::from(vec![1; 32]), key: KEY.into() }
 }
 
 fn send_start(control: &mut UnixStream, number: u32, args: &[&str]) {
@@ -275,7 +280,7 @@ fn frame(json: &str) -> Vec<u8> {
 
 #[test]
 fn a_host_of_another_version_or_none_is_refused() {
-    let hello = frame(&format!(r#"{{"version":{VERSION},"stream":"control"}}"#));
+    let hello = frame(&format!(r#"{{"version":{VERSION},"stream":"control","key":""}}"#));
     let then = |json: &str| broken_off(&[&hello[..], &frame(json)].concat());
     let refused = broken_off(&frame(r#"{"version":77,"colour":true}"#));
     let own = format!("version {VERSION}:");

@@ -63,9 +63,9 @@ pub struct Flags {
     /// User and group inside the container, names or numbers
     #[arg(long, short, value_name = "USER[:GROUP]")]
     pub user: Option<OsString>,
-    /// Host name inside the container
-    #[arg(long, short = 'h', value_name = "NAME", default_value = "bulkhead")]
-    pub hostname: OsString,
+    /// Host name inside the container [default: the first 12 digits of its ID]
+    #[arg(long, short = 'h', value_name = "NAME")]
+    pub hostname: Option<OsString>,
     /// Refuse writes to the root file system
     #[arg(long)]
     pub read_only: bool,

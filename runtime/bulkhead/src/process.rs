@@ -52,7 +52,10 @@ fn check_image(flags: &Flags, image: &ImageConfig) -> Result<(), CommandError> {
         Err(CommandError::Usage(format!("image {name}: {why}")))
     };
     let directory = &image.working_dir;
-    if flags.workdir.is_none() && !directory.is_empty() && !directory.starts_with('/') {
+    if said(flags.workdir.as_deref()).is_none()
+        && !directory.is_empty()
+        && !directory.starts_with('/')
+    {
         let directory = directory.escape_debug();
         return refused(format!(
             "its WorkingDir '{directory}' is not an absolute path: give one with --workdir"
@@ -73,10 +76,18 @@ fn check_image(flags: &Flags, image: &ImageConfig) -> Result<(), CommandError> {
     }
 }
 
+/// The host name of what has no ID yet to be called by, as in a bundle of `prepare`.
+const NAMELESS: &str = "bulkhead";
+
+/// What a flag says. As in docker one that is empty says nothing: scripts give them from variables that may not be set.
+pub fn said(flag: Option<&OsStr>) -> Option<&OsStr> {
+    flag.filter(|value| !value.is_empty())
+}
+
 /// Where it runs.
 pub fn setting(flags: &Flags) -> Result<Setting, CommandError> {
     let setting = Setting {
-        hostname: flags.hostname.clone().into(),
+        hostname: said(flags.hostname.as_deref()).unwrap_or(NAMELESS.as_ref()).to_owned().into(),
         read_only: flags.read_only,
         tmpfs: flags.tmpfs.clone(),
         memory: flags.memory,
@@ -155,7 +166,7 @@ fn name_of(variable: &[u8]) -> &[u8] {
 
 /// The flag's value, else the image's, else the default.
 fn text(flag: Option<&OsStr>, image: &str, default: &str) -> ByteString {
-    match flag {
+    match said(flag) {
         Some(value) => ByteString::from(value.to_owned()),
         None if !image.is_empty() => image.into(),
         None => default.into(),

@@ -106,19 +106,20 @@ fn process_of(
     arguments: &[&str],
     image: &ImageConfig,
 ) -> Result<(protocol::Setting, protocol::Process), CommandError> {
-    let arguments = run_arguments(arguments);
-    let flags = &arguments.flags;
+    let flags = &run_arguments(arguments).flags;
     let host = |name: &OsStr| (name == "HERE").then(|| "host".into());
     Ok((setting(flags)?, process(flags, image, host)?))
 }
 
 #[test]
 fn the_image_says_what_the_flags_do_not() {
-    let (setting, process) = process_of(&["run", "x"], &image()).unwrap();
-    assert_eq!(process.args, ["/entry".into(), "default".into()]);
-    assert_eq!(process.env, ["PATH=/bin".into(), "A=image".into()]);
-    assert_eq!((process.cwd, process.user), ("/srv".into(), "nobody".into()));
-    assert_eq!((setting.hostname, setting.read_only), ("bulkhead".into(), false));
+    for flags in [&["run", "x"][..], &["run", "-w", "", "-u", "", "-h", "", "x"]] {
+        let (setting, process) = process_of(flags, &image()).unwrap();
+        assert_eq!(process.args, ["/entry".into(), "default".into()]);
+        assert_eq!(process.env, ["PATH=/bin".into(), "A=image".into()]);
+        let said = (process.cwd, process.user, setting.hostname);
+        assert_eq!(said, ("/srv".into(), "nobody".into(), "bulkhead".into()));
+    }
 }
 
 #[test]
@@ -230,7 +231,7 @@ fn what_cannot_run_is_refused() {
     refused(&["run", "--tmpfs", "/a\0", "x", "ls"], "tmpfs");
     refused(&["run", "-w", "relative", "x", "--", "ls"], "cwd");
     refused(&["run", "-e", "=x", "x", "--", "ls"], "has no name");
-    refused(&["run", "--hostname", "", "x", "--", "ls"], "hostname");
+    refused(&["run", "--hostname", &"h".repeat(65), "x", "--", "ls"], "hostname");
 }
 
 #[test]

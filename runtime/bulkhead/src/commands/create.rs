@@ -8,6 +8,7 @@ use crate::id_file::IdFile;
 use crate::life::Life;
 use crate::output::print;
 use crate::prepare::{Prepared, prepare};
+use crate::process::said;
 use containers::container::{self, Config, Container, ContainerError, Containers, Id, ImageName};
 use host::platform::Platform;
 use host::program;
@@ -55,9 +56,13 @@ pub fn create(flags: &Flags, life: &Life, start: Start) -> Result<Container, Com
         plan.vm.scratch = Some(KEPT);
     }
     labels.extend(own_labels);
+    let id = Id::random().map_err(ContainerError::Random)?;
+    if said(flags.hostname.as_deref()).is_none() {
+        plan.container.setting.hostname = id.short().into();
+    }
     let image = flags.image().unwrap_or_default().to_string_lossy().into_owned();
     let config = Config {
-        id: Id::random().map_err(ContainerError::Random)?,
+        id,
         name: life.name.clone().unwrap_or_default(),
         created: container::now(),
         image: ImageName { name: image, manifest: stored.as_ref().map(|(_, digest)| *digest) },
