@@ -182,3 +182,31 @@ fn attributes_are_those_that_the_file_system_takes() {
     let found = rustix::fs::getxattr(to.path().join("file"), "user.note", &mut value);
     assert_eq!(found.ok(), takes.then_some(4));
 }
+
+#[test]
+fn times_of_pax_records_are_taken() {
+    let to = tempfile::tempdir().unwrap();
+    let own = fs::metadata(to.path()).unwrap();
+    let mut archive = tar::Builder::new(Vec::new());
+    let times = [
+        ("a", "1700000000.25", (1_700_000_000, 250_000_000)),
+        ("b", "-1.5", (-2, 500_000_000)),
+        ("c", "-7", (-7, 0)),
+    ];
+    for (name, time, _) in times {
+        archive.append_pax_extensions([("mtime", time.as_bytes())]).unwrap();
+        let mut header = Header::new_ustar();
+        header.set_metadata(&own);
+        header.set_entry_type(EntryType::Regular);
+        header.set_path(name).unwrap();
+        header.set_size(0);
+        header.set_cksum();
+        archive.append(&header, io::empty()).unwrap();
+    }
+    let archive = archive.into_inner().unwrap();
+    unpack::unpack(&mut tar::Archive::new(&archive[..]), to.path()).unwrap();
+    for (name, _, wanted) in times {
+        let found = fs::metadata(to.path().join(name)).unwrap();
+        assert_eq!((found.mtime(), found.mtime_nsec()), wanted, "{name}");
+    }
+}
