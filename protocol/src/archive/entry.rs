@@ -91,7 +91,7 @@ impl Entry {
     /// Which device it is.
     ///
     /// # Errors
-    /// Never, in a header of this kind.
+    /// Not in a header of this kind.
     pub fn device(&mut self, major: u32, minor: u32) -> io::Result<()> {
         self.header.set_device_major(major)?;
         self.header.set_device_minor(minor)

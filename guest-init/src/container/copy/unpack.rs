@@ -93,9 +93,13 @@ fn add(
                 EntryType::Char => FileType::CharacterDevice,
                 _ => FileType::BlockDevice,
             };
-            let number = |number: io::Result<Option<u32>>| Ok::<_, io::Error>(number?.unwrap_or(0));
             let header = entry.header();
-            let device = makedev(number(header.device_major())?, number(header.device_minor())?);
+            let number = |number: io::Result<Option<u32>>| Ok::<_, io::Error>(number?.unwrap_or(0));
+            // A pipe has none, and most writers leave the fields empty.
+            let device = match kind {
+                EntryType::Fifo => 0,
+                _ => makedev(number(header.device_major())?, number(header.device_minor())?),
+            };
             mknodat(CWD, &path, file_type, Mode::from_raw_mode(rights.mode), device)?;
             rights.give_by_name(&path)
         }
