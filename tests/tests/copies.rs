@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
+use rustix::process::Signal;
+
 use bulkhead_tests::{HERE, Images, Running, Terminal, World, eventually, have, is_root, tool};
 
 #[test]
@@ -178,6 +180,16 @@ fn archives_and_links_are_taken_as_docker_takes_them() {
     on(&["cp", "mine", "web:none/../srv/./real/../by-text"]).assert(0, "", "");
     on(&["cp", "folder/./", "web:/srv/real/"]).assert(0, "", "");
     assert_eq!(in_it("cat /srv/by-text; ls /srv/real"), "theirs\nfile\nnew\n");
+
+    // One that is called off leaves nothing.
+    assert_eq!(in_it("busybox truncate -s 20G /srv/huge"), "");
+    let copy = Running::start(world.command("bulkhead").args(["cp", "web:/srv/huge", "."]), "");
+    let names = || fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    let unpacks = || names().any(|name| name.to_string_lossy().starts_with(".tmp"));
+    assert!(eventually(unpacks));
+    copy.signal(Signal::INT);
+    copy.wait().assert(130, "", "");
+    assert!(!unpacks() && !world.path("huge").exists());
 
     // What is said on a terminal.
     let mut said = world.command("sh");

@@ -3,6 +3,7 @@
 mod error;
 pub(super) mod files;
 mod give;
+mod interrupt;
 mod look;
 mod path;
 mod stream;

@@ -6,17 +6,25 @@ use std::io::{self, BufReader};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Component, Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::error::CopyError;
 use super::files::Files;
+use super::interrupt::Interruptible;
 use super::look::{MOST_LINKS, behind_links};
 use super::path::{is_called_folder, is_contents};
 use crate::commands::unpack::{Budget, Place, unpack};
 use crate::error::CommandError;
+use containers::conversation::Signals;
+use containers::vm::VmError;
 use host::pump::BUFFER;
+
+/// A process that a signal ends has this status and the signal's number, for a shell (POSIX.1-2017 XCU, 2.8.2).
+const SIGNALLED: i32 = 128;
 
 /// What is taken from a container.
 #[derive(Debug, PartialEq, Eq)]
@@ -103,10 +111,27 @@ pub(super) fn files(
     let place = from.place(to)?;
     let top = from.top();
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| wrong(error.into()))?;
+    let signals = Signals::catch().map_err(VmError::Signals)?;
+    let number = AtomicU8::new(0);
     thread::scope(|scope| {
-        let archive = BufReader::with_capacity(BUFFER, File::from(read));
-        let unpacking =
-            scope.spawn(|| unpack(archive, top.as_deref(), &place.folder, budget, owners));
+        let archive = Interruptible {
+            archive: File::from(read),
+            signals: &signals,
+            next: Signals::next,
+            number: &number,
+        };
+        let archive = BufReader::with_capacity(BUFFER, archive);
+        let unpacking = scope.spawn(|| {
+            let unpacked = unpack(archive, top.as_deref(), &place.folder, budget, owners);
+            match number.load(Ordering::Relaxed) {
+                0 => unpacked,
+                number => {
+                    // All of it is removed first. The container may not learn that nobody waits for it.
+                    drop(unpacked);
+                    process::exit(SIGNALLED + i32::from(number))
+                }
+            }
+        });
         let taken = files.take(&from.path, write.as_fd());
         drop(write);
         let unpacked = unpacking.join().map_err(|_| wrong(io::Error::other("a panic")))?;
