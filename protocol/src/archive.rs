@@ -1,8 +1,8 @@
 //! Tar archives of files, as `cp` sends them either way and to its standard output.
 //!
-//! They are pax archives (POSIX.1-2001), which every reader of today takes: what does not fit in a header, such as a long name, is
-//! in a record of its own, and no entry has a type or a number that only GNU tar knows. Files with holes are archived at full length, as
-//! docker's are; who unpacks them makes the holes again.
+//! They are pax archives (POSIX.1-2001), which every reader of today takes: what does not fit in a header, such as a long
+//! name, is in a record of its own, and no entry has a type or a number that only GNU tar knows. Files with holes are
+//! archived at full length, as docker's are; who unpacks them makes the holes again.
 
 mod entry;
 
@@ -27,8 +27,9 @@ pub const ATTRIBUTE: &str = "SCHILY.xattr.";
 /// The longest value of [`CAPABILITY`]: `struct vfs_ns_cap_data` (Linux `include/uapi/linux/capability.h`).
 const LONGEST_CAPABILITY: usize = 24;
 
-/// The version of one that counts in a user namespace only, and of one that counts everywhere: the highest byte of a little-endian
-/// number (`VFS_CAP_REVISION_3`, `VFS_CAP_REVISION_2` of the same file); the latter has no more than `XATTR_CAPS_SZ_2` bytes.
+/// The version of one that counts in a user namespace only, and of one that counts everywhere: the highest byte of a
+/// little-endian number (`VFS_CAP_REVISION_3`, `VFS_CAP_REVISION_2` of the same file). The latter has `XATTR_CAPS_SZ_2`
+/// bytes.
 const CAPABILITY_3: u8 = 3;
 const CAPABILITY_2: u8 = 2;
 const CAPABILITY_2_LEN: usize = 20;

@@ -23,7 +23,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A file of this kind, or a hard link, of user and group 0 and from the start of 1970. A folder's name ends with a `/`.
+    /// A file of this kind, or a hard link, of user and group 0, from the start of 1970. A folder's name ends with a `/`.
     #[must_use]
     pub fn new(kind: EntryType, name: &[u8], mode: u32) -> Self {
         let mut entry = Self { header: Header::new_ustar(), records: Vec::new() };

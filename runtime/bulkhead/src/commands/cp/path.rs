@@ -16,8 +16,8 @@ pub(super) fn is_called_folder(path: &Path) -> bool {
     path.as_os_str().as_bytes().ends_with(b"/") || is_contents(path)
 }
 
-/// A container's path as docker reads it: from the root, `..` by its text, and with the `/` or `/.` at the end that says what is
-/// meant.
+/// A container's path as docker reads it: from the root, `..` by its text, and with the `/` or `/.` at the end that says
+/// what is meant.
 pub(super) fn in_container(text: &OsStr) -> PathBuf {
     let text = Path::new(text);
     let mut path = PathBuf::from("/");

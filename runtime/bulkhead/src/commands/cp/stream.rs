@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use images::tar::{Kind, Member, Reader, Stream};
 use protocol::archive::{Builder, Entry, EntryType};
 
-/// Writes each member of `archive` as the guest reads it: what GNU tar alone writes, sparse files above all, as POSIX has it.
+/// Writes each member of `archive` as the guest reads it: what GNU tar alone writes, sparse files above all, in POSIX's
+/// form.
 pub(super) fn expand(archive: impl Read, out: impl Write) -> io::Result<()> {
     let mut reader = Reader::new(Stream(archive));
     let mut expanded = Builder::new(out);

@@ -58,8 +58,8 @@ impl Source {
         }
     }
 
-    /// Where it goes: into a folder that is there; otherwise the last name is the new one. Links are followed that `to` itself is,
-    /// as docker does (moby `CopyInfoDestinationPath`): the person names it, and who names it wants what it leads to.
+    /// Where it goes: into a folder that is there; otherwise the last name is the new one. Links are followed that `to`
+    /// itself is, as docker does (moby `CopyInfoDestinationPath`): who names one wants what it leads to.
     fn place(&self, to: &Path) -> Result<Place, CommandError> {
         let wrong = |source| CommandError::WriteFile { path: to.to_owned(), source };
         let at = behind_links_here(to)?;
