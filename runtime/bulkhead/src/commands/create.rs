@@ -10,6 +10,7 @@ use crate::output::print;
 use crate::prepare::{Prepared, prepare};
 use crate::process::said;
 use containers::container::{self, Config, Container, ContainerError, Containers, Id, ImageName};
+use containers::supervisor::KEPT;
 use host::platform::Platform;
 use host::program;
 
@@ -28,31 +29,19 @@ pub struct CreateArguments {
 
 /// Prints the ID.
 pub fn execute(arguments: &CreateArguments) -> Result<u8, CommandError> {
-    let container = create(&arguments.flags, &arguments.life, Start::Later)?;
+    let container = create(&arguments.flags, &arguments.life)?;
     print(&format!("{}\n", container.id()))?;
     Ok(0)
 }
 
-/// The size of the disk for what a container writes that stays when it has ended. It takes only what is written.
-const KEPT: u64 = 16 << 30;
-
-/// When a new container starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    Now,
-    /// Files may be given to it before.
-    Later,
-}
-
 /// Makes a container.
-pub fn create(flags: &Flags, life: &Life, start: Start) -> Result<Container, CommandError> {
+pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
     life.check()?;
     let note = life.cidfile.as_deref().map(IdFile::create).transpose()?;
     let (own_labels, log) = (life.labels()?, life.log()?);
     let Prepared { mut plan, stop_signal, mut labels, stored } =
         prepare(flags, Platform::NATIVE, program::guest_init)?;
-    let has_to_stay = !life.rm || start == Start::Later;
-    if plan.vm.scratch.is_none() && has_to_stay && !plan.container.setting.read_only {
+    if plan.vm.scratch.is_none() && !life.rm && !plan.container.setting.read_only {
         plan.vm.scratch = Some(KEPT);
     }
     labels.extend(own_labels);
