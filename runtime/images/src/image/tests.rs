@@ -1,4 +1,5 @@
 mod choice;
+mod entries;
 mod layers;
 mod limits;
 
