@@ -3,8 +3,9 @@
 //! Of images under one name (or of those without one), and of the entries of an index under it, whatever it nests: the
 //! image that fits the machine best ([`fit`]), and of those that fit as well, the first in the order of the index.
 //! Artifacts, as attestations and signatures are, don't count, whatever platform they say they are for. Where an entry
-//! says no platform, the image's configuration does; an entry that says one goes before it. Names of several images are
-//! ambiguous; an image without a name is meant where none has one.
+//! says no platform, the image's configuration does; an entry that says one goes before it. What asks for features of the
+//! system comes after, and what has layers of an unknown kind last. Names of several images are ambiguous; an image without a
+//! name is meant where none has one. What cannot be read is told where nothing else is found.
 
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 
