@@ -23,8 +23,8 @@ use host::text::printable;
 pub use member::{Kind, Member, Time};
 use pax::Records;
 pub use source::{Seekable, Source, Stream};
-pub use sparse::Map;
-use sparse::{Expansion, Next};
+use sparse::Expansion;
+pub use sparse::{Map, Run};
 
 use crate::limits;
 
@@ -205,15 +205,12 @@ impl<S: Source> Reader<S> {
         Ok(got)
     }
 
-    /// How many zeros come next that the archive does not have.
-    pub fn hole(&mut self) -> u64 {
-        match self.expansion.as_mut().map(Expansion::next) {
-            Some(Next::Hole(left)) => left,
-            _ => 0,
-        }
+    /// What comes next of the current member.
+    pub fn run(&mut self) -> Run {
+        self.expansion.as_mut().map_or(Run::Data(self.data_left), Expansion::next)
     }
 
-    /// Pass over so many of these zeros.
+    /// Pass over so many zeros of a hole that comes next.
     pub fn pass_hole(&mut self, count: u64) {
         if let Some(expansion) = &mut self.expansion {
             expansion.advance(count);
@@ -241,15 +238,13 @@ impl<S: Source> Reader<S> {
 /// Reads the current member, a sparse file with its holes; a stream that ends before the data does is an error.
 impl<S: Source> Read for Reader<S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let next = self.expansion.as_mut().map_or(Next::Data(self.data_left), Expansion::next);
-        let count = match next {
-            Next::End => 0,
-            Next::Hole(left) => {
+        let count = match self.run() {
+            Run::Hole(left) => {
                 let count = left.min(buf.len() as u64) as usize;
                 buf[..count].fill(0);
                 count
             }
-            Next::Data(left) => {
+            Run::Data(left) => {
                 let wanted = left.min(buf.len() as u64) as usize;
                 self.read_packed(&mut buf[..wanted])?
             }
