@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use host::kvm::Kvm;
 
 use super::capture::{Capture, Ended};
 use super::distribution;
 use super::libtest;
-use super::machine::Machine;
+use super::machine::{Machine, TIME_LIMIT};
 use super::packages;
 use super::part::Part;
 use super::ran::{Left, Ran, understand};
@@ -27,9 +26,6 @@ use crate::run::bare;
 use crate::soak::bare::{self as soak, Soak};
 use crate::tool::joined;
 use crate::watchdog::Watchdog;
-
-/// The tests of one file take a few minutes, beside compilers ten. Beyond this they hang, and are ended.
-pub const TIME_LIMIT: Duration = Duration::from_secs(1200);
 
 /// Starts of the short soak: some seconds, and each kind of round many times.
 const SOAK_ROUNDS: u32 = 200;
