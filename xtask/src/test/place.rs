@@ -15,6 +15,7 @@ use super::machine::{Machine, TIME_LIMIT};
 use super::packages;
 use super::part::Part;
 use super::ran::{Left, Ran, understand};
+use super::release;
 use super::suite::Suite;
 use super::tally::Tally;
 use crate::arch::Arch;
@@ -96,6 +97,15 @@ impl Place {
         }
         let report = bare::report(&self.binaries.vmm, &self.bare_guest, |_| ())?;
         Ok(Tally::from(report).into())
+    }
+
+    /// The bare guest's checks in the release VMM, likewise.
+    pub fn release_vmm_here(&self) -> Result<Ran, Error> {
+        if let Kvm::None(why) = &self.kvm {
+            let skipped = vec![format!("no KVM to use: {why}")];
+            return Ok(Tally { skipped, ..Tally::default() }.into());
+        }
+        release::try_vmm(&self.bare_guest).map(Ran::from)
     }
 
     /// A short soak with the bare guest, if this is a machine for it: one test for each kind of its rounds.
