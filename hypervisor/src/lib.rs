@@ -4,16 +4,16 @@
 //! |---|---|
 //! | [`cli`] | the command line of `bulkhead-vmm` |
 //! | [`config`] | the configuration file |
-//! | [`memory`] | guest memory, and how kernel and initramfs get into it |
-//! | [`kvm`] | the thin layer that hands our tables to KVM |
-//! | [`vcpu`] | the threads that run the guest |
-//! | [`bus`] | which device answers at which address |
-//! | [`event`] | what the main thread waits for |
-//! | [`console`] | stdin, stdout and the terminal |
-//! | [`disk`] | the files behind disks |
-//! | [`vsock`] | the Unix sockets behind the socket device |
+//! | `memory` | guest memory, and how kernel and initramfs get into it |
+//! | `kvm` | the thin layer that hands our tables to KVM |
+//! | `vcpu` | the threads that run the guest |
+//! | `bus` | which device answers at which address |
+//! | `event` | what the main thread waits for |
+//! | `console` | stdin, stdout and the terminal |
+//! | `disk` | the files behind disks |
+//! | `vsock` | the Unix sockets behind the socket device |
 //! | [`stop`] | how a VM ends |
-//! | [`limits`] | what one VM may cost the host |
+//! | `limits` | what one VM may cost the host |
 //! | [`error`], [`logging`] | what keeps a VM from starting; the log |
 //! | [`machine`] | all of it put together |
 //! | [`probe`] | whether KVM can run Linux here |
@@ -24,22 +24,22 @@
 //! its own, for which nothing else waits. `unsafe` stands in `memory::overlay`, `memory::ram`, `kvm::run_page`,
 //! `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals` and `x86_64::probe` or `aarch64::probe`.
 
-pub mod bus;
+mod bus;
 pub mod cli;
 pub mod config;
-pub mod console;
-pub mod disk;
+mod console;
+mod disk;
 pub mod error;
-pub mod event;
-pub mod kvm;
-pub mod limits;
+mod event;
+mod kvm;
+mod limits;
 pub mod logging;
 pub mod machine;
-pub mod memory;
+mod memory;
 pub mod probe;
 pub mod stop;
-pub mod vcpu;
-pub mod vsock;
+mod vcpu;
+mod vsock;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;

@@ -32,6 +32,8 @@
 //! Control is a sequence of frames: a length (`u32`, little endian, at most [`MAX_FRAME`]), then that many bytes
 //! of JSON. The other streams are raw bytes after their `Hello`: a half close is end of file, and vsock's credit
 //! is the back pressure. Both ends refuse a frame or a field they don't know: neither guesses.
+//!
+//! The streams of copies carry tar archives; with the feature `archive`, which only those need who write them, `archive` does.
 
 #[cfg(feature = "archive")]
 pub mod archive;

@@ -5,8 +5,8 @@ use std::io::Read;
 use images::limits;
 use images::tar::{Kind, Member, RECORD, Reader, Seekable, Source, Stream};
 
+use crate::files::file;
 use crate::kernel::check_refusal;
-use crate::stand_ins::file;
 
 /// How much of a member is read: more than an input has.
 const MOST: u64 = 1 << 20;

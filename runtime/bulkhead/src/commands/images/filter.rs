@@ -1,7 +1,9 @@
 //! `images --filter`: which images are listed.
 
-use crate::switches::parse_switch;
 use images::store::{Name, StoredImage};
+
+use crate::label::LabelFilter;
+use crate::switches::parse_switch;
 
 /// What an image, under one of its names, must have to be listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,7 +11,7 @@ pub enum Filter {
     /// Whether it has no name.
     Dangling(bool),
     Reference(String),
-    Label(String, Option<String>),
+    Label(LabelFilter),
 }
 
 impl Filter {
@@ -19,10 +21,7 @@ impl Filter {
                 .map(Self::Dangling)
                 .map_err(|why| format!("'{}': {why}", text.escape_debug())),
             Some(("reference", pattern)) => Ok(Self::Reference(pattern.to_owned())),
-            Some(("label", label)) => Ok(match label.split_once('=') {
-                Some((name, value)) => Self::Label(name.to_owned(), Some(value.to_owned())),
-                None => Self::Label(label.to_owned(), None),
-            }),
+            Some(("label", label)) => Ok(Self::Label(LabelFilter::parse(label))),
             _ => Err(format!(
                 "'{}': there are dangling=, reference= and label=",
                 text.escape_debug()
@@ -42,11 +41,10 @@ pub(super) fn fit(filters: &[Filter], image: &StoredImage, name: Option<&Name>) 
     let rest = filters.iter().all(|filter| match filter {
         Filter::Dangling(dangling) => *dangling == name.is_none(),
         Filter::Reference(_) => true,
-        Filter::Label(key, value) => {
+        Filter::Label(label) => {
             let labels =
                 image.configuration.config().as_ref().and_then(|config| config.labels().as_ref());
-            let found = labels.and_then(|labels| labels.get(key));
-            found.is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
+            label.fits(labels.into_iter().flatten())
         }
     });
     rest && (!has_pattern || is_named())

@@ -4,6 +4,8 @@ use std::mem::{Discriminant, discriminant};
 
 use containers::container::{Config, State, Status};
 
+use crate::label::LabelFilter;
+
 /// What a container must have to be listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
@@ -12,7 +14,7 @@ pub enum Filter {
     Status(String),
     Exited(u8),
     Ancestor(String),
-    Label(String, Option<String>),
+    Label(LabelFilter),
 }
 
 impl Filter {
@@ -34,10 +36,7 @@ impl Filter {
                 let known = STATIONS.map(Status::name).join(", ");
                 Err(format!("'{}': a status is one of {known}", text.escape_debug()))
             }
-            Some(("label", label)) => Ok(match label.split_once('=') {
-                Some((name, value)) => Self::Label(name.to_owned(), Some(value.to_owned())),
-                None => Self::Label(label.to_owned(), None),
-            }),
+            Some(("label", label)) => Ok(Self::Label(LabelFilter::parse(label))),
             _ => Err(format!(
                 "'{}': there are name=, id=, status=, exited=, ancestor= and label=",
                 text.escape_debug()
@@ -69,10 +68,7 @@ impl Filter {
                 let name = &config.image.name;
                 name == image || *name == latest(image) || latest(name) == *image
             }
-            Self::Label(name, value) => config
-                .labels
-                .get(name)
-                .is_some_and(|found| value.as_ref().is_none_or(|value| value == found)),
+            Self::Label(label) => label.fits(&config.labels),
         }
     }
 }
@@ -126,7 +122,7 @@ mod tests {
     #[test]
     fn filters_are_dockers() {
         assert_eq!(Filter::parse("exited=137"), Ok(Filter::Exited(137)));
-        assert_eq!(Filter::parse("label=a=b=c"), Ok(Filter::Label("a".into(), Some("b=c".into()))));
+        assert_eq!(Filter::parse("label=a=b=c"), Ok(Filter::Label(LabelFilter::parse("a=b=c"))));
         for (wrong, message) in [
             ("exited=x", "an exit status is 0 to 255"),
             ("status=dead", "a status is one of created"),
