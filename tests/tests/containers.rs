@@ -102,10 +102,11 @@ fn layers_are_one_file_system() {
         busybox su app -c 'busybox-capable grep CapEff /proc/self/status'
         echo changed again > two; cat one";
     let outcome = world.shell(&[], &images.get("layout#layered"), script);
+    // What a layer says of a second name goes for the file, as in docker.
     let expected = "\
 -rw-r----- 1000:1001 1 1000000000 kept
 -rw------- 7:8 1 1000000000 changed
--rw-r--r-- 0:0 2 1000000000 one
+-rwxrwxrwx 0:0 2 1000000000 one
 lrwxrwxrwx 0:0 1 1000000000 link
 crw-rw-rw- 0:0 1 1000000000 null
 -rwsr-xr-x 1000:1001 1 1000000000 setuid
