@@ -52,7 +52,7 @@ fn a_container_is_restarted_looked_at_and_exported() {
     let flags = ["-d", "--name", "once", "--rm"];
     let mut run = world.run_as_docker(&flags, &image, &["sh", "-c", "sleep 1000"]);
     assert_eq!(Running::start(&mut run, "").wait().status, 0);
-    on(&["restart", "once"]).assert_refused(2, &["once", "--rm"]);
+    on(&["restart", "once"]).assert_refused(1, &["once", "--rm"]);
     on(&["kill", "once"]).assert(0, "once\n", "");
     assert!(eventually(|| on(&["ps", "-aq"]).stdout.is_empty()));
     world.assert_nothing_left();

@@ -39,7 +39,7 @@ pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
     life.check()?;
     let note = life.cidfile.as_deref().map(IdFile::create).transpose()?;
     let (own_labels, log) = (life.labels()?, life.log()?);
-    let Prepared { mut plan, stop_signal, mut labels, stored } =
+    let Prepared { mut plan, entrypoint, stop_signal, mut labels, stored } =
         prepare(flags, Platform::NATIVE, program::guest_init)?;
     if plan.vm.scratch.is_none() && !life.rm && !plan.container.setting.read_only {
         plan.vm.scratch = Some(KEPT);
@@ -49,13 +49,16 @@ pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
     if said(flags.hostname.as_deref()).is_none() {
         plan.container.setting.hostname = id.short().into();
     }
+    let name = life.name.as_deref().unwrap_or_default();
     let image = flags.image().unwrap_or_default().to_string_lossy().into_owned();
     let config = Config {
         id,
-        name: life.name.clone().unwrap_or_default(),
+        // Docker's own names begin so, where a program is told of them (moby `daemon.reserveName`).
+        name: name.strip_prefix('/').unwrap_or(name).to_owned(),
         created: container::now(),
         image: ImageName { name: image, manifest: stored.as_ref().map(|(_, digest)| *digest) },
         plan,
+        entrypoint,
         terminal: life.tty,
         stdin_open: life.interactive,
         auto_remove: life.rm,

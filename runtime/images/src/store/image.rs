@@ -2,6 +2,7 @@
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest};
 
+use super::error::failed;
 use super::{ImageStore, Name, StoreError, Version, index};
 use crate::image::oci::{INDEX, blob_name, digest_of, list, open_manifest};
 use crate::image::{Image, ImageError};
@@ -34,6 +35,15 @@ impl ImageStore {
     /// The image with that name (`busybox`, `name:tag`, `name@sha256:…`), ID, or start of an ID.
     pub fn resolve(&self, text: &str) -> Result<StoredImage, StoreError> {
         self.find(&self.entries()?, text)
+    }
+
+    /// The ID of the image with this manifest. A container keeps both when the image has no name and no entry any more.
+    pub fn id_of(&self, manifest: Digest) -> Result<Digest, StoreError> {
+        let path = self.blob(manifest);
+        let size = std::fs::metadata(&path).map_err(failed("read", &path))?.len();
+        let files = self.files();
+        let read: ImageManifest = files.document(&blob_name(manifest), Some((manifest, size)))?;
+        Ok(digest_of(&files, read.config())?)
     }
 
     /// One of them, to be unpacked on this platform; `name` is for messages.
