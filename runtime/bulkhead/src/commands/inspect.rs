@@ -46,11 +46,14 @@ pub fn execute(arguments: &InspectArguments) -> Result<u8, CommandError> {
     let (mut status, mut items, mut text) = (0, Vec::new(), String::new());
     for name in &arguments.names {
         let facts = facts(name, arguments.kind, &containers, &store);
-        let line = facts.and_then(|facts| match template {
-            Some(template) => Ok(text += &template.line(&facts)?),
-            None => Ok(items.push(facts)),
+        let told = facts.and_then(|facts| {
+            match template {
+                Some(template) => text += &template.line(&facts)?,
+                None => items.push(facts),
+            }
+            Ok(())
         });
-        if let Err(error) = line {
+        if let Err(error) = told {
             complain(name, &error);
             status = FAILED;
         }

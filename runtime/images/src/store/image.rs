@@ -43,7 +43,7 @@ impl ImageStore {
         let size = std::fs::metadata(&path).map_err(failed("read", &path))?.len();
         let files = self.files();
         let read: ImageManifest = files.document(&blob_name(manifest), Some((manifest, size)))?;
-        Ok(digest_of(&files, read.config())?)
+        Ok(digest_of(&files, &blob_name(manifest), read.config())?)
     }
 
     /// One of them, to be unpacked on this platform; `name` is for messages.
