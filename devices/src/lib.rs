@@ -13,11 +13,11 @@
 
 pub mod fixed;
 pub mod limits;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod virtio;
 
 mod device;
-#[cfg(test)]
-pub(crate) mod testing;
 
 pub use device::{Bell, Device, Interrupt, Outcome, Registers, RestoreError};
 

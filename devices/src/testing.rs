@@ -1,8 +1,12 @@
-//! Stand-ins for the outside world in tests.
+//! Stand-ins for the outside world: for the tests here and, with the feature `testing`, for the fuzz targets.
+
+pub mod clock;
+pub mod uart;
+pub mod vsock;
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use vm_memory::GuestAddress;
@@ -12,11 +16,17 @@ use crate::{Bell, GuestMemory, Interrupt};
 
 /// An interrupt line that counts its edges, or a bell that counts its rings; clones share the count.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Counter(Arc<AtomicUsize>);
+pub struct Counter(Arc<AtomicUsize>);
 
 impl Counter {
-    pub(crate) fn count(&self) -> usize {
+    /// How many there were since the last [`take`](Self::take).
+    pub fn count(&self) -> usize {
         self.0.load(Ordering::SeqCst)
+    }
+
+    /// The same, and counts from none again.
+    pub fn take(&self) -> usize {
+        self.0.swap(0, Ordering::SeqCst)
     }
 }
 
@@ -34,22 +44,27 @@ impl Bell for Counter {
 
 /// An output that tests can look at; clones show the same.
 #[derive(Clone, Default)]
-pub(crate) struct Screen(Arc<Mutex<Vec<u8>>>);
+pub struct Screen(Arc<Mutex<Vec<u8>>>);
 
 impl Screen {
-    /// One that shows this already.
-    pub(crate) fn showing(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Mutex::new(bytes)))
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn shows(&self) -> Vec<u8> {
-        self.0.lock().unwrap().clone()
+    /// All that came since the last [`take`](Self::take).
+    pub fn shows(&self) -> Vec<u8> {
+        self.bytes().clone()
+    }
+
+    /// The same, and shows nothing from then on.
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes())
     }
 }
 
 impl Write for Screen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
+        self.bytes().extend(bytes);
         Ok(bytes.len())
     }
 
@@ -60,29 +75,42 @@ impl Write for Screen {
 
 /// A clock that only tests move; clones show the same time.
 #[derive(Clone)]
-pub(crate) struct Hand(Arc<AtomicU64>);
+pub struct Hand(Arc<AtomicU64>);
 
 impl Hand {
-    pub(crate) fn at(seconds: u64) -> Self {
+    /// At so many seconds after 1970.
+    pub fn at(seconds: u64) -> Self {
         Self(Arc::new(AtomicU64::new(seconds * 1_000_000_000)))
     }
 
-    pub(crate) fn advance(&self, by: Duration) {
+    /// Sets it to so many nanoseconds after 1970, forward or back.
+    pub fn set(&self, nanos: u64) {
+        self.0.store(nanos, Ordering::SeqCst);
+    }
+
+    /// What it shows, in nanoseconds after 1970.
+    pub fn nanos(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Sets it forward.
+    pub fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_nanos() as u64, Ordering::SeqCst);
     }
 
-    pub(crate) fn set_back(&self, by: Duration) {
+    /// Sets it back.
+    pub fn set_back(&self, by: Duration) {
         self.0.fetch_sub(by.as_nanos() as u64, Ordering::SeqCst);
     }
 }
 
 impl Clock for Hand {
     fn since_epoch(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::SeqCst))
+        Duration::from_nanos(self.nanos())
     }
 }
 
-/// Zeroed guest memory from address 0.
-pub(crate) fn memory(bytes: usize) -> GuestMemory {
+/// Zeroed guest memory from address 0, in bytes.
+pub fn memory(bytes: usize) -> GuestMemory {
     GuestMemory::from_ranges(&[(GuestAddress(0), bytes)]).expect("anonymous memory")
 }

@@ -63,7 +63,7 @@ pub trait ImmediateDevice: VirtioDevice {
 }
 
 /// Copies the part of a configuration space that a read asks for, zeroes past its end.
-pub fn read_config_bytes(config: &[u8], offset: u64, data: &mut [u8]) {
+pub(crate) fn read_config_bytes(config: &[u8], offset: u64, data: &mut [u8]) {
     data.fill(0);
     let rest = usize::try_from(offset).ok().and_then(|start| config.get(start..)).unwrap_or(&[]);
     let len = rest.len().min(data.len());

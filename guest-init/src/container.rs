@@ -87,6 +87,10 @@ fn carry_out(order: Order, socket: BorrowedFd<'_>) -> Result<(), StartError> {
         }
         Order::CopyOut(first, path) => {
             visit(first)?;
+            let whole = path.as_bytes() == b"/";
+            // Not the runtime's own files, as with docker's `export`.
+            let root = whole.then(root::look_under_mounts).transpose();
+            let _root = root.during("see what lies under mounts")?;
             copy::out(&path)
         }
         Order::CopyIn(first, path) => {

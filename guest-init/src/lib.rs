@@ -42,7 +42,6 @@
 //! - When it ends, everything else in the container is killed, as in docker. What was written before is delivered; a
 //!   background process that holds stdout open delays nothing.
 //! - `/etc/resolv.conf` is the image's own; the host's name has the address 127.0.1.1 in `/etc/hosts`.
-//! - An i386 program makes no sockets by `socketcall`, where a filter sees no family: vsock is the way to the host.
 //! - `/tmp` and `/run` are the image's own folders, in the overlay, and so refuse writes under `read_only`.
 
 pub mod cgroup;

@@ -5,7 +5,7 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::AsRawFd;
 
-use protocol::{Hello, Stream};
+use protocol::Hello;
 use rustix::net::addr::{SocketAddrArg, SocketAddrLen, SocketAddrOpaque};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
@@ -16,9 +16,9 @@ pub trait Connect {
 }
 
 /// A connection that has said what it is for.
-pub(crate) fn open(host: &impl Connect, stream: Stream) -> Result<File, protocol::FrameError> {
+pub(crate) fn open(host: &impl Connect, hello: &Hello) -> Result<File, protocol::FrameError> {
     let mut connection = host.connect()?;
-    protocol::write_message(&mut connection, &Hello::new(stream))?;
+    protocol::write_message(&mut connection, hello)?;
     Ok(connection)
 }
 

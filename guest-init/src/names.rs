@@ -85,10 +85,11 @@ fn hosts(hostname: &[u8]) -> Vec<u8> {
 /// Makes `path` a regular file, in place of what it is. A link goes, and what it leads to stays.
 fn make_place(path: &Path) -> io::Result<()> {
     let parent = path.parent().unwrap_or(Path::new("/"));
-    if fs::metadata(parent).is_ok_and(|metadata| !metadata.is_dir()) {
+    if make_folder(parent).is_err() {
+        // A file, or a link to one, or to nowhere.
         fs::remove_file(parent)?;
+        make_folder(parent)?;
     }
-    make_folder(parent)?;
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => return Ok(()),
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path)?,
@@ -137,9 +138,10 @@ mod tests {
         fs::write(path("file"), "").unwrap();
         symlink("usr/etc", path("moved")).unwrap();
         symlink("file", path("wrong")).unwrap();
-        assert!(
-            made("none/hosts") && made("moved/hosts") && made("wrong/hosts") && made("file/hosts")
-        );
+        symlink("round", path("round")).unwrap();
+        for name in ["none", "moved", "wrong", "file", "round"] {
+            assert!(made(&format!("{name}/hosts")), "{name}");
+        }
         assert!(path("usr/etc/hosts").is_file());
     }
 }

@@ -3,10 +3,14 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::mount::{MountFlags, mount, mount_bind, mount_move, mount_remount};
+use rustix::fs::CWD;
+use rustix::mount::{
+    MountFlags, OpenTreeFlags, mount, mount_bind, mount_move, mount_remount, open_tree,
+};
 
 use crate::error::{During, StartError};
 
@@ -76,6 +80,15 @@ pub fn enter() -> Result<(), StartError> {
 pub fn look_in(folder: &str) -> io::Result<()> {
     rustix::process::chroot(folder)?;
     std::env::set_current_dir("/")
+}
+
+/// Makes the root without what is mounted in it the calling process's, as long as what comes back is kept.
+pub fn look_under_mounts() -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let root = open_tree(CWD, "/", flags)?;
+    rustix::process::fchdir(&root)?;
+    look_in(".")?;
+    Ok(root)
 }
 
 /// From now on the root refuses writes. The file systems mounted on it (/dev, /dev/shm, /proc …) keep their own rules.

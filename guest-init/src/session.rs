@@ -107,9 +107,9 @@ fn on(stream: Stream) -> impl FnOnce(FrameError) -> SessionError {
 /// There is no time limit on the host's goodbye: it comes when the last byte of output found its reader, who may be
 /// slow. A host that dies closes the connection too.
 pub fn run(host: &(impl Connect + Sync), guest: &impl Guest) -> Result<(), SessionError> {
-    let mut control = open(host, Stream::Control).map_err(on(Stream::Control))?;
-    match begin(&mut control, guest) {
-        Ok(()) => {}
+    let mut control = open(host, &Hello::new(Stream::Control)).map_err(on(Stream::Control))?;
+    let key = match begin(&mut control, guest) {
+        Ok(key) => key,
         Err(Failure::Session(error)) => return Err(error),
         Err(Failure::Start(error)) => {
             log(&error);
@@ -117,11 +117,12 @@ pub fn run(host: &(impl Connect + Sync), guest: &impl Guest) -> Result<(), Sessi
             while read_message::<ToGuest>(&mut control).is_ok() {}
             return Ok(());
         }
-    }
+    };
     let commands = control.try_clone().map_err(|error| on(Stream::Control)(error.into()))?;
     let session = Session {
         host,
         guest,
+        key,
         control: Mutex::new(control),
         processes: Mutex::default(),
         one_less: Condvar::new(),
@@ -138,8 +139,8 @@ pub fn run(host: &(impl Connect + Sync), guest: &impl Guest) -> Result<(), Sessi
     })
 }
 
-/// Up to Setup.
-fn begin(control: &mut File, guest: &impl Guest) -> Result<(), Failure> {
+/// Up to Setup; its key.
+fn begin(control: &mut File, guest: &impl Guest) -> Result<ByteString, Failure> {
     guest.mount()?;
     write_message(control, &ToHost::Ready).map_err(on(Stream::Control))?;
     let greeting = match FrameReader::default().read(control) {
@@ -154,7 +155,8 @@ fn begin(control: &mut File, guest: &impl Guest) -> Result<(), Failure> {
     match read_message(control).map_err(on(Stream::Control))? {
         ToGuest::Setup(setup) => {
             setup.setting.check().map_err(StartError::from)?;
-            Ok(guest.set_up(&setup)?)
+            guest.set_up(&setup)?;
+            Ok(setup.key)
         }
         other => Err(SessionError::Order(name(&other)).into()),
     }
@@ -164,6 +166,8 @@ fn begin(control: &mut File, guest: &impl Guest) -> Result<(), Failure> {
 struct Session<'a, H, G> {
     host: &'a H,
     guest: &'a G,
+    /// [`Setup::key`].
+    key: ByteString,
     control: Mutex<File>,
     /// Those that were started and whose ends have not been told.
     processes: Mutex<HashMap<u32, Process>>,
@@ -238,9 +242,7 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
     ) {
         let body = move || {
             let stream = Stream::Transfer { transfer };
-            let stream =
-                open(self.host, stream).map_err(|error| io::Error::other(error.to_string()));
-            let result = stream.during("call the host").and_then(|stream| {
+            let result = self.open(stream).and_then(|stream| {
                 let copy = stream.try_clone().during("duplicate a stream")?;
                 work(self.guest, copy)?;
                 process::linger(stream);

@@ -22,9 +22,7 @@ pub enum DiskError {
     /// It could not be opened.
     #[error("drive {id:?}: {}: cannot open it for {access}: {error}", file.display())]
     Open {
-        /// The drive's name.
         id: String,
-        /// Its file.
         file: PathBuf,
         /// Reading, or reading and writing.
         access: &'static str,
@@ -36,18 +34,11 @@ pub enum DiskError {
         "drive {id:?}: {}: locked by another process: a disk can be written by one VM, or read by several with \
          is_read_only true", file.display()
     )]
-    Locked {
-        /// The drive's name.
-        id: String,
-        /// Its file.
-        file: PathBuf,
-    },
+    Locked { id: String, file: PathBuf },
     /// Its bytes can't be a disk.
     #[error("drive {id:?}: {}: {problem}", file.display())]
     Unusable {
-        /// The drive's name.
         id: String,
-        /// Its file.
         file: PathBuf,
         /// What is wrong, and what would be right.
         problem: String,

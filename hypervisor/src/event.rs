@@ -33,7 +33,6 @@ pub enum Source {
     Queue {
         /// The device's place in the machine.
         device: u16,
-        /// The queue.
         queue: u16,
     },
 }

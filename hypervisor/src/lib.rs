@@ -4,17 +4,17 @@
 //! |---|---|
 //! | [`cli`] | the command line of `bulkhead-vmm` |
 //! | [`config`] | the configuration file |
-//! | [`memory`] | guest memory, and how kernel and initramfs get into it |
-//! | [`kvm`] | the thin layer that hands our tables to KVM |
-//! | [`vcpu`] | the threads that run the guest |
-//! | [`bus`] | which device answers at which address |
-//! | [`event`] | what the main thread waits for |
-//! | [`console`] | stdin, stdout and the terminal |
-//! | [`disk`] | the files behind disks |
+//! | `memory` | guest memory, and how kernel and initramfs get into it |
+//! | `kvm` | the thin layer that hands our tables to KVM |
+//! | `vcpu` | the threads that run the guest |
+//! | `bus` | which device answers at which address |
+//! | `event` | what the main thread waits for |
+//! | `console` | stdin, stdout and the terminal |
+//! | `disk` | the files behind disks |
 //! | [`jail`] | what this process can still do once it is locked in, and the process that waits outside |
-//! | [`vsock`] | the Unix sockets behind the socket device |
+//! | `vsock` | the Unix sockets behind the socket device |
 //! | [`stop`] | how a VM ends |
-//! | [`limits`] | what one VM may cost the host |
+//! | `limits` | what one VM may cost the host |
 //! | [`error`], [`logging`] | what keeps a VM from starting; the log |
 //! | [`machine`] | all of it put together |
 //! | [`probe`] | whether KVM can run Linux here |
@@ -26,25 +26,25 @@
 //! `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals`, `x86_64::probe` or `aarch64::probe`, and in `jail` where the C
 //! library or the kernel has no other interface: `descriptors`, `environment`, `folder`, `landlock`, `namespaces`, `outside`.
 
-pub mod bus;
+mod bus;
 pub mod cli;
 pub mod config;
-pub mod console;
-pub mod disk;
+mod console;
+mod disk;
 pub mod error;
-pub mod event;
+mod event;
 pub mod jail;
-pub mod kvm;
-pub mod limits;
+mod kvm;
+mod limits;
 pub mod logging;
 pub mod machine;
-pub mod memory;
+mod memory;
 pub mod probe;
 pub mod stop;
 #[cfg(feature = "traitor")]
-pub mod traitor;
-pub mod vcpu;
-pub mod vsock;
+mod traitor;
+mod vcpu;
+mod vsock;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;

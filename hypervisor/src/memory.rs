@@ -75,19 +75,13 @@ pub enum MemoryError {
     Advise {
         /// First guest physical address.
         gpa: u64,
-        /// How much.
         length: u64,
         /// What the system said.
         error: std::io::Error,
     },
     /// No address space for the memory.
     #[error("guest memory of {mib} MiB: cannot map it: {error}")]
-    Map {
-        /// Size asked for.
-        mib: u64,
-        /// What went wrong.
-        error: MmapRegionError,
-    },
+    Map { mib: u64, error: MmapRegionError },
     /// A file's bytes did not get into guest memory.
     #[error("{}: cannot put {length} bytes from offset {offset:#x} into guest memory: {error}", file.display())]
     Load {
@@ -95,19 +89,12 @@ pub enum MemoryError {
         file: PathBuf,
         /// Where in the file.
         offset: u64,
-        /// How much.
         length: u64,
-        /// What went wrong.
         error: LoadProblem,
     },
     /// A table did not fit into guest memory.
     #[error("boot data of {length} bytes does not fit at guest address {gpa:#x}")]
-    Write {
-        /// Where.
-        gpa: u64,
-        /// How much.
-        length: usize,
-    },
+    Write { gpa: u64, length: usize },
 }
 
 /// What went wrong while a file was put into guest memory.

@@ -31,7 +31,6 @@ const KICK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// What all vCPUs of a VM have in common.
 pub struct Shared {
-    /// The devices.
     pub buses: Buses,
     /// Guest memory, for reports.
     pub memory: GuestMemory,

@@ -50,14 +50,9 @@ const BATCH: usize = 64;
 pub enum ListenError {
     /// Another VM, or one that was killed.
     #[error("vsock.uds_path {}: exists; remove it unless another VM uses it", path.display())]
-    Exists {
-        /// The socket.
-        path: PathBuf,
-    },
-    /// Anything else.
+    Exists { path: PathBuf },
     #[error("vsock.uds_path {}: {error}; must be the path of a socket that can be made", path.display())]
     System {
-        /// The socket.
         path: PathBuf,
         /// What the system said.
         error: io::Error,

@@ -1,19 +1,21 @@
 //! Tar archives of files, as `cp` sends them either way and to its standard output.
 //!
-//! They are pax archives (POSIX.1-2001), which every reader of today takes: what does not fit in a header, such as a long name, is
-//! in a record of its own, and no entry has a type that only GNU tar knows. Files with holes are archived at full length, as
-//! docker's are; who unpacks them makes the holes again.
+//! They are pax archives (POSIX.1-2001), which every reader of today takes: what does not fit in a header, such as a long
+//! name, is in a record of its own, and no entry has a type or a number that only GNU tar knows. Files with holes are
+//! archived at full length, as docker's are; who unpacks them makes the holes again.
+
+mod entry;
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{OFlags, lgetxattr};
-use tar::{Builder, EntryType, Header};
+pub use entry::Entry;
+use rustix::fs::{FileType, OFlags, lgetxattr};
+pub use tar::{Builder, EntryType};
 
 /// The file capabilities of a program (capabilities(7)): the one attribute that docker's archives have (moby
 /// `ReadSecurityXattrToTarHeader`).
@@ -24,6 +26,13 @@ pub const ATTRIBUTE: &str = "SCHILY.xattr.";
 
 /// The longest value of [`CAPABILITY`]: `struct vfs_ns_cap_data` (Linux `include/uapi/linux/capability.h`).
 const LONGEST_CAPABILITY: usize = 24;
+
+/// The version of one that counts in a user namespace only, and of one that counts everywhere: the highest byte of a
+/// little-endian number (`VFS_CAP_REVISION_3`, `VFS_CAP_REVISION_2` of the same file). The latter has `XATTR_CAPS_SZ_2`
+/// bytes.
+const CAPABILITY_3: u8 = 3;
+const CAPABILITY_2: u8 = 2;
+const CAPABILITY_2_LEN: usize = 20;
 
 /// Who owns what is unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,50 +100,61 @@ impl<W: Write> Packer<W> {
         enters: &impl Fn(&Path, &Metadata) -> io::Result<bool>,
     ) -> io::Result<()> {
         let metadata = fs::symlink_metadata(path)?;
+        self.append(path, name, &metadata)?;
         if metadata.is_dir() && enters(path, &metadata)? {
-            for entry in fs::read_dir(path)? {
-                let entry = entry?;
-                pending.push((entry.path(), name.join(entry.file_name())));
-            }
+            let entries = fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.file_name()));
+            let mut names = entries.collect::<io::Result<Vec<_>>>()?;
+            // Two archives of the same files are the same; the last of `pending` is next.
+            names.sort_unstable_by(|one, other| other.cmp(one));
+            pending.extend(names.iter().map(|entry| (path.join(entry), name.join(entry))));
         }
-        self.append(path, name, &metadata)
+        Ok(())
     }
 
     fn append(&mut self, path: &Path, name: &Path, metadata: &Metadata) -> io::Result<()> {
-        let kind = metadata.file_type();
-        if kind.is_socket() {
+        let Some(kind) = Entry::kind(FileType::from_raw_mode(metadata.mode())) else {
             return Ok(());
-        }
-        let mut entry = Entry::new(name, metadata);
-        if self.owner == Owner::Root {
-            entry.header.set_uid(0);
-            entry.header.set_gid(0);
+        };
+        let mut bytes = name.as_os_str().as_bytes().to_vec();
+        if kind.is_dir() {
+            bytes.push(b'/');
         }
         let file_id = (metadata.dev(), metadata.ino());
         let has_names = !kind.is_dir() && metadata.nlink() > 1;
-        if has_names && let Some(first) = self.names.get(&file_id) {
-            entry.header.set_entry_type(EntryType::Link);
-            entry.link(first.as_os_str());
+        let first = self.names.get(&file_id).filter(|_| has_names);
+        let kind = if first.is_some() { EntryType::Link } else { kind };
+        let mut entry = Entry::new(kind, &bytes, metadata.mode());
+        // In whole seconds, as docker has it.
+        entry.changed(metadata.mtime(), 0);
+        if self.owner == Owner::Source {
+            entry.owner(metadata.uid(), metadata.gid());
+        }
+        if let Some(first) = first {
+            entry.link(first.as_os_str().as_bytes());
             return entry.append(&mut self.archive, 0, io::empty());
         }
-        if kind.is_symlink() {
-            entry.link(fs::read_link(path)?.as_os_str());
-            entry.append(&mut self.archive, 0, io::empty())?;
-        } else if kind.is_file() {
-            let file = open(path)?;
-            if let Some(value) = capability(path) {
-                entry.records.push((format!("{ATTRIBUTE}{CAPABILITY}"), value));
+        match kind {
+            EntryType::Regular => {
+                let file = open(path)?;
+                if let Some(value) = capability(path) {
+                    entry.attribute(CAPABILITY, &value);
+                }
+                // As long as the header says, however it grows or shrinks meanwhile.
+                let size = metadata.len();
+                let data = file.take(size).chain(io::repeat(0)).take(size);
+                entry.append(&mut self.archive, size, data)?;
             }
-            // As long as the header says, however it grows or shrinks meanwhile.
-            let size = metadata.len();
-            let data = file.take(size).chain(io::repeat(0)).take(size);
-            entry.append(&mut self.archive, size, data)?;
-        } else {
-            if kind.is_char_device() || kind.is_block_device() {
-                entry.header.set_device_major(rustix::fs::major(metadata.rdev()))?;
-                entry.header.set_device_minor(rustix::fs::minor(metadata.rdev()))?;
+            EntryType::Symlink => {
+                entry.link(fs::read_link(path)?.as_os_str().as_bytes());
+                entry.append(&mut self.archive, 0, io::empty())?;
             }
-            entry.append(&mut self.archive, 0, io::empty())?;
+            _ => {
+                if matches!(kind, EntryType::Char | EntryType::Block) {
+                    let number = metadata.rdev();
+                    entry.device(rustix::fs::major(number), rustix::fs::minor(number))?;
+                }
+                entry.append(&mut self.archive, 0, io::empty())?;
+            }
         }
         if has_names {
             self.names.insert(file_id, name.to_owned());
@@ -152,47 +172,13 @@ fn open(path: &Path) -> io::Result<File> {
 fn capability(path: &Path) -> Option<Vec<u8>> {
     let mut value = [0; LONGEST_CAPABILITY];
     let len = lgetxattr(path, CAPABILITY, &mut value).ok()?;
-    Some(value[..len].to_vec())
-}
-
-/// An entry that is not written yet.
-struct Entry {
-    header: Header,
-    records: Vec<(String, Vec<u8>)>,
-}
-
-impl Entry {
-    fn new(name: &Path, metadata: &Metadata) -> Self {
-        let mut header = Header::new_ustar();
-        header.set_metadata(metadata);
-        let mut records = Vec::new();
-        if header.set_path(name).is_err() {
-            records.push(("path".to_owned(), name.as_os_str().as_bytes().to_vec()));
-        }
-        Self { header, records }
+    let mut value = value[..len].to_vec();
+    // As docker has it: the root user of a namespace is nobody elsewhere.
+    if value.get(3) == Some(&CAPABILITY_3) {
+        value.truncate(CAPABILITY_2_LEN);
+        value[3] = CAPABILITY_2;
     }
-
-    fn link(&mut self, target: &OsStr) {
-        if self.header.set_link_name_literal(target.as_bytes()).is_err() {
-            self.records.push(("linkpath".to_owned(), target.as_bytes().to_vec()));
-        }
-    }
-
-    fn append<W: Write>(
-        mut self,
-        archive: &mut Builder<W>,
-        size: u64,
-        data: impl Read,
-    ) -> io::Result<()> {
-        self.header.set_size(size);
-        self.header.set_cksum();
-        if !self.records.is_empty() {
-            archive.append_pax_extensions(
-                self.records.iter().map(|(key, value)| (key.as_str(), value.as_slice())),
-            )?;
-        }
-        archive.append(&self.header, data)
-    }
+    Some(value)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::VERSION;
+use crate::{ByteString, VERSION};
+
 use crate::frame::{FrameError, decode};
 
 /// What a connection is for.
@@ -34,13 +35,16 @@ pub enum Stream {
 }
 
 /// Who speaks, and about what. `version` is the one field that every version of the protocol has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hello {
     /// The sender's [`VERSION`].
     pub version: u32,
     /// What the connection carries.
     pub stream: Stream,
+    /// [`crate::Setup::key`], which says that it is guest-init who calls, and none of the container's processes. Empty before
+    /// Setup, when there are none yet, and from the host.
+    pub key: ByteString,
 }
 
 /// Why a `Hello` was refused.
@@ -57,13 +61,18 @@ pub enum HelloError {
 }
 
 impl Hello {
-    /// This end's greeting.
+    /// This end's greeting, before Setup.
     pub fn new(stream: Stream) -> Self {
-        Self { version: VERSION, stream }
+        Self::with_key(stream, ByteString::default())
+    }
+
+    /// The guest's, after it.
+    pub fn with_key(stream: Stream, key: ByteString) -> Self {
+        Self { version: VERSION, stream, key }
     }
 
     /// Reads the other end's greeting: the version first, and the rest only when it is ours.
-    pub fn check(frame: &[u8]) -> Result<Stream, HelloError> {
+    pub fn check(frame: &[u8]) -> Result<Self, HelloError> {
         #[derive(Deserialize)]
         struct AnyVersion {
             version: u32,
@@ -72,7 +81,7 @@ impl Hello {
         if version != VERSION {
             return Err(HelloError::Version(version));
         }
-        Ok(decode::<Hello>(frame)?.stream)
+        Ok(decode(frame)?)
     }
 }
 
@@ -82,18 +91,19 @@ mod tests {
 
     #[test]
     fn a_later_version_is_named_whatever_else_it_says() {
-        let error = Hello::check(br#"{"version":9,"stream":"display","key":[1]}"#).unwrap_err();
+        let error = Hello::check(br#"{"version":9,"stream":"display","voice":[1]}"#).unwrap_err();
         assert!(matches!(error, HelloError::Version(9)), "{error}");
     }
 
     #[test]
     fn our_version_is_read_strictly() {
         let check = |stream: &str| {
-            let text = format!(r#"{{"version":{VERSION},"stream":{stream}}}"#);
+            let text = format!(r#"{{"version":{VERSION},"key":"k","stream":{stream}}}"#);
             Hello::check(text.as_bytes()).map_err(|error| error.to_string())
         };
-        assert_eq!(check(r#""control""#), Ok(Stream::Control));
-        assert_eq!(check(r#"{"stdin":{"process":7}}"#), Ok(Stream::Stdin { process: 7 }));
+        let hello = |stream| Hello::with_key(stream, "k".into());
+        assert_eq!(check(r#""control""#), Ok(hello(Stream::Control)));
+        assert_eq!(check(r#"{"stdin":{"process":7}}"#), Ok(hello(Stream::Stdin { process: 7 })));
         for (wrong, word) in [
             (r#""display""#, "display"),
             (r#""control","extra":0"#, "extra"),

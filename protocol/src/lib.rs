@@ -2,7 +2,8 @@
 //!
 //! The guest calls the host: `guest-init` opens vsock connections to [`HOST_CID`], port [`PORT`]. On the host
 //! that is a Unix socket, the VM's vsock path with `_1024` behind it. One connection carries one [`Stream`],
-//! and its first frame, from the guest, is a [`Hello`] that says which.
+//! and its first frame, from the guest, is a [`Hello`] that says which. After Setup the host drops a call whose Hello does
+//! not repeat the key in it: that was not guest-init's.
 //!
 //! ```text
 //!   guest                                    host
@@ -10,7 +11,7 @@
 //!                                   ←        Hello (the host's version)
 //!            … mounts the image …
 //!   Ready                           →
-//!                                   ←        Setup { hostname, clock, seed, … }
+//!                                   ←        Setup { hostname, clock, seed, key, … }
 //!                                   ←        Start { process: 0, … }: the container's first process
 //!   stdin 0, stdout 0, stderr 0: Hello →
 //!   Started { process: 0, pid }     →                       (or StartFailed)
@@ -31,6 +32,8 @@
 //! Control is a sequence of frames: a length (`u32`, little endian, at most [`MAX_FRAME`]), then that many bytes
 //! of JSON. The other streams are raw bytes after their `Hello`: a half close is end of file, and vsock's credit
 //! is the back pressure. Both ends refuse a frame or a field they don't know: neither guesses.
+//!
+//! The streams of copies carry tar archives; with the feature `archive`, which only those need who write them, `archive` does.
 
 #[cfg(feature = "archive")]
 pub mod archive;
@@ -50,7 +53,7 @@ pub use setup::{Setting, Setup, Tmpfs};
 
 /// The version that this end speaks. Any change of a message changes it: host and guest-init are built together,
 /// so nothing is ever negotiated, only checked.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The vsock port that the host side listens on.
 pub const PORT: u32 = 1024;

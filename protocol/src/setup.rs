@@ -14,6 +14,9 @@ pub struct Setup {
     pub clock: Clock,
     /// Bytes of the host's random source that the guest's is seeded with.
     pub seed: ByteString,
+    /// What each further [`crate::Hello`] has to repeat. Processes of the container can call the host too, where their filter
+    /// of system calls can't see them do it; this they don't know.
+    pub key: ByteString,
 }
 
 /// Where its processes live.

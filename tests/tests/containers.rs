@@ -53,7 +53,7 @@ fn root_is_root_of_a_container_only() {
         grep ^Cap /proc/self/status
         (sleep 0 &); (sleep 0.1 &); sleep 1
         grep -l '^State:.Z' /proc/[0-9]*/status | wc -l
-        hostname
+        hostname | wc -c; [ $HOSTNAME = $(hostname) ] && [ $HOSTNAME = $(cat /etc/hostname) ] && echo by its ID
         mkdir -p /new/folder && echo new > /new/folder/file && chmod 600 /etc/passwd && rm /etc/group
         cat /new/folder/file; stat -c %a /etc/passwd; ls /etc
         touch /proc/sys/kernel/hostname 2>&1; wc -c < /proc/kcore";
@@ -66,7 +66,7 @@ fn root_is_root_of_a_container_only() {
     // The 14 capabilities that docker gives, and no way to any other.
     let expected = "CapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\n\
                     CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\n\
-                    0\nbulkhead\nnew\n600\nhostname\nhosts\npasswd\n\
+                    0\n13\nby its ID\nnew\n600\nhostname\nhosts\npasswd\n\
                     touch: /proc/sys/kernel/hostname: Read-only file system\n0\n";
     assert_eq!((outcome.status, rest, outcome.stderr.as_str()), (0, expected, ""));
     assert_eq!(prepared(&world, &images.get("root.tar")), before, "the image has changed");
@@ -98,14 +98,15 @@ fn layers_are_one_file_system() {
         readlink link; stat -c %t,%T null
         [ one -ef two ] && echo one file
         cat /replaced; ls -A /opaque; ls -A . | wc -l
-        cat /etc/hostname; head -n 1 /etc/hosts; rm /etc/hosts 2>&1; echo 127.0.0.2 two >> /etc/hosts; tail -n 1 /etc/hosts
+        wc -c < /etc/hostname; head -n 1 /etc/hosts; rm /etc/hosts 2>&1; echo 127.0.0.2 two >> /etc/hosts; tail -n 1 /etc/hosts
         busybox su app -c 'busybox-capable grep CapEff /proc/self/status'
         echo changed again > two; cat one";
     let outcome = world.shell(&[], &images.get("layout#layered"), script);
+    // What a layer says of a second name goes for the file, as in docker.
     let expected = "\
 -rw-r----- 1000:1001 1 1000000000 kept
 -rw------- 7:8 1 1000000000 changed
--rw-r--r-- 0:0 2 1000000000 one
+-rwxrwxrwx 0:0 2 1000000000 one
 lrwxrwxrwx 0:0 1 1000000000 link
 crw-rw-rw- 0:0 1 1000000000 null
 -rwsr-xr-x 1000:1001 1 1000000000 setuid
@@ -121,7 +122,7 @@ one file
 a file now
 new
 8
-bulkhead
+13
 127.0.0.1\tlocalhost
 rm: can't remove '/etc/hosts': Device or resource busy
 127.0.0.2 two

@@ -40,13 +40,19 @@ fn a_container_is_restarted_looked_at_and_exported() {
     let list = String::from_utf8(list.stdout).unwrap();
     let has = |name: &str| list.lines().any(|line| line.trim_start_matches("./") == name);
     assert!(has("runs") && has("bin/busybox") && !has("proc/1/status"), "{list}");
+    // The container's own is no file of it.
+    assert!(on(&["exec", "web", "cat", "/etc/hosts"]).stdout.contains("localhost"));
+    let mut hosts = std::process::Command::new("tar");
+    hosts.args(["-xO", "--wildcards", "*etc/hosts", "-f"]).arg(&archive);
+    let hosts = hosts.output().unwrap();
+    assert!(hosts.status.success() && hosts.stdout.is_empty(), "{hosts:?}");
 
     on(&["rm", "-fv", "web"]).assert(0, "web\n", "");
     // One that removes itself is not there to be started.
     let flags = ["-d", "--name", "once", "--rm"];
     let mut run = world.run_as_docker(&flags, &image, &["sh", "-c", "sleep 1000"]);
     assert_eq!(Running::start(&mut run, "").wait().status, 0);
-    on(&["restart", "once"]).assert_refused(2, &["once", "--rm"]);
+    on(&["restart", "once"]).assert_refused(1, &["once", "--rm"]);
     on(&["kill", "once"]).assert(0, "once\n", "");
     assert!(eventually(|| on(&["ps", "-aq"]).stdout.is_empty()));
     world.assert_nothing_left();

@@ -212,7 +212,7 @@ fn programs_of_32_bits_run() {
     let Some(world) = World::new(test).filter(|world| is_our_own(test, world)) else { return };
     let root = world.path("root");
     fs::create_dir(&root).unwrap();
-    fs::write(root.join("program"), elf32::asks_for_an_unknown_call()).unwrap();
+    fs::write(root.join("program"), elf32::makes_a_socket_and_an_unknown_call()).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(root.join("program"), mode).unwrap();
     let mut run = world.run(&[], root.to_str().unwrap(), &["/program"]);

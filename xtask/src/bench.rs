@@ -11,6 +11,7 @@
 mod home;
 mod idle;
 mod inside;
+mod measured;
 mod memory;
 mod panels;
 mod picture;
@@ -42,7 +43,8 @@ use crate::needs;
 use crate::progress::Step;
 use crate::run::demo;
 use crate::toolchain;
-use plan::{ByKernel, Measured, Part, Parts, Plan};
+use measured::Measured;
+use plan::{ByKernel, Part, Parts, Plan};
 use vmm::{Kind, Peer, Vmm};
 
 pub use inside::{INNER_COMMAND, InnerArgs};

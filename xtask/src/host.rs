@@ -5,6 +5,7 @@
 //! other architecture, only its users' folders are there, in a small Debian system. The first program is xtask
 //! again, as an [`agent`]: it starts commands and passes their streams through virtio-serial ports.
 
+mod activity;
 pub mod agent;
 pub mod cli;
 mod console;
@@ -34,11 +35,12 @@ use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
 use rustix::process::Signal;
 
+pub use activity::Activity;
 pub use cli::{process, run_in_foreground};
 pub use monitor::{Monitor, Processor, spinning_at};
 pub use qemu::{Cpu, Trial, words};
 pub use root::Root;
-pub use standstill::{Activity, StandStill};
+pub use standstill::StandStill;
 pub use streams::Stdio;
 pub use wire::{AGENT_COMMAND, Process};
 

@@ -214,7 +214,7 @@ impl Queue {
     }
 
     /// Takes each available chain, has it answered, and gives it back with the number of bytes that were written.
-    pub fn for_each_chain(
+    pub(crate) fn for_each_chain(
         &mut self,
         mem: &GuestMemory,
         mut answer: impl FnMut(&Chain) -> Result<u32, QueueError>,

@@ -10,7 +10,7 @@ use vm_memory::{Bytes, GuestAddress, VolatileSlice};
 
 use crate::driver::{NEXT, Ring, WRITE, is_reachable, set_up, status};
 use crate::input::Input;
-use crate::stand_ins::{Counter, memory};
+use devices::testing::{Counter, memory};
 
 /// Sectors of 512 bytes (virtio 1.2 §5.2.4).
 const SECTOR: u64 = 512;

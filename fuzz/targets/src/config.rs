@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hypervisor::config::{Config, ConfigError, DriveSource};
 
-use crate::stand_ins::{file, path_of};
+use crate::files::{file, path_of};
 
 /// A file that is read is one that a VM can be made of.
 pub fn config(bytes: &[u8]) {

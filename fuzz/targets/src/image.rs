@@ -8,9 +8,9 @@ use images::layer::Limits;
 use images::limits;
 use images::store::Name;
 
+use crate::files::{file, path_of};
 use crate::input::pieces;
 use crate::kernel::check_refusal;
-use crate::stand_ins::{file, path_of};
 
 /// Where a document has the digest and the size of the next one, which the fuzzer can't compute.
 const DIGEST: &[u8] = b"%digest%";

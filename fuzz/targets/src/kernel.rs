@@ -8,7 +8,7 @@ use boot::decompress::{DecompressError, decompress};
 use boot::{Segment, arm64_image, bzimage, elf};
 use host::text::in_one_line;
 
-use crate::stand_ins::file;
+use crate::files::file;
 
 /// The memory of the guests that kernels are planned for, in bytes.
 const RAM: u64 = 256 << 20;

@@ -70,7 +70,7 @@ pub fn frame(bytes: &[u8]) {
 /// The first frame of a connection.
 pub fn hello(bytes: &[u8]) {
     match Hello::check(bytes) {
-        Ok(stream) => round_trip::<Hello>(&frame_body(&Hello::new(stream))),
+        Ok(hello) => round_trip::<Hello>(&frame_body(&hello)),
         Err(error) => check_refusal(&error),
     }
 }

@@ -9,7 +9,7 @@ use vm_memory::{Bytes, GuestAddress};
 
 use crate::driver::{Ring, WRITE, is_reachable, set_up, status};
 use crate::input::Input;
-use crate::stand_ins::{Counter, memory};
+use devices::testing::{Counter, memory};
 
 /// The ring, and behind it some bytes for buffers.
 const MEMORY: usize = 0x4000;

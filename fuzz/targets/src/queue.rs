@@ -5,7 +5,7 @@ use devices::virtio::queue::{Area, Buffer, Queue};
 use vm_memory::{Address, Bytes, GuestAddress, GuestMemoryBackend};
 
 use crate::input::Input;
-use crate::stand_ins::memory;
+use devices::testing::memory;
 
 /// So small that any two bytes hit a ring now and then.
 const MEMORY: usize = 0x4000;

@@ -20,8 +20,8 @@ use devices::{Device, Registers};
 use crate::driver::{is_reachable, status};
 use crate::input::Input;
 use crate::kernel::check_refusal;
-use crate::stand_ins::{Counter, Hand, Screen, memory};
-use crate::vsock::World;
+use devices::testing::vsock::Host;
+use devices::testing::{Counter, Hand, Screen, memory};
 
 /// How far the registers of any of them reach, in bytes.
 const REGISTERS: u64 = 0x200;
@@ -41,7 +41,7 @@ pub fn state(bytes: &[u8]) {
     let Some(which) = input.u8() else { return };
     let json = input.rest();
     let line = || Box::new(Counter::default());
-    let (screen, hand) = (|| Box::new(Screen::default()), Hand::at(1 << 60));
+    let (screen, hand) = (|| Box::new(Screen::default()), Hand::at(1 << 30));
     match which % 9 {
         0 => restore(I8042::new(), json, touch),
         1 => restore(AcpiPower::new(), json, touch),
@@ -59,7 +59,7 @@ pub fn state(bytes: &[u8]) {
             notify,
         ),
         7 => {
-            let vsock = Vsock::new(3, World::default());
+            let vsock = Vsock::new(3, Host::with_room(0));
             restore(Mmio::new(vsock, memory(0x4000), line(), line()), json, notify);
         }
         _ => {

@@ -3,8 +3,6 @@
 mod bench;
 mod guest;
 mod host;
-mod world;
 
 pub use guest::guest;
 pub use host::host;
-pub use world::World;

@@ -4,8 +4,9 @@
 //! whose arguments no filter can look into.
 //!
 //! A guest's programs may have the machine's own architecture or the 32-bit one that its kernel runs too; x32 is a way of
-//! calling x86_64. Where docker's list lets socketcall(2) make any socket, ours refuses that one use: AF_VSOCK is the way to
-//! the host.
+//! calling x86_64. A 32-bit program of PCs can have any socket by socketcall(2), as with docker: its arguments are where no
+//! filter can look, and glibc knows no other way. So AF_VSOCK, the way to the host, is not closed to all of a container's
+//! processes: what guest-init says there has a key (`protocol::Setup::key`).
 
 mod list;
 mod program;

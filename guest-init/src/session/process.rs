@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
-use protocol::{ExitStatus, Start, Stream, TerminalSize, ToHost};
+use protocol::{ExitStatus, Hello, Start, Stream, TerminalSize, ToHost};
 use rustix::net::Shutdown;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, pidfd_send_signal};
@@ -138,8 +138,9 @@ impl<H: Connect + Sync, G: Guest> Session<'_, H, G> {
         }
     }
 
-    fn open(&self, stream: Stream) -> Result<File, StartError> {
-        let connection = open(self.host, stream);
+    /// Calls the host.
+    pub(super) fn open(&self, stream: Stream) -> Result<File, StartError> {
+        let connection = open(self.host, &Hello::with_key(stream, self.key.clone()));
         let connection = connection.map_err(|error| std::io::Error::other(error.to_string()));
         connection.during("call the host")
     }

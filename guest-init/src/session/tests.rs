@@ -1,3 +1,4 @@
+mod refused_hosts;
 mod requests;
 
 use std::io::{Read, Write};
@@ -9,6 +10,9 @@ use protocol::{ByteString, FailureKind, Process, Setting, VERSION};
 
 use super::*;
 use crate::rehearsal::{ProcessGroups, UnixHost};
+
+/// As the host says it in Setup.
+const KEY: &str = "it is me";
 
 /// A host that the test plays, against a real session in a thread.
 struct Host {
@@ -26,15 +30,17 @@ impl Host {
         Self { folder, listener, session }
     }
 
-    fn accept(&self) -> (Stream, UnixStream) {
+    fn accept(&self) -> (Hello, UnixStream) {
         let (mut connection, _) = self.listener.accept().unwrap();
         let hello = FrameReader::default().read(&mut connection).unwrap().unwrap();
         (Hello::check(&hello).unwrap(), connection)
     }
 
-    fn expect(&self, expected: Stream) -> UnixStream {
-        let (stream, connection) = self.accept();
-        assert_eq!(stream, expected);
+    /// The call for a stream, which repeats the key, but for the first.
+    fn expect(&self, stream: Stream) -> UnixStream {
+        let (hello, connection) = self.accept();
+        let key = if stream == Stream::Control { "" } else { KEY };
+        assert_eq!(hello, Hello::with_key(stream, key.into()));
         connection
     }
 
@@ -87,7 +93,7 @@ fn setup() -> Setup {
     let setting =
         Setting { hostname: "test".into(), read_only: false, tmpfs: Vec::new(), memory: 1 << 27 };
     let clock = Clock { unix_seconds: 0, nanoseconds: 0 };
-    Setup { setting, clock, seed: ByteString::from(vec![1; 32]) }
+    Setup { setting, clock, seed: ByteString::from(vec![1; 32]), key: KEY.into() }
 }
 
 fn send_start(control: &mut UnixStream, number: u32, args: &[&str]) {
@@ -260,38 +266,6 @@ fn the_first_process_takes_the_others_along_and_is_told_last() {
     host.session.join().unwrap().unwrap();
 }
 
-/// What the session says to a host that answers Ready with these bytes and leaves.
-fn broken_off(answer: &[u8]) -> String {
-    let host = Host::new(ProcessGroups::default());
-    let mut control = host.expect(Stream::Control);
-    control.write_all(answer).unwrap();
-    control.shutdown(NetShutdown::Write).unwrap();
-    host.session.join().unwrap().unwrap_err().to_string()
-}
-
 fn frame(json: &str) -> Vec<u8> {
     [&(json.len() as u32).to_le_bytes(), json.as_bytes()].concat()
-}
-
-#[test]
-fn a_host_of_another_version_or_none_is_refused() {
-    let hello = frame(&format!(r#"{{"version":{VERSION},"stream":"control"}}"#));
-    let then = |json: &str| broken_off(&[&hello[..], &frame(json)].concat());
-    let refused = broken_off(&frame(r#"{"version":77,"colour":true}"#));
-    let own = format!("version {VERSION}:");
-    assert!(refused.contains("version 77") && refused.contains(&own), "{refused}");
-    assert!(broken_off(b"GET / HTTP/1.1\r\n\r\n").contains("the limit is"));
-    assert!(broken_off(&[1, 2]).contains("inside a frame"));
-    assert!(broken_off(&[]).contains("closed the connection"));
-    assert!(then(r#"{"setup":{"setting":{"colour":true}}}"#).contains("colour"));
-    let signal = then(r#"{"signal":{"process":0,"number":9}}"#);
-    assert!(signal.contains("sent signal when it was not its turn"), "{signal}");
-    assert!(then("null").contains("not a message"));
-}
-
-#[test]
-fn nobody_there() {
-    let nobody = UnixHost("/no/such/socket".into());
-    let error = run(&nobody, &ProcessGroups::default()).unwrap_err().to_string();
-    assert!(error.starts_with("host, Control stream: No such file"), "{error}");
 }

@@ -22,7 +22,6 @@ pub enum KvmError {
     /// `/dev/kvm` is something else, or broken.
     #[error("/dev/kvm: {0}: expected Linux KVM with API version 12")]
     Open(io::Error),
-    /// A call failed.
     #[error("KVM: {call} failed: {error}")]
     Call {
         /// The ioctl, or what it was for.
@@ -42,17 +41,11 @@ pub enum KvmError {
         asked: u32,
         /// The most it can have.
         most: u32,
-        /// The interrupt controller.
         gic: Gic,
     },
     /// A register was refused.
     #[error("KVM: vCPU register {register} cannot be set to {value:#x} on this host")]
-    Register {
-        /// Its name.
-        register: String,
-        /// The value.
-        value: u64,
-    },
+    Register { register: String, value: u64 },
 }
 
 impl KvmError {

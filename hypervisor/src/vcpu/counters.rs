@@ -6,13 +6,9 @@ use std::ops::AddAssign;
 /// Exits by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Reads of ports.
     pub port_reads: u64,
-    /// Writes of ports.
     pub port_writes: u64,
-    /// Reads of memory-mapped registers.
     pub mmio_reads: u64,
-    /// Writes of memory-mapped registers.
     pub mmio_writes: u64,
     /// Signals, and whatever is none of the above.
     pub other: u64,

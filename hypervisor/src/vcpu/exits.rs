@@ -14,15 +14,12 @@ use crate::stop::Stop;
 
 /// One vCPU in its thread.
 pub struct Vcpu {
-    /// Its number.
     pub index: usize,
-    /// KVM's descriptor.
     pub fd: VcpuFd,
     /// A view of its run structure.
     pub page: Arc<RunPage>,
     /// Buses and stop request.
     pub shared: Arc<Shared>,
-    /// Exits so far.
     pub counters: Counters,
 }
 

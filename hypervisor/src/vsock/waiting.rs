@@ -36,7 +36,6 @@ impl WaitingRoom {
         (number, &self.waiting[self.waiting.len() - 1].stream)
     }
 
-    /// Closes stream `number`.
     pub fn leave(&mut self, number: u32) {
         self.waiting.retain(|waiting| waiting.number != number);
     }

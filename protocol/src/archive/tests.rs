@@ -51,8 +51,8 @@ fn every_kind_of_file_is_archived_as_what_it_is() {
     let archive = pack(&folder, "x", Owner::Source);
     let entry = |kind, target: &str, text: &str| (kind, target.to_owned(), text.to_owned());
     let expected = Entries::from([
-        ("x".to_owned(), entry(EntryType::Directory, "", "")),
-        ("x/sub".to_owned(), entry(EntryType::Directory, "", "")),
+        ("x/".to_owned(), entry(EntryType::Directory, "", "")),
+        ("x/sub/".to_owned(), entry(EntryType::Directory, "", "")),
         (format!("x/sub/{long}"), entry(EntryType::Regular, "", "data")),
         ("x/link".to_owned(), entry(EntryType::Symlink, "./over//there", "")),
         ("x/far".to_owned(), entry(EntryType::Symlink, &target, "")),
@@ -110,5 +110,68 @@ fn the_owner_is_the_files_own_or_root() {
         let header = entry.header();
         assert_eq!((header.uid().unwrap(), header.gid().unwrap()), wanted);
         assert_eq!(header.mtime().unwrap().cast_signed(), own.mtime());
+    }
+}
+
+#[test]
+fn an_archive_is_listed_as_docker_lists_it() {
+    let work = tempfile::tempdir().unwrap();
+    fs::create_dir(work.path().join("sub")).unwrap();
+    for name in ["sub/b", "z", "a"] {
+        fs::write(work.path().join(name), "").unwrap();
+    }
+    for (name, wanted) in [
+        (".", ["./", "./a", "./sub/", "./sub/b", "./z"]),
+        ("x", ["x/", "x/a", "x/sub/", "x/sub/b", "x/z"]),
+    ] {
+        let archive = pack(work.path(), name, Owner::Source);
+        let mut archive = tar::Archive::new(&archive[..]);
+        let names = archive.entries().unwrap().map(|entry| {
+            let entry = entry.unwrap();
+            assert_eq!(entry.header().mode().unwrap() & !0o7777, 0);
+            String::from_utf8(entry.path_bytes().into_owned()).unwrap()
+        });
+        assert_eq!(names.collect::<Vec<_>>(), wanted);
+    }
+}
+
+#[test]
+fn numbers_that_a_header_has_no_room_for_are_records() {
+    let (small, large) = (0o777_7777, 0o777_7777_7777_u64);
+    let half = 500_000_000;
+    for (owner, size, time, wanted) in [
+        (small, large, (0, 0), vec![]),
+        (small + 1, 1, (-5, 0), vec![("uid", "2097152"), ("gid", "2097152"), ("mtime", "-5")]),
+        (
+            7,
+            large + 1,
+            (large as i64 + 1, 0),
+            vec![("mtime", "8589934592"), ("size", "8589934592")],
+        ),
+        (0, 0, (3, half), vec![("mtime", "3.500000000")]),
+        (0, 0, (-2, half), vec![("mtime", "-1.500000000")]),
+        (0, 0, (-1, half), vec![("mtime", "-0.500000000")]),
+    ] {
+        let mut archive = Builder::new(Vec::new());
+        let mut entry = Entry::new(EntryType::Regular, b"file", 0o10_0644);
+        entry.owner(owner, owner);
+        entry.changed(time.0, time.1);
+        // Their data, as long as it is said to be, is not written here.
+        entry.append(&mut archive, size, io::empty()).unwrap();
+        let archive = archive.into_inner().unwrap();
+        let mut archive = tar::Archive::new(&archive[..]);
+        let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!((entry.size(), entry.header().uid().unwrap()), (size, owner.into()));
+        let records: Vec<_> = entry
+            .pax_extensions()
+            .unwrap()
+            .into_iter()
+            .flatten()
+            .map(|record| record.unwrap())
+            .map(|record| (record.key().unwrap().to_owned(), record.value().unwrap().to_owned()))
+            .collect();
+        let wanted: Vec<_> =
+            wanted.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        assert_eq!(records, wanted);
     }
 }

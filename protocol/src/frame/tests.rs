@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     ByteString, Clock, ExitStatus, FailureKind, Hello, Limit, Process, Setting, Setup, Start,
-    Statistics, Stream, TerminalSize, Tmpfs, ToGuest, ToHost,
+    Statistics, Stream, TerminalSize, Tmpfs, ToGuest, ToHost, VERSION,
 };
 
 /// Gives its bytes in the portions asked for; a portion of 0 is "would block".
@@ -59,10 +59,11 @@ prop_compose! {
         memory in any::<u64>(),
         clock in clock(),
         seed in byte_string(),
+        key in byte_string(),
     ) -> Setup {
         let mount = |(path, (size, mode, executable))| Tmpfs { path, size, mode, executable };
         let tmpfs = tmpfs.into_iter().map(mount).collect();
-        Setup { setting: Setting { hostname, read_only, tmpfs, memory }, clock, seed }
+        Setup { setting: Setting { hostname, read_only, tmpfs, memory }, clock, seed, key }
     }
 }
 
@@ -259,7 +260,7 @@ fn the_wire_form_is_readable() {
     let text = |frame: Vec<u8>| String::from_utf8(frame[HEADER..].to_vec()).unwrap();
     assert_eq!(
         text(encode(&Hello::new(Stream::Control)).unwrap()),
-        r#"{"version":3,"stream":"control"}"#
+        format!(r#"{{"version":{VERSION},"stream":"control","key":""}}"#)
     );
     assert_eq!(
         text(encode(&ToGuest::Signal { process: 0, number: 15 }).unwrap()),
@@ -271,6 +272,9 @@ fn the_wire_form_is_readable() {
         text(encode(&exited).unwrap()),
         r#"{"exited":{"process":0,"status":{"code":7},"out_of_memory":false}}"#
     );
-    let stdin = Hello::new(Stream::Stdin { process: 3 });
-    assert_eq!(text(encode(&stdin).unwrap()), r#"{"version":3,"stream":{"stdin":{"process":3}}}"#);
+    let stdin = Hello::with_key(Stream::Stdin { process: 3 }, "k".into());
+    assert_eq!(
+        text(encode(&stdin).unwrap()),
+        format!(r#"{{"version":{VERSION},"stream":{{"stdin":{{"process":3}}}},"key":"k"}}"#)
+    );
 }

@@ -3,17 +3,20 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ErrorKind};
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
 use crate::error::CommandError;
-use crate::refused::{refused_command, refused_flag, with_harmless_switches};
+use crate::refused::{refused_command, refused_flag, with_harmless_values};
 use crate::switches;
 
 /// Run containers, each inside its own virtual machine
 #[derive(Debug, Parser)]
-#[command(name = "bulkhead", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "bulkhead", version, disable_version_flag = true, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Arguments {
+    /// Print the version
+    #[arg(long, short = 'v', visible_short_alias = 'V', action = ArgAction::Version)]
+    version: Option<bool>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -56,7 +59,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
 
 /// What is read: the definitions of the flags, and what is the same for all of them.
 pub(crate) fn command() -> clap::Command {
-    with_harmless_switches(switches::with_values(Arguments::command()))
+    with_harmless_values(switches::with_values(Arguments::command()))
 }
 
 /// What is wrong with the command line `arguments`, without the usage that clap adds. `cargo xtask` says it likewise.

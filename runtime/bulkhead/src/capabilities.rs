@@ -75,6 +75,20 @@ pub fn allowed(added: &[u64], dropped: &[u64]) -> u64 {
     if added == ALL { ALL & !dropped } else { DEFAULT & !dropped | added }
 }
 
+/// What was added to the default set, and what was taken away, as docker shows them.
+pub fn changes(allowed: u64) -> (Vec<String>, Vec<String>) {
+    let names = |bits: u64| -> Vec<String> {
+        let held = (0..NAMES.len()).filter(|number| bits >> number & 1 == 1);
+        held.map(|number| format!("CAP_{}", NAMES[number])).collect()
+    };
+    let all = || vec!["ALL".to_owned()];
+    match allowed {
+        0 => (Vec::new(), all()),
+        ALL => (all(), Vec::new()),
+        _ => (names(allowed & !DEFAULT), names(DEFAULT & !allowed)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -108,6 +122,19 @@ mod tests {
         assert_eq!(of(&["NET_ADMIN"], &["CHOWN", "NET_ADMIN"]), 0xa804_35fa);
         assert_eq!(of(&["ALL"], &["SYS_ADMIN", "KILL"]), ALL & !(1 << 21 | 1 << 5));
         assert_eq!(of(&["ALL"], &[]), ALL);
+    }
+
+    #[test]
+    fn changes_are_shown_as_docker_does() {
+        let shown = |added: &[&str], dropped: &[&str]| {
+            let (added, dropped) = changes(of(added, dropped));
+            (added.join(" "), dropped.join(" "))
+        };
+        let expected = |added: &str, dropped: &str| (added.to_owned(), dropped.to_owned());
+        assert_eq!(shown(&[], &[]), expected("", ""));
+        assert_eq!(shown(&["net_admin"], &["KILL"]), expected("CAP_NET_ADMIN", "CAP_KILL"));
+        assert_eq!(shown(&["ALL"], &[]), expected("ALL", ""));
+        assert_eq!(shown(&[], &["all"]), expected("", "ALL"));
     }
 
     proptest! {

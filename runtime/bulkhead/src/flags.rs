@@ -9,7 +9,7 @@ use protocol::{Limit, Tmpfs};
 use crate::capabilities::parse_capability;
 use crate::commands::pull::PullPolicy;
 use crate::security::{SecurityOption, parse_security_option};
-use crate::size::{parse_cpus, parse_memory, parse_scratch};
+use crate::size::{parse_cpus, parse_memory, parse_scratch, parse_shared_memory};
 use crate::tmpfs::parse_tmpfs;
 use crate::ulimit::parse_ulimit;
 
@@ -63,15 +63,18 @@ pub struct Flags {
     /// User and group inside the container, names or numbers
     #[arg(long, short, value_name = "USER[:GROUP]")]
     pub user: Option<OsString>,
-    /// Host name inside the container
-    #[arg(long, short = 'h', value_name = "NAME", default_value = "bulkhead")]
-    pub hostname: OsString,
+    /// Host name inside the container [default: the first 12 digits of its ID]
+    #[arg(long, short = 'h', value_name = "NAME")]
+    pub hostname: Option<OsString>,
     /// Refuse writes to the root file system
     #[arg(long)]
     pub read_only: bool,
     /// Mount a memory file system; size=, mode=, exec
     #[arg(long, value_name = "PATH[:OPTIONS]", value_parser = parse_tmpfs)]
     pub tmpfs: Vec<Tmpfs>,
+    /// Size of /dev/shm [default: 64M]
+    #[arg(long, value_name = "SIZE", value_parser = parse_shared_memory)]
+    pub shm_size: Option<u64>,
     /// Allow a capability that is not in the default set; ALL for all
     #[arg(long, value_name = "CAP", value_parser = parse_capability)]
     pub cap_add: Vec<u64>,

@@ -11,6 +11,7 @@
 //! | `capabilities`, `security`, `size`, `tmpfs`, `ulimit`, `variables` | what a flag's text means |
 //! | `timeouts` | how long a container may take to end |
 //! | `id_file` | `--cidfile` |
+//! | `label` | which labels a filter asks for |
 //! | `life` | the flags about a container's life |
 //! | `platforms` | the names of platforms |
 //! | `switches` | flags that are on or off |
@@ -32,6 +33,7 @@ mod find;
 mod flags;
 mod foreground;
 mod id_file;
+mod label;
 mod life;
 mod limits;
 mod names;

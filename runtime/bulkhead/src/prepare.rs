@@ -25,6 +25,8 @@ use images::store::Session;
 pub struct Prepared {
     /// What runs.
     pub plan: Plan,
+    /// How many of its words are the entrypoint.
+    pub entrypoint: usize,
     /// The signal that asks it to end.
     pub stop_signal: u8,
     /// What the image's maker notes about it.
@@ -49,7 +51,7 @@ pub fn prepare(
         guest::kernel(&cache, platform, flags.kernel.as_deref(), flags.modules.as_deref())?;
     let options = Options { platform, tls_verify: flags.tls_verify, quiet: flags.quiet, limits };
     let (image, stored) = find(&cache, image, flags.pull, &options)?;
-    let process = process(flags, &image.config, |name| std::env::var_os(name))?;
+    let (process, entrypoint) = process(flags, &image.config, |name| std::env::var_os(name))?;
     let setting = setting(flags)?;
     let initrd_path = match &flags.initramfs {
         Some(path) => absolute(path)?,
@@ -86,7 +88,7 @@ pub fn prepare(
             libc::SIGTERM as u8
         }),
     };
-    Ok(Prepared { plan, stop_signal, labels: image.config.labels, stored })
+    Ok(Prepared { plan, entrypoint, stop_signal, labels: image.config.labels, stored })
 }
 
 /// The VMM and a later run may start from another directory.

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use protocol::{ByteString, Limit, Process, Setting};
+use protocol::{ByteString, Limit, Process, Setting, Tmpfs};
 
 use crate::capabilities;
 use crate::error::CommandError;
@@ -13,15 +13,17 @@ use crate::security::SecurityOption;
 use crate::variables;
 use images::image::ImageConfig;
 
-/// The process to run. `host` gives this process's environment variables.
+/// The process to run, and how many of its words are the entrypoint. `host` gives this process's environment variables.
 pub fn process(
     flags: &Flags,
     image: &ImageConfig,
     host: impl Fn(&OsStr) -> Option<OsString>,
-) -> Result<Process, CommandError> {
+) -> Result<(Process, usize), CommandError> {
+    let (entrypoint, command) = words(flags.entrypoint.as_deref(), flags.command(), image);
+    let count = entrypoint.len();
     let of_image = image.env.iter().cloned().map(ByteString::from);
     let mut process = Process {
-        args: arguments(flags.entrypoint.as_deref(), flags.command(), image),
+        args: [entrypoint, command].concat(),
         env: environment(of_image, &flags.env_file, &flags.env, host)?,
         cwd: text(flags.workdir.as_deref(), &image.working_dir, "/"),
         user: text(flags.user.as_deref(), &image.user, ""),
@@ -34,6 +36,7 @@ pub fn process(
         match *option {
             SecurityOption::NoNewPrivileges(value) => process.no_new_privileges = value,
             SecurityOption::Seccomp(value) => process.seccomp = value,
+            SecurityOption::AsItIs => {}
         }
     }
     if process.args.is_empty() {
@@ -42,7 +45,7 @@ pub fn process(
     }
     check_image(flags, image)?;
     process.check().map_err(CommandError::Process)?;
-    Ok(process)
+    Ok((process, count))
 }
 
 /// What the image says and no flag overrules has to make sense.
@@ -52,7 +55,10 @@ fn check_image(flags: &Flags, image: &ImageConfig) -> Result<(), CommandError> {
         Err(CommandError::Usage(format!("image {name}: {why}")))
     };
     let directory = &image.working_dir;
-    if flags.workdir.is_none() && !directory.is_empty() && !directory.starts_with('/') {
+    if said(flags.workdir.as_deref()).is_none()
+        && !directory.is_empty()
+        && !directory.starts_with('/')
+    {
         let directory = directory.escape_debug();
         return refused(format!(
             "its WorkingDir '{directory}' is not an absolute path: give one with --workdir"
@@ -73,35 +79,48 @@ fn check_image(flags: &Flags, image: &ImageConfig) -> Result<(), CommandError> {
     }
 }
 
+/// The host name of what has no ID yet to be called by, as in a bundle of `prepare`.
+const NAMELESS: &str = "bulkhead";
+
+/// What a flag says. As in docker one that is empty says nothing: scripts give them from variables that may not be set.
+pub fn said(flag: Option<&OsStr>) -> Option<&OsStr> {
+    flag.filter(|value| !value.is_empty())
+}
+
 /// Where it runs.
 pub fn setting(flags: &Flags) -> Result<Setting, CommandError> {
+    // Mounted over the one that each container has.
+    let shared_memory = flags.shm_size.map(|size| Tmpfs {
+        path: "/dev/shm".into(),
+        size: Some(size),
+        mode: 0o1777,
+        executable: false,
+    });
     let setting = Setting {
-        hostname: flags.hostname.clone().into(),
+        hostname: said(flags.hostname.as_deref()).unwrap_or(NAMELESS.as_ref()).to_owned().into(),
         read_only: flags.read_only,
-        tmpfs: flags.tmpfs.clone(),
+        tmpfs: shared_memory.into_iter().chain(flags.tmpfs.iter().cloned()).collect(),
         memory: flags.memory,
     };
     setting.check().map_err(CommandError::Process)?;
     Ok(setting)
 }
 
-/// The image's entrypoint stays, and a command takes the place of the image's; another entrypoint takes the place of both.
-fn arguments(
+/// The entrypoint and the command. The image's entrypoint stays, and a command takes the place of the image's; another
+/// entrypoint takes the place of both.
+fn words(
     entrypoint: Option<&OsStr>,
     command: &[OsString],
     image: &ImageConfig,
-) -> Vec<ByteString> {
+) -> (Vec<ByteString>, Vec<ByteString>) {
     let of_image = |words: &[String]| words.iter().cloned().map(ByteString::from).collect();
-    let mut arguments: Vec<ByteString> = match entrypoint {
-        None => of_image(&image.entrypoint),
-        Some(program) if program.is_empty() => Vec::new(),
-        Some(program) => vec![ByteString::from(program.to_owned())],
-    };
-    if command.is_empty() && entrypoint.is_none() {
-        arguments.extend(of_image(&image.cmd));
+    let own = || command.iter().cloned().map(ByteString::from).collect();
+    match entrypoint {
+        None if command.is_empty() => (of_image(&image.entrypoint), of_image(&image.cmd)),
+        None => (of_image(&image.entrypoint), own()),
+        Some(program) if program.is_empty() => (Vec::new(), own()),
+        Some(program) => (vec![ByteString::from(program.to_owned())], own()),
     }
-    arguments.extend(command.iter().cloned().map(ByteString::from));
-    arguments
 }
 
 /// The later of two for one resource.
@@ -155,7 +174,7 @@ fn name_of(variable: &[u8]) -> &[u8] {
 
 /// The flag's value, else the image's, else the default.
 fn text(flag: Option<&OsStr>, image: &str, default: &str) -> ByteString {
-    match flag {
+    match said(flag) {
         Some(value) => ByteString::from(value.to_owned()),
         None if !image.is_empty() => image.into(),
         None => default.into(),

@@ -9,10 +9,20 @@ use clap::{Arg, ArgAction, Command};
 pub struct Refusal {
     /// Its names; the first is docker's own.
     pub names: &'static [&'static str],
-    /// Of a switch: the value that asks for what is so anyway, and is taken.
-    pub harmless: Option<bool>,
+    /// What is taken all the same.
+    pub harmless: Harmless,
     /// Why.
     pub why: &'static str,
+}
+
+/// Values that ask for what is so anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harmless {
+    Nothing,
+    /// Of a switch.
+    Switch(bool),
+    /// Of a flag that takes a text.
+    Words(&'static [&'static str]),
 }
 
 /// Those of a command; of `bulkhead` itself, the flags that are before a command.
@@ -46,32 +56,47 @@ fn why(refused: &'static [Refusal], name: &str) -> Option<&'static str> {
     refused.iter().find(|refusal| refusal.names.contains(&name)).map(|refusal| refusal.why)
 }
 
-/// `all` commands, which take switches that are refused where they ask for what is so anyway.
-pub fn with_harmless_switches(all: Command) -> Command {
+/// `all` commands, which take flags that are refused where they ask for what is so anyway.
+pub fn with_harmless_values(all: Command) -> Command {
     all.mut_subcommands(|command| {
-        let switches = refused_flags(command.get_name()).iter().filter_map(harmless_switch);
-        let switches: Vec<Arg> = switches.collect();
-        command.args(switches)
+        let flags = refused_flags(command.get_name()).iter().filter_map(harmless_flag);
+        let flags: Vec<Arg> = flags.collect();
+        command.args(flags)
     })
 }
 
-/// A hidden flag, whose other value is an error. Whoever explains that says why.
-fn harmless_switch(refusal: &'static Refusal) -> Option<Arg> {
-    let harmless = refusal.harmless?;
-    let parse = move |text: &str| match crate::switches::parse_switch(text)? {
-        value if value == harmless => Ok(value),
-        _ => Err(refusal.why.to_owned()),
-    };
-    let long = refusal.names.first()?.trim_start_matches('-');
+/// A hidden flag, of which all other values are errors. Whoever explains them says why.
+fn harmless_flag(refusal: &'static Refusal) -> Option<Arg> {
+    let bare = |name: &'static str| name.strip_prefix("--");
+    let mut longs = refusal.names.iter().filter_map(|name| bare(name));
+    let long = longs.next()?;
     let short = refusal.names.iter().find_map(|name| match name.strip_prefix('-')?.as_bytes() {
         [letter] => Some(char::from(*letter)),
         _ => None,
     });
-    let switch = Arg::new(long).long(long).hide(true).action(ArgAction::Set);
-    let switch = switch.num_args(0..=1).require_equals(true).default_missing_value("true");
-    let switch = switch.value_parser(parse);
+    let flag = Arg::new(long).long(long).aliases(longs).hide(true).action(ArgAction::Set);
+    let why = || refusal.why.to_owned();
+    let flag = match refusal.harmless {
+        Harmless::Nothing => return None,
+        Harmless::Switch(harmless) => {
+            flag.num_args(0..=1).require_equals(true).default_missing_value("true").value_parser(
+                move |text: &str| match crate::switches::parse_switch(text)? {
+                    value if value == harmless => Ok(value),
+                    _ => Err(why()),
+                },
+            )
+        }
+        Harmless::Words(harmless) => {
+            flag.allow_hyphen_values(true).value_parser(move |text: &str| {
+                match harmless.contains(&text) {
+                    true => Ok(text.to_owned()),
+                    false => Err(why()),
+                }
+            })
+        }
+    };
     Some(match short {
-        Some(short) => switch.short(short),
-        None => switch,
+        Some(short) => flag.short(short),
+        None => flag,
     })
 }

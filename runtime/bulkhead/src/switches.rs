@@ -1,4 +1,5 @@
 //! Flags that are on or off, as docker takes them: `--rm` is `--rm=true`, `--rm=false` takes it back, the last one counts.
+//! And what is the same for the others: what stands behind one is its value, whatever it begins with.
 //!
 //! Each such flag of each command gets this in one place, whatever its definition says: nobody has to think of it.
 
@@ -14,7 +15,12 @@ const VALUE: &str = "BOOL";
 pub fn with_values(command: Command) -> Command {
     command
         .args_override_self(true)
-        .mut_args(|argument| if is_switch(&argument) { with_value(argument) } else { argument })
+        .mut_args(|argument| match () {
+            () if is_switch(&argument) => with_value(argument),
+            () if argument.is_positional() || !argument.get_action().takes_values() => argument,
+            // As docker's: `--entrypoint -x`, `--tail -1`.
+            () => argument.allow_hyphen_values(true),
+        })
         .mut_subcommands(with_values)
 }
 
@@ -70,6 +76,20 @@ mod tests {
         let command = all.find_subcommand(command).unwrap().clone();
         let free = |arg: Arg| arg.required(false);
         command.mut_args(free).no_binary_name(true).try_get_matches_from(words)
+    }
+
+    #[test]
+    fn a_value_may_begin_as_a_flag() {
+        for words in [
+            &["-e", "-x=1"][..],
+            &["--env", "--rm"],
+            &["--entrypoint", "-x"],
+            &["--label=-a=b"],
+            &["-h", "-i"],
+        ] {
+            let found = switched("run", &[words, &["image"]].concat()).unwrap();
+            assert!(!found.get_flag("rm") && !found.get_flag("interactive"), "{words:?}");
+        }
     }
 
     #[test]

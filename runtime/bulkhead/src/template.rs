@@ -44,6 +44,8 @@ impl Template {
             .strip_prefix("table")
             .filter(|rest| rest.is_empty() || rest.starts_with([' ', '\\', '\t', '{']));
         Ok(Self(match (text, table) {
+            // As where docker's flag is not given.
+            ("", _) => Form::Usual,
             ("json", _) => Form::Json,
             (_, Some(columns)) if columns.trim().is_empty() => Form::Usual,
             (_, Some(columns)) => Form::Table(body(columns.trim_matches(' '))?),

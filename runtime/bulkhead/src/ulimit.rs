@@ -21,6 +21,11 @@ const NAMES: [(&str, u8); 15] = [
     ("stack", 3),
 ];
 
+/// What docker calls a resource.
+pub fn name(resource: u8) -> &'static str {
+    NAMES.iter().find(|(_, number)| *number == resource).map_or("", |(name, _)| name)
+}
+
 /// A limit. Without a hard limit, the soft one is also that.
 pub fn parse_ulimit(text: &str) -> Result<Limit, String> {
     let shown = text.escape_debug();

@@ -57,4 +57,22 @@ fn stats_of_a_silent_container_stand_beside_those_of_others() {
     let both = "talking 7 0B / 0B\nsilent -- -- / --\n";
     assert_eq!(place.says(&format), both);
     assert_eq!(place.says(&[&format[..], &["talking", "silent"]].concat()), both);
+    // Docker's columns, and what a person calls a container.
+    let table = place.says(&["stats", "--no-stream", "talking"]);
+    let heading = table.lines().next().unwrap();
+    for column in [
+        "CONTAINER ID",
+        "NAME",
+        "CPU %",
+        "MEM USAGE / LIMIT",
+        "MEM %",
+        "NET I/O",
+        "BLOCK I/O",
+        "PIDS",
+    ] {
+        assert!(heading.contains(column), "{heading}");
+    }
+    let format = "{{.Container}} {{.NetIO}}";
+    let said = place.says(&["stats", "--no-stream", "--format", format, "talking"]);
+    assert_eq!(said, "talking 0B / 0B\n");
 }

@@ -43,4 +43,4 @@ pub fn now() -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

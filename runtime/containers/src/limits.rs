@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Connections of the guest without their Hello: it says it right after the call, and calls for few processes at a time.
+/// Connections of the guest without their Hello: it says it right after the call, and calls for few processes at a time. So
+/// many are answered before others have their turn, and one.
 pub const CALLS: usize = 16;
 
 /// What the guest has not read of what it was told: several of the longest messages, of which only Start comes near that.

@@ -31,6 +31,7 @@ mod socket;
 pub use client::{Client, End};
 pub use copy_vm::CopyVm;
 pub use detach::{COMMAND, start, supervise};
+pub use disk::KEPT;
 pub use error::SupervisorError;
 pub use folders::Folders;
 pub use life::{Foreground, Supervisor};

@@ -1,11 +1,14 @@
 //! What the tests of several modules need: a process, and a guest that the test plays.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use protocol::{Hello, Process, Setting, Stream, ToGuest, ToHost, read_message, write_message};
+use protocol::{
+    ByteString, Hello, Process, Setting, Stream, ToGuest, ToHost, read_message, write_message,
+};
 
 /// A process with these arguments, and nothing special.
 pub fn process(args: &[&str]) -> Process {
@@ -35,14 +38,26 @@ pub fn null() -> OwnedFd {
 pub struct FakeGuest {
     /// Where it is expected to call.
     pub socket: PathBuf,
+    /// What Setup has said.
+    key: RefCell<ByteString>,
 }
 
 impl FakeGuest {
+    /// One that has not called yet.
+    pub fn new(socket: PathBuf) -> Self {
+        Self { socket, key: RefCell::default() }
+    }
+
     /// A call for this stream.
     pub fn open(&self, stream: Stream) -> UnixStream {
         let mut connection = UnixStream::connect(&self.socket).unwrap();
-        write_message(&mut connection, &Hello::new(stream)).unwrap();
+        write_message(&mut connection, &self.hello(stream)).unwrap();
         connection
+    }
+
+    /// What it says on a call.
+    pub fn hello(&self, stream: Stream) -> Hello {
+        Hello::with_key(stream, self.key.borrow().clone())
     }
 
     /// Up to Start.
@@ -50,7 +65,8 @@ impl FakeGuest {
         let mut control = self.open(Stream::Control);
         write_message(&mut control, &ToHost::Ready).unwrap();
         assert_eq!(read_message::<Hello>(&mut control).unwrap(), Hello::new(Stream::Control));
-        assert!(matches!(read_message(&mut control).unwrap(), ToGuest::Setup(_)));
+        let ToGuest::Setup(setup) = read_message(&mut control).unwrap() else { panic!("no Setup") };
+        self.key.replace(setup.key);
         assert!(matches!(read_message(&mut control).unwrap(), ToGuest::Start(_)));
         control
     }

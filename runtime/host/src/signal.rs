@@ -44,6 +44,16 @@ pub fn parse(text: &str) -> Result<u8, String> {
     number.filter(|number| (RTMIN..=RTMAX).contains(number)).ok_or_else(wrong)
 }
 
+/// What a signal is called, `SIGTERM` or `SIGRTMIN+3`, as [`parse`] reads it.
+pub fn name(number: u8) -> String {
+    match usize::from(number).checked_sub(1).and_then(|index| NAMES.get(index)) {
+        Some(name) => format!("SIG{name}"),
+        None if number == RTMIN => "SIGRTMIN".to_owned(),
+        None if number > RTMIN => format!("SIGRTMIN+{}", number - RTMIN),
+        None => number.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -71,6 +81,17 @@ mod tests {
         }
         for text in ["", "0", "65", "SIG", "TERMS", "RTMIN+31", "RTMAX-31", "RTMIN-1", "-9"] {
             assert!(parse(text).unwrap_err().starts_with(&format!("'{text}' is no signal")));
+        }
+    }
+
+    #[test]
+    fn each_signal_has_a_name() {
+        assert_eq!(
+            [15, 34, 37, 64].map(name),
+            ["SIGTERM", "SIGRTMIN", "SIGRTMIN+3", "SIGRTMIN+30"]
+        );
+        for number in 1..=RTMAX {
+            assert_eq!(parse(&name(number)), Ok(number));
         }
     }
 

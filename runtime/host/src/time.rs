@@ -62,6 +62,34 @@ pub fn show(nanoseconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanoseconds:09}Z")
 }
 
+/// Docker's word for a time that has not come.
+pub const NEVER: &str = "0001-01-01T00:00:00Z";
+
+/// A time in seconds since 1970 as docker's lists have it (Go's `time.Time.String`): `2024-02-29 12:00:00 +0000 UTC`.
+pub fn show_in_list(seconds: i64) -> String {
+    let (day, second) = (seconds.div_euclid(86400), seconds.rem_euclid(86400));
+    let (year, month, day) = date(day);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} +0000 UTC")
+}
+
+/// Such a time as people shorten it for docker (moby `timestamp.GetTimestamp`), whole: `2024-02-29`, `2024-02-29T12`,
+/// `2024-02-29T12:00`, each with or without a zone. Without one it is UTC's.
+pub fn complete(text: &str) -> Option<String> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let begins = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
+    let (time, zone) = rest.split_at(begins);
+    let zone = if zone.is_empty() { "Z" } else { zone };
+    let time = match time.len() {
+        0 => "T00:00:00".to_owned(),
+        3 => format!("{time}:00:00"),
+        6 => format!("{time}:00"),
+        _ => time.to_owned(),
+    };
+    let whole = format!("{date}{time}{zone}");
+    parse(&whole).map(|_| whole)
+}
+
 /// The year, month and day of a day since 1970-01-01: the reverse of `days`.
 fn date(day: i64) -> (i64, i64, i64) {
     // 400 years have 146,097 days.
@@ -136,6 +164,33 @@ mod tests {
     }
 
     #[test]
+    fn shortened_times_are_completed() {
+        for (text, whole) in [
+            ("2024-02-29", "2024-02-29T00:00:00Z"),
+            ("2024-02-29Z", "2024-02-29T00:00:00Z"),
+            ("2024-02-29T12", "2024-02-29T12:00:00Z"),
+            ("2024-02-29T12:30", "2024-02-29T12:30:00Z"),
+            ("2024-02-29T12:30+01:00", "2024-02-29T12:30:00+01:00"),
+            ("2024-02-29T12:30:01.5", "2024-02-29T12:30:01.5Z"),
+            ("2024-02-29T12:30:01-07:00", "2024-02-29T12:30:01-07:00"),
+        ] {
+            assert_eq!(complete(text).as_deref(), Some(whole), "{text}");
+        }
+        for wrong in [
+            "",
+            "2024",
+            "2024-02-29T",
+            "2024-02-29T1",
+            "2024-13-29",
+            "10m",
+            "1700000000",
+            "éééééééé",
+        ] {
+            assert_eq!(complete(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn durations_are_words() {
         let cases = [
             (0, "Less than a second ago"),
@@ -160,6 +215,8 @@ mod tests {
     #[test]
     fn times_are_shown() {
         assert_eq!(show(0), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(show_in_list(1_709_208_000), "2024-02-29 12:00:00 +0000 UTC");
+        assert_eq!(show_in_list(-1), "1969-12-31 23:59:59 +0000 UTC");
         assert_eq!(show(1_709_208_000_123_456_789), "2024-02-29T12:00:00.123456789Z");
     }
 
@@ -172,7 +229,7 @@ mod tests {
 
         #[test]
         fn any_text_is_a_time_or_none(text in "[-0-9TZ:.+é ]{0,30}", then: i64, now: i64) {
-            let _ = (parse(&text), parse_nanoseconds(&text), ago(Some(then), now));
+            let _ = (parse(&text), parse_nanoseconds(&text), complete(&text), ago(Some(then), now));
         }
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod compression;
 mod config;
 mod configuration;
 pub(crate) mod docker;
-mod documents;
+pub(crate) mod documents;
 mod error;
 pub(crate) mod files;
 mod held;

@@ -7,7 +7,6 @@
 
 mod blob;
 mod entry;
-mod holes;
 mod index;
 mod limits;
 mod unpack;
@@ -17,7 +16,6 @@ use std::io;
 use std::path::PathBuf;
 
 pub use blob::PAGE;
-pub use holes::{Holes, Room};
 pub(crate) use index::index_name;
 pub use index::{IndexError, read_index, write_index};
 pub use limits::{LimitError, Limits, Meter};

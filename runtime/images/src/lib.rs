@@ -17,6 +17,7 @@
 //! | [`tar`] | reading tar streams |
 //! | [`tree`] | a file system tree in memory, and trees laid over each other |
 //! | `copy` | copying where reading and writing are different people's fault |
+//! | [`holes`] | writing a file with holes where its data is zeros |
 //! | [`limits`] | what an image may cost this machine |
 //! | [`erofs`] | writing EROFS, Linux's read-only file system |
 //! | [`store`] | images with names, kept until somebody removes them |
@@ -24,6 +25,7 @@
 
 mod copy;
 pub mod erofs;
+pub mod holes;
 pub mod image;
 pub mod layer;
 pub mod limits;

@@ -7,10 +7,8 @@
 /// The longest extension member (pax records or a GNU long name), in bytes. A pax header has to hold all of a file's extended
 /// attributes, of which Linux allows 64 KiB each.
 pub const TAR_EXTENSION: u64 = 1 << 20;
-/// The longest global pax header, and the most that all of an archive's leave, in bytes: they are held in memory.
-pub const TAR_GLOBAL: u64 = 64 << 10;
-/// The most extension members in a row before a real member: a GNU long name, a GNU long link and pax records are three; some
-/// writers repeat the global header.
+/// The most extension members in a row before a real member: a GNU long name, a GNU long link and pax records are three, which
+/// some writers repeat.
 pub const TAR_EXTENSIONS_IN_A_ROW: usize = 8;
 /// The most parts of a sparse file: 16 bytes of memory each. A file whose every second block is a hole has so many in 8 GiB.
 pub const TAR_SPARSE_PARTS: usize = 1 << 20;

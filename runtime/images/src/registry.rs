@@ -89,7 +89,7 @@ async fn pull_image(
     }
     let mut layers = Vec::new();
     for layer in image.manifest.layers() {
-        let digest = digest_of(&files, layer).map_err(wrong)?;
+        let digest = digest_of(&files, &image.name, layer).map_err(wrong)?;
         if layer.size() > options.limits.size {
             let (size, limit) = (layer.size(), options.limits.size);
             return Err(client.wrong(format!(

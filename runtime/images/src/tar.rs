@@ -21,10 +21,10 @@ pub use error::TarError;
 use header::Header;
 use host::text::printable;
 pub use member::{Kind, Member, Time};
-use pax::Global;
+use pax::Records;
 pub use source::{Seekable, Source, Stream};
-pub use sparse::Map;
-use sparse::{Expansion, Next};
+use sparse::Expansion;
+pub use sparse::{Map, Run};
 
 use crate::limits;
 
@@ -42,7 +42,6 @@ pub struct Reader<S> {
     /// The current member is a sparse file, and so far read.
     expansion: Option<Expansion>,
     current: Vec<u8>,
-    global: Global,
     ended: bool,
 }
 
@@ -56,7 +55,6 @@ impl<S: Source> Reader<S> {
             padding: 0,
             expansion: None,
             current: Vec::new(),
-            global: Global::default(),
             ended: false,
         }
     }
@@ -80,8 +78,9 @@ impl<S: Source> Reader<S> {
     pub fn next_member(&mut self) -> Result<Option<Member>, TarError> {
         let mut name = None;
         let mut link = None;
-        let mut records = self.global.records();
-        for _ in 0..=limits::TAR_EXTENSIONS_IN_A_ROW {
+        let mut records = Records::default();
+        let mut extensions = 0;
+        while extensions <= limits::TAR_EXTENSIONS_IN_A_ROW {
             self.skip_data()?;
             let start = self.offset;
             let Some(header) = self.read_header()? else {
@@ -89,20 +88,18 @@ impl<S: Source> Reader<S> {
             };
             self.current = header.name();
             match header.type_flag() {
+                // Of all members from here on, or of the archive: docker takes nothing of it (go-archive `Unpack`), and Go's
+                // archive/tar nothing but a look.
+                b'g' => {
+                    let size = header.size().ok_or_else(|| header.bad_field("size", start))?;
+                    self.expect_data(size);
+                    continue;
+                }
                 b'L' => name = Some(self.read_long_name(&header, start)?),
                 b'K' => link = Some(self.read_long_name(&header, start)?),
                 b'x' => {
-                    let text = self.read_extension(&header, start, limits::TAR_EXTENSION)?;
+                    let text = self.read_extension(&header, start)?;
                     records.merge(&text).map_err(|field| self.bad_pax(field, start))?;
-                }
-                b'g' => {
-                    let text = self.read_extension(&header, start, limits::TAR_GLOBAL)?;
-                    self.global.merge(&text).map_err(|field| self.bad_pax(field, start))?;
-                    let (size, limit) = (self.global.len(), limits::TAR_GLOBAL);
-                    if size > limit {
-                        return Err(TarError::ExtensionTooLong { offset: start, size, limit });
-                    }
-                    records.set_global(&self.global);
                 }
                 _ => {
                     let mut member = member::assemble(&header, name, link, &records, start)?;
@@ -116,6 +113,7 @@ impl<S: Source> Reader<S> {
                     return Ok(Some(member));
                 }
             }
+            extensions += 1;
         }
         Err(TarError::TooManyExtensions { offset: self.offset })
     }
@@ -138,19 +136,30 @@ impl<S: Source> Reader<S> {
     /// The record at the current position as a header; `None` for the end of the archive.
     fn read_header(&mut self) -> Result<Option<Header>, TarError> {
         let start = self.offset;
-        let mut record = [0; RECORD as usize];
-        let got = read_full(&mut self.source, &mut record).map_err(|source| self.io(source))?;
-        self.offset += got as u64;
-        match got as u64 {
+        let (record, len) = self.read_record()?;
+        match len as u64 {
             0 => return Ok(None),
             RECORD => {}
             _ => return Err(TarError::CutHeader { offset: self.offset }),
         }
-        if record.iter().all(|&byte| byte == 0) {
+        if is_zero(&record) {
+            // Two of them are the end, and one where nothing follows. Whatever else follows would get lost.
+            let (next, len) = self.read_record()?;
+            if !is_zero(&next[..len]) {
+                return Err(TarError::LoneZeros { offset: start });
+            }
             self.ended = true;
             return Ok(None);
         }
         Header::parse(record).map(Some).ok_or(TarError::Checksum { offset: start })
+    }
+
+    /// What is there of a record.
+    fn read_record(&mut self) -> Result<([u8; RECORD as usize], usize), TarError> {
+        let mut record = [0; RECORD as usize];
+        let len = read_full(&mut self.source, &mut record).map_err(|source| self.io(source))?;
+        self.offset += len as u64;
+        Ok((record, len))
     }
 
     fn expect_data(&mut self, size: u64) {
@@ -159,12 +168,8 @@ impl<S: Source> Reader<S> {
     }
 
     /// The data of an extension member.
-    fn read_extension(
-        &mut self,
-        header: &Header,
-        start: u64,
-        limit: u64,
-    ) -> Result<Vec<u8>, TarError> {
+    fn read_extension(&mut self, header: &Header, start: u64) -> Result<Vec<u8>, TarError> {
+        let limit = limits::TAR_EXTENSION;
         let size = header.size().ok_or_else(|| header.bad_field("size", start))?;
         if size > limit {
             return Err(TarError::ExtensionTooLong { offset: start, size, limit });
@@ -180,7 +185,7 @@ impl<S: Source> Reader<S> {
 
     /// GNU tar's long names end with a NUL.
     fn read_long_name(&mut self, header: &Header, start: u64) -> Result<Vec<u8>, TarError> {
-        let mut name = self.read_extension(header, start, limits::TAR_EXTENSION)?;
+        let mut name = self.read_extension(header, start)?;
         name.truncate(name.iter().position(|&byte| byte == 0).unwrap_or(name.len()));
         Ok(name)
     }
@@ -200,15 +205,12 @@ impl<S: Source> Reader<S> {
         Ok(got)
     }
 
-    /// How many zeros come next that the archive does not have.
-    pub fn hole(&mut self) -> u64 {
-        match self.expansion.as_mut().map(Expansion::next) {
-            Some(Next::Hole(left)) => left,
-            _ => 0,
-        }
+    /// What comes next of the current member.
+    pub fn run(&mut self) -> Run {
+        self.expansion.as_mut().map_or(Run::Data(self.data_left), Expansion::next)
     }
 
-    /// Pass over so many of these zeros.
+    /// Pass over so many zeros of a hole that comes next.
     pub fn pass_hole(&mut self, count: u64) {
         if let Some(expansion) = &mut self.expansion {
             expansion.advance(count);
@@ -236,15 +238,13 @@ impl<S: Source> Reader<S> {
 /// Reads the current member, a sparse file with its holes; a stream that ends before the data does is an error.
 impl<S: Source> Read for Reader<S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let next = self.expansion.as_mut().map_or(Next::Data(self.data_left), Expansion::next);
-        let count = match next {
-            Next::End => 0,
-            Next::Hole(left) => {
+        let count = match self.run() {
+            Run::Hole(left) => {
                 let count = left.min(buf.len() as u64) as usize;
                 buf[..count].fill(0);
                 count
             }
-            Next::Data(left) => {
+            Run::Data(left) => {
                 let wanted = left.min(buf.len() as u64) as usize;
                 self.read_packed(&mut buf[..wanted])?
             }
@@ -254,6 +254,10 @@ impl<S: Source> Read for Reader<S> {
         }
         Ok(count)
     }
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == 0)
 }
 
 /// Fill `buf` as far as the stream goes.

@@ -3,6 +3,7 @@
 //! Nothing of an image is ever written to the host by its name. A layer's entries go into this tree, where
 //! a symbolic link or a `..` can lead nowhere but to another node, and the tree goes into an EROFS image.
 
+mod links;
 mod merge;
 mod name;
 mod resolve;
@@ -214,19 +215,15 @@ impl Tree {
             return self.refresh_directory(Self::ROOT, node);
         };
         let directory = self.make_directories(parents)?;
-        let mut opaque = false;
-        if let Some(existing) = self.child(directory, name) {
-            match &self.node(existing).kind {
-                Kind::Directory { .. } if node.children().is_some() => {
-                    return self.refresh_directory(existing, node);
-                }
-                // The whiteout was about lower layers: they stay hidden by whatever comes in its place.
-                Kind::Whiteout => opaque = true,
-                _ => {}
-            }
+        let existing = self.child(directory, name);
+        if let Some(existing) = existing.filter(|&id| self.node(id).children().is_some())
+            && node.children().is_some()
+        {
+            return self.refresh_directory(existing, node);
         }
         let id = self.add(node)?;
-        if opaque {
+        // A whiteout was about lower layers, and so was what took the place of theirs: they stay hidden by whatever comes now.
+        if existing.is_some() {
             self.make_opaque(id);
         }
         self.link(directory, name, id);
@@ -270,29 +267,6 @@ impl Tree {
                 self.link(directory, name, whiteout);
             }
         }
-        Ok(())
-    }
-
-    /// A hard link: `path` becomes another name of `target`, here or, if it is not here, in a lower layer.
-    pub fn hard_link(&mut self, path: &[&[u8]], target: &[&[u8]]) -> Result<(), TreeError> {
-        let joined = target.join(&b'/');
-        let node = match self.find(target)? {
-            Some(id) if self.node(id).children().is_some() => {
-                return Err(TreeError::LinkToDirectory(joined));
-            }
-            Some(id) if self.node(id).kind != Kind::Whiteout => id,
-            _ => self.add(Node { meta: Meta::default(), kind: Kind::LinkBelow(joined) })?,
-        };
-        self.name(path, node)
-    }
-
-    /// Give the node one more name.
-    pub fn name(&mut self, path: &[&[u8]], node: NodeId) -> Result<(), TreeError> {
-        let Some((name, parents)) = path.split_last() else {
-            return Err(TreeError::NotADirectory(b"/".to_vec()));
-        };
-        let directory = self.make_directories(parents)?;
-        self.link(directory, name, node);
         Ok(())
     }
 }

@@ -115,6 +115,8 @@ fn a_directory_mounts_as_it_is() {
     tool("fsck.erofs", &[text(&file)]);
     let mounted = Mounted::new(&file, &work.join("ours"));
     assert_same(&mounted.0, &directory);
+    let root = PathBuf::new();
+    assert_eq!(common::facts(&mounted.0)[&root], common::facts(&directory)[&root]);
 }
 
 /// One change to a directory tree.

@@ -6,6 +6,7 @@ mod dma;
 mod memory;
 mod registers;
 mod report;
+mod storm;
 mod task;
 mod virtio;
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::home::Home;
-use super::plan::{ByKernel, Figures, Measured, Part, Plan};
+use super::measured::{Figures, Measured};
+use super::plan::{ByKernel, Part, Plan};
 use super::run::Contest;
 use super::start::Running;
 use super::vmm::{Guest, Kind, Vmm, copy};

@@ -1,7 +1,8 @@
 //! Which figures are drawn, and which of them side by side.
 
 use super::idle::Idle;
-use super::plan::{Figures, Measured, Plan};
+use super::measured::{Figures, Measured};
+use super::plan::Plan;
 use super::rows::{mebibytes, megabytes, milliseconds};
 use super::vmm::Kind;
 

@@ -1,12 +1,10 @@
-//! What is to be measured, and what was: both cross into the emulated host and back as JSON.
+//! What is to be measured, which crosses into the emulated host as JSON.
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use super::idle::Idle;
-use super::run::Times;
 use super::vmm::Vmm;
 
 /// One thing for each of the two guest kernels.
@@ -77,32 +75,4 @@ impl Plan {
     pub fn has(&self, part: Part) -> bool {
         self.only.is_none_or(|only| only == part)
     }
-}
-
-/// What was measured.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Measured {
-    /// Of the plan's VMMs, in their order.
-    pub vmms: Vec<Figures>,
-    /// Of containers.
-    pub run: Times,
-    /// Of idle containers, of each one.
-    pub idle: Vec<Idle>,
-}
-
-/// What was measured of one VMM.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Figures {
-    /// Start to first byte of the one-page guest, in nanoseconds, of each run.
-    pub one_page: Vec<u64>,
-    /// Start to the line of a Linux guest's init, likewise.
-    pub linux: ByKernel<Vec<u64>>,
-    /// Resident memory outside guest RAM while our kernel's guest is idle, in KiB, of each run.
-    pub resident: Vec<u64>,
-    /// All of its resident memory at that time, likewise.
-    pub resident_with_guest: Vec<u64>,
-    /// System calls until the guest runs.
-    pub system_calls: u64,
-    /// What the VMM said at the end of the last guest with our kernel.
-    pub messages: String,
 }

@@ -1,7 +1,8 @@
 //! Which figures there are, and what each must be.
 
 use super::idle::Idle;
-use super::plan::{ByKernel, Figures, Plan};
+use super::measured::Figures;
+use super::plan::{ByKernel, Plan};
 use super::row::{Column, Row, Target};
 use super::run::Times;
 use super::vmm::Kind;

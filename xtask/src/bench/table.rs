@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::plan::{Measured, Part, Plan};
+use super::measured::Measured;
+use super::plan::{Part, Plan};
 use super::row::{Column, Row};
 use super::{rows, vmm::Vmm};
 use crate::error::Error;

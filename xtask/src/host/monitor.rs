@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde_json::{Value, json};
 
-use super::standstill::Activity;
+use super::activity::Activity;
 use crate::error::{Doing, Error};
 
 /// An answer takes the time of a few instructions, on a machine that has a processor for it.

@@ -8,7 +8,6 @@
 //! An x86_64 host is looked at too: whether its processor spins at one place. There it answers every question, for it leaves
 //! a guest that spins at each of its own ticks. A host whose clock counts instructions is not asked, only looked at.
 
-mod activity;
 mod looks;
 
 use std::fmt;
@@ -18,11 +17,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::activity::Activity;
 use super::monitor::Monitor;
 use super::wire::{self, Beat, OWN_BEAT, Ping};
 use crate::arch::Arch;
 use crate::error::{Doing, Error};
-pub use activity::Activity;
 use looks::Looks;
 
 /// The time from one question to the next: several of the agent's own beats.

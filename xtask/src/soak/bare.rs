@@ -99,7 +99,7 @@ impl Soak {
                 if number >= self.rounds {
                     return Ok(());
                 }
-                let round = Round::of(self.seed.wrapping_add(number.into()), Arch::NATIVE);
+                let round = Round::of(self.seed.wrapping_add(number.into()));
                 let outcome = take(&round, &place).inspect_err(|_| {
                     // The others need not go on.
                     next.store(self.rounds, Ordering::Relaxed);

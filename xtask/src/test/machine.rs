@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::capture::{Capture, Ended};
 use super::libtest;
-use super::place::TIME_LIMIT;
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::host::{self, Cpu, Host, Options, Process};
 use crate::toolchain::quick_folder;
+
+/// The tests of one file take a few minutes, beside compilers ten. Beyond this they hang, and are ended.
+pub const TIME_LIMIT: Duration = Duration::from_secs(1200);
 
 /// A host that has run for so long is not used again: the time limit is for all that run in it.
 const SHARED_FOR: Duration = Duration::from_secs(240);

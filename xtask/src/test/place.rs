@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use host::kvm::Kvm;
 
 use super::capture::{Capture, Ended};
 use super::distribution;
 use super::libtest;
-use super::machine::Machine;
+use super::machine::{Machine, TIME_LIMIT};
 use super::packages;
 use super::part::Part;
 use super::ran::{Left, Ran, understand};
+use super::release;
 use super::suite::Suite;
 use super::tally::Tally;
 use crate::arch::Arch;
@@ -27,9 +27,6 @@ use crate::run::bare;
 use crate::soak::bare::{self as soak, Soak};
 use crate::tool::joined;
 use crate::watchdog::Watchdog;
-
-/// The tests of one file take a few minutes, beside compilers ten. Beyond this they hang, and are ended.
-pub const TIME_LIMIT: Duration = Duration::from_secs(1200);
 
 /// Starts of the short soak: some seconds, and each kind of round many times.
 const SOAK_ROUNDS: u32 = 200;
@@ -100,6 +97,15 @@ impl Place {
         }
         let report = bare::report(&self.binaries.vmm, &self.bare_guest, |_| ())?;
         Ok(Tally::from(report).into())
+    }
+
+    /// The bare guest's checks in the release VMM, likewise.
+    pub fn release_vmm_here(&self) -> Result<Ran, Error> {
+        if let Kvm::None(why) = &self.kvm {
+            let skipped = vec![format!("no KVM to use: {why}")];
+            return Ok(Tally { skipped, ..Tally::default() }.into());
+        }
+        release::try_vmm(&self.bare_guest).map(Ran::from)
     }
 
     /// A short soak with the bare guest, if this is a machine for it: one test for each kind of its rounds.

@@ -2,25 +2,13 @@ mod linux;
 mod properties;
 
 use super::*;
-use crate::testing::{Counter, Screen};
+use crate::testing::uart;
 
-struct Bench {
-    uart: Pl011,
-    screen: Screen,
-    irq: Counter,
-    drained: Counter,
-}
+type Bench = uart::Bench<Pl011>;
 
 impl Bench {
     fn new() -> Self {
-        Self::with(Screen::default())
-    }
-
-    fn with(screen: Screen) -> Self {
-        let (irq, drained) = (Counter::default(), Counter::default());
-        let mut uart = Pl011::new(Box::new(screen.clone()), Box::new(irq.clone()));
-        uart.on_input_drained(Box::new(drained.clone()));
-        Self { uart, screen, irq, drained }
+        Self::of(Pl011::new)
     }
 
     /// One whose receiver is on, with this FIFO control.

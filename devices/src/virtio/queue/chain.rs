@@ -133,7 +133,7 @@ impl Chain {
     }
 
     /// The guest memory behind `len` bytes of the readable part, for scatter-gather I/O.
-    pub fn readable_slices<'a>(
+    pub(crate) fn readable_slices<'a>(
         &self,
         mem: &'a GuestMemory,
         offset: u64,
@@ -143,7 +143,7 @@ impl Chain {
     }
 
     /// The guest memory behind `len` bytes of the writable part, for scatter-gather I/O.
-    pub fn writable_slices<'a>(
+    pub(crate) fn writable_slices<'a>(
         &self,
         mem: &'a GuestMemory,
         offset: u64,

@@ -1,7 +1,6 @@
 //! The real model between a simulated guest, which checks it, and a host in memory.
 
 mod guest;
-mod host;
 mod hostile;
 mod requests;
 mod rings;
@@ -11,9 +10,9 @@ mod streams;
 
 use super::packet::HEADER_LEN;
 use super::{BUF_ALLOC, ConnectionId, Vsock};
+use crate::testing::vsock::Host;
 use crate::virtio::VirtioDevice;
 use guest::{CID, Guest};
-use host::Host;
 
 /// The three parties.
 struct Bench {
@@ -24,8 +23,7 @@ struct Bench {
 
 impl Bench {
     fn new(rx_buffers: u16, rx_data: u32, split: u32) -> Self {
-        let host = Host::default();
-        host.world().room = usize::MAX;
+        let host = Host::with_room(usize::MAX);
         let mut vsock = Vsock::new(CID, host.clone());
         vsock.activate(0, &[]);
         Self { vsock, guest: Guest::new(rx_buffers, HEADER_LEN + rx_data, split), host }

@@ -6,9 +6,9 @@ use devices::virtio::mmio::Mmio;
 use devices::virtio::vsock::{BUF_ALLOC, Vsock};
 use vm_memory::{Bytes, GuestAddress};
 
-use super::world::World;
 use crate::driver::{Ring, WRITE, is_reachable, set_up, status};
-use crate::stand_ins::{Counter, memory};
+use devices::testing::vsock::Host;
+use devices::testing::{Counter, memory};
 
 /// The guest's context identifier.
 pub const CID: u64 = 3;
@@ -89,8 +89,8 @@ impl Header {
 }
 
 pub struct Bench {
-    pub mmio: Mmio<Vsock<World>>,
-    pub world: World,
+    pub mmio: Mmio<Vsock<Host>>,
+    pub host: Host,
     mem: GuestMemory,
     rx: Ring,
     tx: Ring,
@@ -100,14 +100,15 @@ pub struct Bench {
 
 impl Bench {
     pub fn new() -> Self {
-        let (mem, world) = (memory(MEMORY), World::default());
+        let (mem, host) = (memory(MEMORY), Host::with_room(1 << 20));
+        host.world().refuses = |port| port == 0;
         let line = || Box::new(Counter::default());
-        let mut mmio = Mmio::new(Vsock::new(CID, world.clone()), mem.clone(), line(), line());
+        let mut mmio = Mmio::new(Vsock::new(CID, host.clone()), mem.clone(), line(), line());
         let ring = |number: u64| Ring::new(&mem, number * Ring::SPACE, COUNT);
         let (rx, tx) = (ring(0), ring(1));
         assert!(set_up(&mut mmio, 0, &[rx.clone(), tx.clone(), ring(2)]));
         let free = std::array::from_fn(|_| (0..COUNT).collect());
-        Self { mmio, world, mem, rx, tx, free }
+        Self { mmio, host, mem, rx, tx, free }
     }
 
     fn buffer(&self, queue: u64, number: u16) -> u64 {
@@ -145,7 +146,7 @@ impl Bench {
 
     /// Tells the device which streams are ready; says how many.
     pub fn poll(&mut self) -> usize {
-        let ready = self.world.poll(self.mmio.device_mut());
+        let ready = self.host.poll(self.mmio.device_mut());
         self.mmio.with_device(|vsock, queues, mem| vsock.work(queues, mem));
         self.check();
         ready
@@ -153,7 +154,7 @@ impl Bench {
 
     /// What holds at any time.
     fn check(&mut self) {
-        let held = self.world.held();
+        let held = self.host.held();
         assert!(held <= MAX_CONNECTIONS);
         // Besides what the guest may send ahead: the line that tells a host's program its port.
         let most = held * (BUF_ALLOC as usize + "OK 4294967295\n".len());

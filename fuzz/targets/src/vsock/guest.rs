@@ -69,11 +69,11 @@ fn packet(input: &mut Input) -> Option<Vec<u8>> {
 fn change_stream(input: &mut Input, bench: &mut Bench) -> Option<()> {
     let (choice, which) = (input.u8()?, usize::from(input.u8()?));
     if choice & 7 == 0 {
-        let end = bench.world.open(None);
+        let end = bench.host.open();
         bench.mmio.device_mut().host_connected(end, which as u32 & 3);
         return Some(());
     }
-    let mut streams = bench.world.streams();
+    let streams = &mut bench.host.world().streams;
     let count = streams.len();
     let Some(stream) = streams.get_mut(which % count.max(1)) else { return Some(()) };
     match choice & 7 {

@@ -78,7 +78,7 @@ fn connect(bench: &mut Bench, line: &[u8]) {
     assert_eq!(whole, piecemeal.unwrap_or(Ok(ConnectProgress::More)), "in one piece or in many");
     assert!(whole != Ok(ConnectProgress::More) || line.len() < CONNECT_LINE_MAX);
     if let Ok(ConnectProgress::Port { port, .. }) = whole {
-        let end = bench.world.open(None);
+        let end = bench.host.open();
         bench.mmio.device_mut().host_connected(end, port);
     }
 }
@@ -86,7 +86,7 @@ fn connect(bench: &mut Bench, line: &[u8]) {
 /// A program of the host's does something.
 fn change_stream(input: &mut Input, bench: &mut Bench) -> Option<()> {
     let (choice, which) = (input.u8()?, usize::from(input.u8()?));
-    let mut streams = bench.world.streams();
+    let streams = &mut bench.host.world().streams;
     let count = streams.len();
     let Some(stream) = streams.get_mut(which % count.max(1)) else { return Some(()) };
     match choice & 7 {

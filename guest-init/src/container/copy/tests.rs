@@ -20,7 +20,7 @@ fn entries(source: &Path, name: &str) -> Vec<(String, String)> {
             text = target.display().to_string();
         }
         let name = entry.path().unwrap().display().to_string();
-        entries.push((name.trim_start_matches("./").trim_end_matches('/').to_owned(), text));
+        entries.push((name.trim_end_matches('/').trim_start_matches("./").to_owned(), text));
     }
     entries.sort();
     entries
@@ -46,6 +46,8 @@ fn give(entries: &[(&str, EntryType, &str)], to: &Path) -> io::Result<()> {
         header.set_size(0);
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
         header.set_link_name_literal(target.as_bytes()).unwrap();
+        // As GNU tar has it, of what is no device.
+        header.as_ustar_mut().unwrap().dev_major = [0; 8];
         header.set_cksum();
         archive.append(&header, io::empty()).unwrap();
     }
@@ -156,7 +158,7 @@ fn a_folder_and_another_file_do_not_take_each_others_place() {
     assert_eq!(fs::read_to_string(to.path().join("file")).unwrap(), "stays");
     assert!(!to.path().join("through").is_symlink());
     // `..` that stays inside, and a name from the root, are as docker cleans them.
-    give(&[("a/../b", EntryType::Regular, ""), ("/c", EntryType::Regular, "")], to.path()).unwrap();
+    give(&[("a/../b", EntryType::Regular, ""), ("/c", EntryType::Fifo, "")], to.path()).unwrap();
     assert!(to.path().join("b").exists() && to.path().join("c").exists());
 }
 
@@ -181,4 +183,32 @@ fn attributes_are_those_that_the_file_system_takes() {
     let mut value = [0; 8];
     let found = rustix::fs::getxattr(to.path().join("file"), "user.note", &mut value);
     assert_eq!(found.ok(), takes.then_some(4));
+}
+
+#[test]
+fn times_of_pax_records_are_taken() {
+    let to = tempfile::tempdir().unwrap();
+    let own = fs::metadata(to.path()).unwrap();
+    let mut archive = tar::Builder::new(Vec::new());
+    let times = [
+        ("a", "1700000000.25", (1_700_000_000, 250_000_000)),
+        ("b", "-1.5", (-2, 500_000_000)),
+        ("c", "-7", (-7, 0)),
+    ];
+    for (name, time, _) in times {
+        archive.append_pax_extensions([("mtime", time.as_bytes())]).unwrap();
+        let mut header = Header::new_ustar();
+        header.set_metadata(&own);
+        header.set_entry_type(EntryType::Regular);
+        header.set_path(name).unwrap();
+        header.set_size(0);
+        header.set_cksum();
+        archive.append(&header, io::empty()).unwrap();
+    }
+    let archive = archive.into_inner().unwrap();
+    unpack::unpack(&mut tar::Archive::new(&archive[..]), to.path()).unwrap();
+    for (name, _, wanted) in times {
+        let found = fs::metadata(to.path().join(name)).unwrap();
+        assert_eq!((found.mtime(), found.mtime_nsec()), wanted, "{name}");
+    }
 }

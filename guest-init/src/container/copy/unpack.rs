@@ -5,11 +5,11 @@
 //! descriptor, and links in a path lead where they lead the container's own processes: this one has their root.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
 use protocol::archive::ATTRIBUTE;
@@ -68,7 +68,7 @@ fn add(
         return Ok(());
     }
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+        make_folders(parent)?;
     }
     if kind.is_hard_link() {
         let target = entry.link_name()?.ok_or(io::ErrorKind::InvalidData)?;
@@ -93,9 +93,13 @@ fn add(
                 EntryType::Char => FileType::CharacterDevice,
                 _ => FileType::BlockDevice,
             };
-            let number = |number: io::Result<Option<u32>>| Ok::<_, io::Error>(number?.unwrap_or(0));
             let header = entry.header();
-            let device = makedev(number(header.device_major())?, number(header.device_minor())?);
+            let number = |number: io::Result<Option<u32>>| Ok::<_, io::Error>(number?.unwrap_or(0));
+            // A pipe has none, and most writers leave the fields empty.
+            let device = match kind {
+                EntryType::Fifo => 0,
+                _ => makedev(number(header.device_major())?, number(header.device_minor())?),
+            };
             mknodat(CWD, &path, file_type, Mode::from_raw_mode(rights.mode), device)?;
             rights.give_by_name(&path)
         }
@@ -133,8 +137,13 @@ fn make_folder(path: &Path) -> io::Result<bool> {
             Ok(false)
         }
         Ok(_) => Err(io::Error::other("a folder does not take the place of what is none")),
-        Err(_) => fs::create_dir_all(path).map(|()| true),
+        Err(_) => make_folders(path).map(|()| true),
     }
+}
+
+/// Makes folders that no entry speaks of, with the rights that docker gives them (moby `ImpliedDirectoryMode`).
+fn make_folders(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(path)
 }
 
 /// Removes what is there, but no folder.
@@ -159,6 +168,32 @@ fn attributes(entry: &mut Entry<'_, impl Read>) -> io::Result<Vec<(OsString, Vec
         }
     }
     Ok(attributes)
+}
+
+/// The time of the last change as a pax record has it: where the header has no room for it, or with parts of a second.
+fn recorded_time(entry: &mut Entry<'_, impl Read>) -> io::Result<Option<Timespec>> {
+    for record in entry.pax_extensions()?.into_iter().flatten() {
+        let record = record?;
+        if record.key_bytes() == b"mtime" {
+            let time = str::from_utf8(record.value_bytes()).ok().and_then(time);
+            return time.ok_or_else(|| io::ErrorKind::InvalidData.into()).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// `seconds[.fraction]` since 1970 (POSIX.1-2001 pax, "pax Extended Header File Times").
+fn time(text: &str) -> Option<Timespec> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let tv_sec: i64 = seconds.parse().ok()?;
+    let digits = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
+    let nanos = digits.map(|digit| digit.is_ascii_digit().then(|| i64::from(digit - b'0')));
+    let nanos = nanos.reduce(|sum, digit| Some(sum? * 10 + digit?))??;
+    // The fraction counts away from zero, and the kernel's always forward.
+    Some(match seconds.starts_with('-') && nanos > 0 {
+        true => Timespec { tv_sec: tv_sec.checked_sub(1)?, tv_nsec: 1_000_000_000 - nanos },
+        false => Timespec { tv_sec, tv_nsec: nanos },
+    })
 }
 
 /// Writes a new file, with holes where whole blocks are zeros.
@@ -198,10 +233,14 @@ struct Rights {
 impl Rights {
     fn of(entry: &mut Entry<'_, impl Read>) -> io::Result<Self> {
         let attributes = attributes(entry)?;
+        let recorded = recorded_time(entry)?;
         let header = entry.header();
         let number = |number: u64| u32::try_from(number).map_err(|_| io::ErrorKind::InvalidData);
         // Negative numbers are written as such in the header's binary form.
-        let time = Timespec { tv_sec: header.mtime()?.cast_signed(), tv_nsec: 0 };
+        let time = match recorded {
+            Some(time) => time,
+            None => Timespec { tv_sec: header.mtime()?.cast_signed(), tv_nsec: 0 },
+        };
         Ok(Self {
             owner: Uid::from_raw(number(header.uid()?)?),
             group: Gid::from_raw(number(header.gid()?)?),

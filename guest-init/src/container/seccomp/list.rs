@@ -33,8 +33,6 @@ pub(super) struct Table {
     pub(super) clone: u32,
     /// Has its arguments where no filter can look.
     pub(super) clone3: u32,
-    /// socketcall(2): the calls on sockets in one, with their own arguments where no filter can look.
-    pub(super) socketcall: Option<u32>,
 }
 
 /// x32 (x86-64 psABI, "ILP32"): the calls of x86_64 with this bit, and some with numbers of their own.

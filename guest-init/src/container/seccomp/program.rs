@@ -39,8 +39,6 @@ use Answer::{Allowed, If, Refused, Unknown};
 /// Families of sockets: AF_ALG (38), docker's for its faults (CVE-2026-31431), and AF_VSOCK (40), the way to the host, which is
 /// guest-init's.
 const FAMILIES: Condition = Condition::Not(&[libc::AF_ALG as u32, libc::AF_VSOCK as u32]);
-/// SYS_SOCKET, linux/net.h: makes a socket whose family can't be seen.
-const NO_SOCKET: Condition = Condition::Not(&[1]);
 /// PER_LINUX, PER_LINUX32, UNAME26 with either, and the question which it is (personality(2)).
 const PERSONALITIES: Condition = Condition::OneOf(&[0, 0x8, 0x2_0000, 0x2_0008, u32::MAX]);
 /// CLONE_NEW… of clone(2): a new namespace of any kind.
@@ -65,7 +63,6 @@ pub(super) fn answers(table: &Table, allowed: CapabilitySet) -> BTreeMap<u32, An
         table.always.iter().chain(with_capability).map(|&call| (call, Allowed)).collect();
     answers.insert(table.socket, If(FAMILIES));
     answers.insert(table.personality, If(PERSONALITIES));
-    answers.extend(table.socketcall.map(|call| (call, If(NO_SOCKET))));
     let makes_namespaces = allowed.contains(CapabilitySet::SYS_ADMIN);
     let (clone, clone3) =
         if makes_namespaces { (Allowed, Allowed) } else { (If(NAMESPACES), Unknown) };

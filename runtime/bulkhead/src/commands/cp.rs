@@ -3,7 +3,10 @@
 mod error;
 pub(super) mod files;
 mod give;
+mod interrupt;
 mod look;
+mod path;
+mod stream;
 mod summary;
 mod take;
 
@@ -11,7 +14,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -30,10 +33,10 @@ use take::Source;
 /// Copy files between a container and this machine
 ///
 /// FOLDER/. stands for what is in a folder. What is copied goes into TO if that is a folder, or else takes its place or is
-/// made: TO/ has to be there unless a folder is copied. What comes from a container is put at its place when all of it is
-/// there: under the name that was asked for, through no symbolic link, without set-ID bits and devices; its folders stay open
-/// for their owner. A tar archive that goes into a container may be compressed with gzip, zstd, xz or bzip2, and keeps its
-/// owners.
+/// made: TO/ has to be there unless a folder is copied. If TO is a symbolic link, what it leads to is meant. What comes from a
+/// container is put at its place when all of it is there: under the name that was asked for, through no symbolic link below
+/// TO, without set-ID bits and devices; its folders stay open for their owner. A tar archive that goes into a container may be
+/// compressed with gzip, zstd, xz or bzip2, and keeps its owners.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  bulkhead cp web:/etc/nginx ./nginx\n  bulkhead cp site.conf web:/etc/nginx/conf.d/\n  bulkhead cp web:/var/log - | tar -t\n  bulkhead cp --max-size 100G web:/srv/data/. ./data"
@@ -127,8 +130,7 @@ fn side(containers: &Containers, text: &OsStr) -> Result<Side, CommandError> {
     match colon {
         Some(at) if !bytes.starts_with(b"/") && !bytes.starts_with(b".") => {
             let container = containers.find(&String::from_utf8_lossy(&bytes[..at]))?;
-            // A relative path is seen from the root.
-            let path = Path::new("/").join(OsStr::from_bytes(&bytes[at + 1..]));
+            let path = path::in_container(OsStr::from_bytes(&bytes[at + 1..]));
             Ok(Side::In(Box::new(container), path))
         }
         _ => Ok(Side::Here(text.into())),

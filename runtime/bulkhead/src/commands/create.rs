@@ -8,7 +8,9 @@ use crate::id_file::IdFile;
 use crate::life::Life;
 use crate::output::print;
 use crate::prepare::{Prepared, prepare};
+use crate::process::said;
 use containers::container::{self, Config, Container, ContainerError, Containers, Id, ImageName};
+use containers::supervisor::KEPT;
 use host::platform::Platform;
 use host::program;
 
@@ -27,41 +29,36 @@ pub struct CreateArguments {
 
 /// Prints the ID.
 pub fn execute(arguments: &CreateArguments) -> Result<u8, CommandError> {
-    let container = create(&arguments.flags, &arguments.life, Start::Later)?;
+    let container = create(&arguments.flags, &arguments.life)?;
     print(&format!("{}\n", container.id()))?;
     Ok(0)
 }
 
-/// The size of the disk for what a container writes that stays when it has ended. It takes only what is written.
-const KEPT: u64 = 16 << 30;
-
-/// When a new container starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    Now,
-    /// Files may be given to it before.
-    Later,
-}
-
 /// Makes a container.
-pub fn create(flags: &Flags, life: &Life, start: Start) -> Result<Container, CommandError> {
+pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
     life.check()?;
     let note = life.cidfile.as_deref().map(IdFile::create).transpose()?;
     let (own_labels, log) = (life.labels()?, life.log()?);
-    let Prepared { mut plan, stop_signal, mut labels, stored } =
+    let Prepared { mut plan, entrypoint, stop_signal, mut labels, stored } =
         prepare(flags, Platform::NATIVE, program::guest_init)?;
-    let has_to_stay = !life.rm || start == Start::Later;
-    if plan.vm.scratch.is_none() && has_to_stay && !plan.container.setting.read_only {
+    if plan.vm.scratch.is_none() && !life.rm && !plan.container.setting.read_only {
         plan.vm.scratch = Some(KEPT);
     }
     labels.extend(own_labels);
+    let id = Id::random().map_err(ContainerError::Random)?;
+    if said(flags.hostname.as_deref()).is_none() {
+        plan.container.setting.hostname = id.short().into();
+    }
+    let name = life.name.as_deref().unwrap_or_default();
     let image = flags.image().unwrap_or_default().to_string_lossy().into_owned();
     let config = Config {
-        id: Id::random().map_err(ContainerError::Random)?,
-        name: life.name.clone().unwrap_or_default(),
+        id,
+        // Docker's own names begin so, where a program is told of them (moby `daemon.reserveName`).
+        name: name.strip_prefix('/').unwrap_or(name).to_owned(),
         created: container::now(),
         image: ImageName { name: image, manifest: stored.as_ref().map(|(_, digest)| *digest) },
         plan,
+        entrypoint,
         terminal: life.tty,
         stdin_open: life.interactive,
         auto_remove: life.rm,

@@ -9,7 +9,7 @@ use protocol::ByteString;
 
 use crate::capabilities;
 use crate::error::CommandError;
-use crate::process::environment;
+use crate::process::{environment, said};
 use containers::container::Containers;
 use containers::supervisor::{Client, End, Request};
 use host::terminal;
@@ -68,10 +68,10 @@ pub fn execute(arguments: &ExecArguments) -> Result<u8, CommandError> {
     process.args = arguments.command.iter().cloned().map(ByteString::from).collect();
     let (files, flags) = (&arguments.env_file, &arguments.env);
     process.env = environment(process.env, files, flags, |name| std::env::var_os(name))?;
-    if let Some(folder) = &arguments.workdir {
+    if let Some(folder) = said(arguments.workdir.as_deref()) {
         process.cwd = folder.as_bytes().into();
     }
-    if let Some(user) = &arguments.user {
+    if let Some(user) = said(arguments.user.as_deref()) {
         process.user = user.as_bytes().into();
     }
     if arguments.privileged {

@@ -31,8 +31,8 @@ pub struct InfoArguments {
 pub fn execute(arguments: &InfoArguments) -> Result<u8, CommandError> {
     let facts = facts()?;
     print(&match &arguments.format {
-        Some(template) => template.line(&facts)?,
-        None => lines(&facts),
+        Some(template) if !template.is_usual() => template.line(&facts)?,
+        _ => lines(&facts),
     })?;
     Ok(0)
 }
@@ -58,6 +58,7 @@ fn facts() -> Result<Value, CommandError> {
         "ContainersStopped": count[2],
         "Images": store.list()?.len(),
         "ImagesFolder": store.root(),
+        "DockerRootDir": store.root().parent(),
         "ServerVersion": env!("CARGO_PKG_VERSION"),
         "Driver": "erofs",
         "LoggingDriver": "json-file",
@@ -68,6 +69,13 @@ fn facts() -> Result<Value, CommandError> {
         "NCPU": available_parallelism().map_or(1, NonZero::get),
         "MemTotal": memory(),
         "Name": kernel.nodename().to_string_lossy(),
+        // guest-init mounts the second version only.
+        "CgroupVersion": "2",
+        "SecurityOptions": ["name=seccomp,profile=builtin"],
+        "DefaultRuntime": "bulkhead",
+        "Swarm": {"LocalNodeState": "inactive"},
+        "Labels": [],
+        "Warnings": [],
     }))
 }
 
@@ -88,7 +96,7 @@ fn memory() -> u64 {
 
 /// As docker puts it, with blanks before what belongs to the line above.
 fn lines(facts: &Value) -> String {
-    const LINES: [(&str, &str); 14] = [
+    const LINES: [(&str, &str); 15] = [
         ("Containers", "Containers"),
         (" Running", "ContainersRunning"),
         (" Paused", "ContainersPaused"),
@@ -100,6 +108,7 @@ fn lines(facts: &Value) -> String {
         ("Logging Driver", "LoggingDriver"),
         ("Kernel Version", "KernelVersion"),
         ("Operating System", "OperatingSystem"),
+        ("OSType", "OSType"),
         ("Architecture", "Architecture"),
         ("CPUs", "NCPU"),
         ("Name", "Name"),

@@ -23,7 +23,7 @@ pub struct LoadArguments {
     /// Read the archive from FILE instead of stdin
     #[arg(long, short, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// Print IDs alone
+    /// Show no progress: there is none to show
     #[arg(long, short)]
     pub quiet: bool,
 }
@@ -47,12 +47,10 @@ pub fn execute(arguments: &LoadArguments) -> Result<u8, CommandError> {
     let loaded = store::load(store, &cache, path, &mut archive, Platform::NATIVE, limits, &in_use)?;
     let mut text = String::new();
     for image in loaded {
-        if arguments.quiet {
-            text += &format!("{}\n", image.id);
-        } else if image.names.is_empty() {
+        if image.names.is_empty() {
             text += &format!("Loaded image ID: {}\n", image.id);
         }
-        for name in image.names.iter().filter(|_| !arguments.quiet) {
+        for name in &image.names {
             text += &format!("Loaded image: {}\n", name.short());
         }
     }

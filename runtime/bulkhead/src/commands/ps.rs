@@ -3,15 +3,16 @@
 mod filter;
 
 use clap::Args;
-use protocol::Process;
+use protocol::{ByteString, Process};
 use serde_json::{Value, json};
 
 use crate::error::CommandError;
 use crate::output::{print, table};
 use crate::template::Template;
 use containers::container::{Config, Containers, State, Status};
-use filter::Filter;
-use host::time::{ago, now, show};
+use filter::{Filter, Filters};
+use host::platform::Platform;
+use host::time::{ago, now, show_in_list};
 
 /// List containers
 #[derive(Debug, Args)]
@@ -41,7 +42,8 @@ pub struct PsArguments {
         hide_default_value = true
     )]
     pub last: i64,
-    /// Only those with name=PART, id=START, status=STATUS, exited=N, ancestor=IMAGE, label=NAME or label=NAME=VALUE
+    /// Only those with name=PATTERN, id=START, status=STATUS, exited=N, ancestor=IMAGE, before=CONTAINER, since=CONTAINER,
+    /// label=NAME or label=NAME=VALUE
     ///
     /// Of several filters of a kind one must fit, but all labels, and one of each kind.
     #[arg(long, short, value_name = "FILTER", value_parser = Filter::parse)]
@@ -55,6 +57,7 @@ pub struct PsArguments {
 pub fn execute(arguments: &PsArguments) -> Result<u8, CommandError> {
     let containers = Containers::open_default()?;
     let last = if arguments.latest { 1 } else { arguments.last };
+    let filters = Filters::look_up(&arguments.filter, &containers)?;
     let all = arguments.all || last > 0 || arguments.filter.iter().any(Filter::asks_for_all);
     let mut rows = Vec::new();
     for container in containers.list()? {
@@ -68,7 +71,7 @@ pub fn execute(arguments: &PsArguments) -> Result<u8, CommandError> {
             }
         };
         let config = container.config();
-        if (all || state.status.is_live()) && filter::fit(&arguments.filter, config, &state) {
+        if (all || state.status.is_live()) && filters.fit(config, &state) {
             rows.push(row(config, &state, arguments.no_trunc));
         }
     }
@@ -86,12 +89,13 @@ pub fn execute(arguments: &PsArguments) -> Result<u8, CommandError> {
     Ok(0)
 }
 
-const COLUMNS: [(&str, &str); 6] = [
+const COLUMNS: [(&str, &str); 7] = [
     ("CONTAINER ID", "ID"),
     ("IMAGE", "Image"),
     ("COMMAND", "Command"),
     ("CREATED", "RunningFor"),
     ("STATUS", "Status"),
+    ("PORTS", "Ports"),
     ("NAMES", "Names"),
 ];
 
@@ -116,13 +120,22 @@ fn row(config: &Config, state: &State, whole: bool) -> Value {
     json!({
         "ID": if whole { config.id.as_str() } else { config.id.short() },
         "Image": config.image.name,
-        "Command": format!("\"{command}\""),
-        "CreatedAt": show(config.created),
+        // Between quotes, and those within it escaped.
+        "Command": format!("{command:?}"),
+        "CreatedAt": show_in_list(seconds(config.created)),
         "RunningFor": ago(Some(seconds(config.created)), now()),
         "State": state.status.name(),
         "Status": status(state),
         "Names": config.name,
         "Labels": labels.join(","),
+        "Platform": Platform::NATIVE.to_string(),
+        // What each is and has here: docker's network `none`, and nothing of the others.
+        "Networks": filter::NETWORK,
+        "Ports": "",
+        "Mounts": "",
+        "LocalVolumes": "0",
+        "HealthStatus": "",
+        "Size": "",
     })
 }
 
@@ -145,6 +158,11 @@ fn status(state: &State) -> String {
     }
 }
 
+/// As docker has it (moby `daemon/container/view.go`, `transform`): words with a blank stand between quotes.
 fn command_line(process: &Process) -> String {
-    process.args.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    let word = |(at, word): (usize, &ByteString)| match word.to_string() {
+        word if at > 0 && word.contains(' ') => format!("'{word}'"),
+        word => word,
+    };
+    process.args.iter().enumerate().map(word).collect::<Vec<_>>().join(" ")
 }

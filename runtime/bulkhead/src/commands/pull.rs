@@ -22,7 +22,7 @@ pub struct PullArguments {
     /// Which image to take of those for several platforms [default: the one that this machine runs]
     #[arg(long, value_parser = platform(), default_value_t = Platform::NATIVE, hide_default_value = true)]
     pub platform: Platform,
-    /// Print the ID alone, and show no progress
+    /// Print the name alone, and show no progress
     #[arg(long, short)]
     pub quiet: bool,
     /// Whether to check the registry's certificate; false also allows HTTP, and only for a registry on this machine
@@ -50,18 +50,16 @@ pub enum PullPolicy {
     Never,
 }
 
-/// Pulls the image, and prints its name.
+/// Pulls the image, and prints its digest and its name.
 pub fn execute(arguments: &PullArguments) -> Result<u8, CommandError> {
     let store = ImageStore::open_default()?;
     let PullArguments { name, platform, quiet, tls_verify } = arguments;
     let name = Name::parse(name)?;
     let limits = limits(|name| std::env::var(name).ok())?;
     let options = Options { platform: *platform, tls_verify: *tls_verify, quiet: *quiet, limits };
-    let Pulled { digest, id } = registry::pull(&store.session()?, &name, &options)?;
-    print(&match (quiet, name.tag()) {
-        (true, _) => format!("{id}\n"),
-        (false, Some(_)) => format!("{name}@{digest}\n"),
-        (false, None) => format!("{name}\n"),
-    })?;
+    let Pulled { digest, .. } = registry::pull(&store.session()?, &name, &options)?;
+    // Docker's last line: the name in full.
+    let digest = if *quiet { String::new() } else { format!("Digest: {digest}\n") };
+    print(&format!("{digest}{name}\n"))?;
     Ok(0)
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::error::CommandError;
-use crate::names::{Names, each};
+use crate::names::{Names, each_says};
 use containers::container::{ContainerError, Containers};
 use containers::supervisor::{Client, Request, SupervisorError};
 
@@ -11,7 +11,7 @@ use containers::supervisor::{Client, Request, SupervisorError};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  bulkhead rm -f web job")]
 pub struct RemoveArguments {
-    /// Kill those that run
+    /// Kill those that run; one that is not there is no failure
     #[arg(long, short)]
     pub force: bool,
     /// Remove its volumes too: it has none yet
@@ -21,10 +21,17 @@ pub struct RemoveArguments {
     pub names: Names,
 }
 
-/// Removes each.
+/// Removes each. As in docker, one that is not there is no failure where it is removed by force.
 pub fn execute(arguments: &RemoveArguments) -> Result<u8, CommandError> {
     let containers = Containers::open_default()?;
-    each(&arguments.names, |name| remove(&containers, name, arguments.force))
+    let act = |name: &String| {
+        remove(&containers, name, arguments.force)?;
+        Ok(format!("{name}\n"))
+    };
+    let is_missing = |error: &CommandError| {
+        matches!(error, CommandError::Container(ContainerError::NotFound(_)))
+    };
+    each_says(&arguments.names.containers, act, |error| arguments.force && is_missing(error))
 }
 
 fn remove(containers: &Containers, name: &str, force: bool) -> Result<(), CommandError> {

@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::prune::in_use;
 use crate::error::CommandError;
-use crate::output::print;
-use images::store::ImageStore;
+use crate::names::each_says;
+use images::store::{ImageStore, StoreError};
 
 /// Remove names, and images with their last name
 #[derive(Debug, Args)]
@@ -19,10 +19,10 @@ pub struct RemoveImageArguments {
     pub images: Vec<String>,
 }
 
-/// What went before an error is said all the same.
+/// As in docker, one that is not there is no failure where it is removed by force.
 pub fn execute(arguments: &RemoveImageArguments) -> Result<u8, CommandError> {
     let store = ImageStore::open_default()?;
-    for image in &arguments.images {
+    let remove = |image: &String| {
         let removed = store.remove(image, arguments.force, &in_use)?;
         let mut text = String::new();
         for name in &removed.names {
@@ -31,7 +31,8 @@ pub fn execute(arguments: &RemoveImageArguments) -> Result<u8, CommandError> {
         if let Some(id) = removed.image {
             text += &format!("Deleted: {id}\n");
         }
-        print(&text)?;
-    }
-    Ok(0)
+        Ok(text)
+    };
+    let is_missing = |error: &CommandError| matches!(error, CommandError::Store(error) if matches!(**error, StoreError::NotFound(_)));
+    each_says(&arguments.images, remove, |error| arguments.force && is_missing(error))
 }

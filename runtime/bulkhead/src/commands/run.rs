@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::create::{Start, create};
+use super::create::create;
 use crate::arguments::EXAMPLES;
 use crate::error::CommandError;
 use crate::flags::Flags;
@@ -39,7 +39,7 @@ pub fn execute(arguments: &RunArguments) -> Result<u8, CommandError> {
     if let Some(path) = bundle {
         return Ok(vm::run(read_plan(path)?, Cache::open_default)?);
     }
-    let container = create(flags, life, Start::Now)?;
+    let container = create(flags, life)?;
     if *detach {
         supervisor::start(&container)?;
         print(&format!("{}\n", container.id()))?;

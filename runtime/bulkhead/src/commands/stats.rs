@@ -63,26 +63,28 @@ pub fn execute(arguments: &StatsArguments) -> Result<u8, CommandError> {
         let before = look_at_all(&chosen);
         thread::sleep(INTERVAL.saturating_sub(begin.elapsed()));
         let mut rows = Vec::new();
-        let mut show = |container: &Container, mut row: Value| {
+        // As docker, what a person calls it; of those that nobody has named, the ID.
+        let called = |at: usize| arguments.containers.get(at).map(String::as_str);
+        let mut show = |at: usize, mut row: Value| {
             if arguments.no_trunc {
-                row["ID"] = container.id().as_str().into();
+                row["ID"] = chosen[at].id().as_str().into();
             }
+            row["Container"] = called(at).map_or_else(|| row["ID"].clone(), Value::from);
             rows.push(row);
         };
-        for (container, (before, now)) in
-            chosen.iter().zip(before.into_iter().zip(look_at_all(&chosen)))
-        {
+        for (at, (before, now)) in before.into_iter().zip(look_at_all(&chosen)).enumerate() {
+            let container = &chosen[at];
             match (before, now) {
                 (Err(error), _) if named && !arguments.all && !is_silent(&error) => {
                     return Err(error.into());
                 }
                 (Ok((then, before)), Ok((time, now))) => {
-                    show(container, fields(container, &before, &now, time.duration_since(then)));
+                    show(at, fields(container, &before, &now, time.duration_since(then)));
                 }
                 (Err(error), _) | (_, Err(error)) if is_silent(&error) => {
-                    show(container, unknown(container));
+                    show(at, unknown(container));
                 }
-                _ if arguments.all => show(container, unknown(container)),
+                _ if arguments.all => show(at, unknown(container)),
                 // Whoever ended meanwhile uses nothing.
                 _ => {}
             }
@@ -152,23 +154,25 @@ fn fields(container: &Container, before: &Statistics, now: &Statistics, time: Du
 fn row(container: &Container, [cpu, memory, share, block, pids]: [String; 5]) -> Value {
     json!({
         "ID": container.id().short(),
-        "Container": container.id().short(),
         "Name": container.config().name,
         "CPUPerc": cpu,
         "MemUsage": memory,
         "MemPerc": share,
+        // There is no interface but the loopback.
+        "NetIO": "0B / 0B",
         "BlockIO": block,
         "PIDs": pids,
     })
 }
 
 /// The columns: headings and fields.
-const COLUMNS: [(&str, &str); 7] = [
+const COLUMNS: [(&str, &str); 8] = [
     ("CONTAINER ID", "ID"),
     ("NAME", "Name"),
     ("CPU %", "CPUPerc"),
     ("MEM USAGE / LIMIT", "MemUsage"),
     ("MEM %", "MemPerc"),
+    ("NET I/O", "NetIO"),
     ("BLOCK I/O", "BlockIO"),
     ("PIDS", "PIDs"),
 ];

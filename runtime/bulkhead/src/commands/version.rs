@@ -33,8 +33,8 @@ pub fn execute(arguments: &VersionArguments) -> Result<u8, CommandError> {
         "Platform": Platform::NATIVE.to_string(),
     });
     match &arguments.format {
-        Some(format) => print(&format.line(&fields)?)?,
-        None => {
+        Some(format) if !format.is_usual() => print(&format.line(&fields)?)?,
+        _ => {
             let version = env!("CARGO_PKG_VERSION");
             let (protocol, platform) = (protocol::VERSION, Platform::NATIVE);
             print(&format!(

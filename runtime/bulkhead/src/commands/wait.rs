@@ -3,8 +3,7 @@
 use clap::Args;
 
 use crate::error::CommandError;
-use crate::names::Names;
-use crate::output::print;
+use crate::names::{Names, each_says};
 use containers::container::{Container, Containers};
 use containers::supervisor::{Client, Reply, Request, SupervisorError};
 
@@ -19,10 +18,14 @@ pub struct WaitArguments {
 /// Prints the exit status of each.
 pub fn execute(arguments: &WaitArguments) -> Result<u8, CommandError> {
     let containers = Containers::open_default()?;
-    for name in &arguments.names.containers {
-        print(&format!("{}\n", wait(&containers.find(name)?)?))?;
-    }
-    Ok(0)
+    let status = |name: &String| {
+        Ok(format!(
+            "{}
+",
+            wait(&containers.find(name)?)?
+        ))
+    };
+    each_says(&arguments.names.containers, status, |_| false)
 }
 
 /// The status of the container's next end, or of its last one when it does not run.

@@ -1,6 +1,6 @@
 //! What of docker's command line is refused, and why, in the order of docker's reference (docs/reference/commandline).
 
-use super::Refusal;
+use super::{Harmless, Refusal};
 
 const NETWORKS: &str =
     "networks are not supported yet: a container has its loopback interface only";
@@ -19,6 +19,9 @@ const TERMINAL: &str =
     "the streams to attach to can't be chosen yet: -i is stdin, -t a terminal, -d none";
 const SIGNALS: &str = "signals always go to the container's process";
 const KEYS: &str = "the keys can't be chosen yet: Ctrl-P Ctrl-Q leaves";
+/// Docker's own, which are the ones here.
+const USUAL_KEYS: &str = "ctrl-p,ctrl-q";
+const RUNTIME: &str = "there is one runtime here: a virtual machine for each container";
 const TRUST: &str = "images are checked by their digests only";
 const DAEMON: &str = "there is no daemon here, and no socket of one";
 const CHECKPOINTS: &str = "checkpoints are not supported";
@@ -31,7 +34,6 @@ pub(super) const BULKHEAD: &[Refusal] = &[
     refusal(&["--config"], "docker's config.json is sought in the folder that DOCKER_CONFIG names"),
     refusal(&["--context", "-c", "--host", "-H"], DAEMON),
     refusal(&["--debug", "-D", "--log-level", "-l"], "RUST_LOG says what is logged"),
-    refusal(&["-v"], "give --version or -V"),
     refusal(&["--tls", "--tlscacert", "--tlscert", "--tlskey", "--tlsverify"], DAEMON),
 ];
 
@@ -40,17 +42,17 @@ pub(super) const RUN: &[Refusal] = &[
     refusal(&["--volume", "-v", "--mount", "--volumes-from", "--volume-driver"], VOLUMES),
     refusal(&["--publish", "-p", "--expose"], NETWORKS),
     switch(&["--publish-all", "-P"], false, NETWORKS),
-    refusal(
-        &["--network", "--net", "--network-alias", "--net-alias", "--link", "--link-local-ip"],
-        NETWORKS,
-    ),
+    words(&["--network", "--net"], &["none"], NETWORKS),
+    refusal(&["--network-alias", "--net-alias", "--link", "--link-local-ip"], NETWORKS),
     refusal(
         &["--ip", "--ip6", "--mac-address", "--dns", "--dns-opt", "--dns-option", "--dns-search"],
         NETWORKS,
     ),
     refusal(&["--add-host", "--domainname"], NETWORKS),
     refusal(&["--device", "--device-cgroup-rule", "--gpus"], DEVICES),
-    refusal(&["--pid", "--ipc", "--uts", "--userns", "--cgroupns"], NAMESPACES),
+    refusal(&["--pid", "--uts", "--userns"], NAMESPACES),
+    words(&["--ipc"], &["private", "shareable"], NAMESPACES),
+    words(&["--cgroupns"], &["private"], NAMESPACES),
     refusal(&["--cgroup-parent", "--oom-score-adj"], CGROUPS),
     switch(&["--oom-kill-disable"], false, CGROUPS),
     refusal(
@@ -85,13 +87,13 @@ pub(super) const RUN: &[Refusal] = &[
     ),
     refusal(&["--sysctl"], "settings of the guest's kernel are not supported yet"),
     refusal(&["--attach", "-a"], TERMINAL),
-    refusal(&["--detach-keys"], KEYS),
+    words(&["--detach-keys"], &[USUAL_KEYS], KEYS),
     switch(&["--sig-proxy"], true, SIGNALS),
-    refusal(
+    words(
         &["--pids-limit"],
+        &["-1", "0"],
         "not supported yet: give --ulimit nproc=N to limit the processes of a user",
     ),
-    refusal(&["--shm-size"], "not supported yet: give --tmpfs /dev/shm:size=SIZE"),
     refusal(&["--storage-opt"], "not supported: give --scratch SIZE for a disk to write to"),
     switch(
         &["--privileged"],
@@ -100,11 +102,13 @@ pub(super) const RUN: &[Refusal] = &[
     ),
     switch(&["--init"], false, "not supported yet: let the image's entrypoint be an init"),
     refusal(&["--group-add"], "not supported yet: let the image's /etc/group list the user"),
-    refusal(&["--log-driver"], "logs are JSON lines always: give --log-opt for their size"),
-    refusal(
-        &["--runtime", "--isolation"],
-        "there is one runtime here: a virtual machine for each container",
+    words(
+        &["--log-driver"],
+        &["json-file"],
+        "logs are JSON lines always: give --log-opt for their size",
     ),
+    refusal(&["--runtime"], RUNTIME),
+    words(&["--isolation"], &["default"], RUNTIME),
     refusal(&["--annotation"], "not supported: give --label NAME=VALUE"),
     switch(&["--disable-content-trust"], true, TRUST),
     switch(&["--use-api-socket"], false, DAEMON),
@@ -112,8 +116,11 @@ pub(super) const RUN: &[Refusal] = &[
 
 /// Of the others.
 pub(super) const OTHERS: &[(&str, &[Refusal])] = &[
-    ("attach", &[refusal(&["--detach-keys"], KEYS), switch(&["--sig-proxy"], true, SIGNALS)]),
-    ("exec", &[refusal(&["--detach-keys"], KEYS)]),
+    (
+        "attach",
+        &[words(&["--detach-keys"], &[USUAL_KEYS], KEYS), switch(&["--sig-proxy"], true, SIGNALS)],
+    ),
+    ("exec", &[words(&["--detach-keys"], &[USUAL_KEYS], KEYS)]),
     (
         "images",
         &[switch(
@@ -146,7 +153,7 @@ pub(super) const OTHERS: &[(&str, &[Refusal])] = &[
         "start",
         &[
             refusal(&["--checkpoint", "--checkpoint-dir"], CHECKPOINTS),
-            refusal(&["--detach-keys"], KEYS),
+            words(&["--detach-keys"], &[USUAL_KEYS], KEYS),
         ],
     ),
 ];
@@ -201,10 +208,19 @@ pub(super) const COMMANDS: &[Refusal] = &[
 ];
 
 const fn refusal(names: &'static [&'static str], why: &'static str) -> Refusal {
-    Refusal { names, harmless: None, why }
+    Refusal { names, harmless: Harmless::Nothing, why }
 }
 
 /// A flag that is on or off, and may be given where it says what is so anyway.
 const fn switch(names: &'static [&'static str], harmless: bool, why: &'static str) -> Refusal {
-    Refusal { names, harmless: Some(harmless), why }
+    Refusal { names, harmless: Harmless::Switch(harmless), why }
+}
+
+/// A flag with a text, and the texts that say what is so anyway.
+const fn words(
+    names: &'static [&'static str],
+    harmless: &'static [&'static str],
+    why: &'static str,
+) -> Refusal {
+    Refusal { names, harmless: Harmless::Words(harmless), why }
 }

@@ -83,6 +83,7 @@ fn tokens(action: &str) -> Result<(Vec<Token>, &str), String> {
         };
         let (kind, behind) = match first {
             '"' => quoted(&trimmed[1..])?,
+            '\'' => character(&trimmed[1..])?,
             '`' => {
                 let (text, behind) = trimmed[1..].split_once('`').ok_or("'`' without another")?;
                 (Kind::Text(text.to_owned()), behind)
@@ -124,39 +125,86 @@ fn word(text: &str) -> (&str, &str) {
 
 fn number(text: &str) -> Result<(Kind, &str), String> {
     let is_digit = |(at, letter): &(usize, char)| {
-        letter.is_ascii_digit() || *letter == '.' || (*at == 0 && "+-".contains(*letter))
+        is_word(*letter) || *letter == '.' || (*at == 0 && "+-".contains(*letter))
     };
-    let length = text.char_indices().take_while(is_digit).count();
+    let length =
+        text.char_indices().take_while(is_digit).map(|(_, letter)| letter.len_utf8()).sum();
     let (digits, behind) = text.split_at(length);
-    let digits = digits.strip_prefix('+').unwrap_or(digits);
-    let whole = digits.parse::<i64>().ok().map(Into::into);
-    let number = whole.or_else(|| serde_json::Number::from_f64(digits.parse().ok()?));
-    match number {
-        Some(number) if !behind.starts_with(is_word) => Ok((Kind::Number(number), behind)),
-        _ => Err(format!("'{}' is no number", word(text).0.escape_debug())),
+    let plain = digits.strip_prefix('+').unwrap_or(digits);
+    let whole = plain.parse::<i64>().ok().or_else(|| in_other_base(plain)).map(Into::into);
+    // Rust takes words for numbers, Go does not.
+    let is_number = || !plain.contains(|letter: char| letter.is_alphabetic() && letter != 'e');
+    let broken = || serde_json::Number::from_f64(plain.parse().ok().filter(|_| is_number())?);
+    match whole.or_else(broken) {
+        Some(number) => Ok((Kind::Number(number), behind)),
+        None => Err(format!("'{}' is no number", digits.escape_debug())),
     }
 }
 
-/// A text up to the next `"`. The escapes are Go's, but for those by number.
-fn quoted(text: &str) -> Result<(Kind, &str), String> {
-    let mut value = String::new();
-    let mut letters = text.char_indices();
-    while let Some((at, letter)) = letters.next() {
-        match letter {
-            '"' => return Ok((Kind::Text(value), &text[at + 1..])),
-            '\\' => value.push(match letters.next() {
-                Some((_, 'n')) => '\n',
-                Some((_, 't')) => '\t',
-                Some((_, 'r')) => '\r',
-                Some((_, same @ ('"' | '\\' | '\''))) => same,
-                _ => {
-                    return Err(
-                        "a text in a template has the escapes \\n \\t \\r \\\" \\\\".to_owned()
-                    );
-                }
-            }),
-            letter => value.push(letter),
+/// `0x1f`, `0o17`, `0b11`.
+fn in_other_base(text: &str) -> Option<i64> {
+    let (prefix, digits) = text.split_at_checked(2)?;
+    let base = match prefix.to_ascii_lowercase().as_str() {
+        "0x" => 16,
+        "0o" => 8,
+        "0b" => 2,
+        _ => return None,
+    };
+    i64::from_str_radix(digits, base).ok().filter(|_| !digits.starts_with(['+', '-']))
+}
+
+/// A character up to the next `'`, which is the number of it.
+fn character(text: &str) -> Result<(Kind, &str), String> {
+    let wrong = || "'\'' holds one character, and another '\'' ends it".to_owned();
+    let (letter, behind) = match text.strip_prefix('\\') {
+        Some(escape) => escaped(escape)?,
+        None => {
+            let letter = text.chars().next().ok_or_else(wrong)?;
+            (letter, &text[letter.len_utf8()..])
         }
+    };
+    let behind = behind.strip_prefix('\'').ok_or_else(wrong)?;
+    Ok((Kind::Number(u32::from(letter).into()), behind))
+}
+
+/// A text up to the next `"`.
+fn quoted(text: &str) -> Result<(Kind, &str), String> {
+    let (mut value, mut rest) = (String::new(), text);
+    while let Some(letter) = rest.chars().next() {
+        let behind = &rest[letter.len_utf8()..];
+        let (letter, behind) = match letter {
+            '"' => return Ok((Kind::Text(value), behind)),
+            '\\' => escaped(behind)?,
+            letter => (letter, behind),
+        };
+        value.push(letter);
+        rest = behind;
     }
     Err("'\"' without another".to_owned())
+}
+
+/// What is meant by the text behind a `\`, and what follows. The escapes are Go's (The Go Programming Language Specification,
+/// "Rune literals"), but for bytes that are no characters.
+fn escaped(text: &str) -> Result<(char, &str), String> {
+    let wrong = || {
+        "a text in a template has the escapes \\n \\t \\r \\\" \\\\ \\xNN \\uNNNN \\UNNNNNNNN"
+            .to_owned()
+    };
+    let kind = text.chars().next().ok_or_else(wrong)?;
+    let behind = &text[kind.len_utf8()..];
+    let length = match kind {
+        'n' => return Ok(('\n', behind)),
+        't' => return Ok(('\t', behind)),
+        'r' => return Ok(('\r', behind)),
+        '"' | '\\' | '\'' => return Ok((kind, behind)),
+        'x' => 2,
+        'u' => 4,
+        'U' => 8,
+        _ => return Err(wrong()),
+    };
+    let (digits, behind) = behind.split_at_checked(length).ok_or_else(wrong)?;
+    let number = u32::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'));
+    let is_character = |number: &u32| kind != 'x' || *number < 0x80;
+    let letter = number.filter(is_character).and_then(char::from_u32).ok_or_else(wrong)?;
+    Ok((letter, behind))
 }

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::functions::MOST;
 use super::value::Item;
+use host::text::visible;
 
-/// `%s`, `%v`, `%d`, `%q`, `%t`, `%f`, `%x` and `%%`, with `-`, `0`, a width and a precision.
+/// `%s`, `%v`, `%d`, `%q`, `%t`, `%f`, `%x`, `%X`, `%o`, `%b`, `%c` and `%%`, with `-`, `+`, `0`, a width and a precision.
 pub(super) fn printf(format: &str, values: &[Item]) -> Result<String, String> {
     let mut out = String::new();
     let mut values = values.iter();
@@ -55,8 +56,29 @@ fn padded(flags: &str, verb: char, value: &Item) -> Result<String, String> {
         ('v', Some(number)) => number.to_string(),
         ('t', _) if matches!(value, Item::Data(Value::Bool(_))) => value.shown().into_owned(),
         ('q', None) => format!("{:?}", value.text().ok_or_else(unknown)?),
-        ('d', Some(number)) if number.is_i64() || number.is_u64() => number.to_string(),
-        ('x', Some(number)) => format!("{:x}", number.as_i64().ok_or_else(unknown)?),
+        ('d', Some(number)) if number.is_i64() || number.is_u64() => {
+            let sign = if flags.contains('+') && number.as_i64() >= Some(0) { "+" } else { "" };
+            format!("{sign}{number}")
+        }
+        ('x', None) => {
+            let text = value.text().ok_or_else(unknown)?;
+            text.bytes().map(|byte| format!("{byte:02x}")).collect()
+        }
+        ('c', Some(number)) => {
+            let number = number.as_u64().and_then(|number| u32::try_from(number).ok());
+            visible(&char::from_u32(number.ok_or_else(unknown)?).ok_or_else(unknown)?.to_string())
+                .into_owned()
+        }
+        ('x' | 'X' | 'o' | 'b', Some(number)) => {
+            let number = number.as_i64().ok_or_else(unknown)?;
+            let (sign, size) = (if number < 0 { "-" } else { "" }, number.unsigned_abs());
+            match verb {
+                'x' => format!("{sign}{size:x}"),
+                'X' => format!("{sign}{size:X}"),
+                'o' => format!("{sign}{size:o}"),
+                _ => format!("{sign}{size:b}"),
+            }
+        }
         ('f', Some(number)) => {
             let number = number.as_f64().ok_or_else(unknown)?;
             // Go's own precision is 6.

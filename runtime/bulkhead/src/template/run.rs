@@ -5,6 +5,7 @@ use std::slice::from_ref;
 use serde_json::Value;
 
 use super::functions::{Function, label, label_heading};
+use super::heading;
 use super::parse::{Base, Body, Branch, Command, Node, Pipeline, Term};
 use super::value::{Item, is_true};
 
@@ -18,6 +19,9 @@ pub(super) struct Run<'a> {
     out: String,
 }
 
+/// The fields that are maps with anybody's keys, as docker's are.
+const MAPS: [&str; 5] = ["Labels", "Ports", "Networks", "Tmpfs", "ExposedPorts"];
+
 /// What comes after a node.
 enum Flow {
     Next,
@@ -30,10 +34,13 @@ impl<'a> Run<'a> {
         Self { item, is_heading, variables: Vec::new(), out: String::new() }
     }
 
+    /// Where there are names of columns only, what can be made of them: as docker's, a heading is never an error.
     pub fn fill(mut self, body: &Body) -> Result<String, String> {
         let dot = Item::Data(self.item.clone());
-        self.body(body, &dot)?;
-        Ok(self.out)
+        match self.body(body, &dot) {
+            Err(error) if !self.is_heading => Err(error),
+            _ => Ok(self.out),
+        }
     }
 
     fn body(&mut self, body: &Body, dot: &Item) -> Result<Flow, String> {
@@ -169,8 +176,17 @@ impl<'a> Run<'a> {
             Base::Group(pipeline) => self.pipeline(pipeline, dot)?,
             Base::Function(function) => function.call(Vec::new(), self.is_heading)?,
         };
+        let mut holder = None;
         for name in &term.path {
-            value = value.field(name)?;
+            value = match value.lacks(name) {
+                true if self.is_heading => Item::Text(heading(name)),
+                // As in Go, a map has no value where a structure has no field.
+                true if holder.is_some_and(|holder| MAPS.contains(&holder)) => {
+                    Item::Data(Value::Null)
+                }
+                _ => value.field(name)?,
+            };
+            holder = Some(name.as_str());
         }
         Ok(value)
     }

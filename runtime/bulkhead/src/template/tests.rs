@@ -80,6 +80,19 @@ fn templates_are_gos_and_dockers() {
         ("{{`raw \\n`}}{{\"a\\tb\\\\\"}}", "raw \\na\tb\\"),
         ("{{range 3}}{{.}}{{end}}{{-1}}", "012-1"),
         ("{{if eq .Null nil}}nil{{end}}", "nil"),
+        (
+            "{{.Labels.team}} {{.Labels.gone}} {{if .Labels.gone}}x{{else}}none{{end}}",
+            "front <no value> none",
+        ),
+        ("{{index .Env 0x1}} {{printf \"%c\" 'A'}} {{'\\n'}}", "C=d e A 10"),
+        ("{{printf \"%X %o %b %x %+d\" 255 8 5 \"hi\" 3}}", "FF 10 101 6869 +3"),
+        ("{{\"\\x41\\u00e9\"}}", "A\u{e9}"),
+        ("{{range $i, $e := .Env}}{{if $i}}, {{end}}{{$e}}{{end}}", "A=b, C=d e"),
+        ("{{range .Mounts}}{{range $.Env}}{{.}};{{end}}{{end}}", "A=b;C=d e;A=b;C=d e;"),
+        ("{{with index .Mounts 0}}{{.To}} {{.RW}}{{end}}", "/a true"),
+        ("{{(split \"a:b\" \":\" | len)}} {{index (split \"a:b\" \":\") 1}}", "2 b"),
+        ("{{printf \"%.12s\" .Id}} {{.Name | printf \"%q\"}}", "0123456789ab \"web\""),
+        ("{{json .Null}} {{json .None}} {{json .Count}}", "null [] 3"),
     ] {
         assert_eq!(filled(template, &item()), Ok(expected.to_owned()), "{template}");
     }
@@ -158,6 +171,12 @@ fn a_table_has_a_heading() {
         "CONTAINER ID   NAMES   CREATED AT\n1              WEB     now\n22             B       x\n";
     assert_eq!(lines("table {{.ID}}\\t{{upper .Names}}\\t{{.CreatedAt}}", &rows), table);
     assert_eq!(lines("table {{.ID}}", &[]), "CONTAINER ID\n");
+    // Also where there is no row that has the field, and where a heading is no list.
+    assert_eq!(lines("table {{.ID}}\\t{{.RunningFor}}", &[]), "CONTAINER ID   RUNNING FOR\n");
+    assert_eq!(
+        lines("table {{.ID}}\\t{{index (split .Names \"e\") 0}}", &rows),
+        "CONTAINER ID\n1              w\n22             b\n"
+    );
     assert_eq!(lines("{{.ID}}", &rows), "1\n22\n");
     assert!(Template::parse("table").unwrap().is_usual());
     assert!(!Template::parse("tables").unwrap().is_usual());

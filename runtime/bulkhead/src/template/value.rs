@@ -42,6 +42,11 @@ impl Item {
         }
     }
 
+    /// Whether a field of it is missing which it might have.
+    pub fn lacks(&self, name: &str) -> bool {
+        matches!(self, Self::Data(Value::Object(fields)) if !fields.contains_key(name))
+    }
+
     pub fn field(&self, name: &str) -> Result<Self, String> {
         let Self::Data(value) = self else {
             return Err(format!("'.{name}' of a text"));

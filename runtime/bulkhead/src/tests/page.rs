@@ -6,7 +6,7 @@ use clap::{Command, CommandFactory};
 
 use super::parsed;
 use crate::Arguments;
-use crate::refused::{Refusal, refused_commands, refused_flags};
+use crate::refused::{Harmless, Refusal, refused_commands, refused_flags};
 
 const PAGE: &str = include_str!("../../../../docs/DOCKER.md");
 
@@ -32,8 +32,15 @@ fn refused(section: &str) -> BTreeSet<String> {
 
 fn line(refusal: &Refusal) -> String {
     let names: Vec<String> = refusal.names.iter().map(|name| format!("`{name}`")).collect();
-    let taken = refusal.harmless.map(|value| format!(" (`{}={value}` is taken)", refusal.names[0]));
-    format!("- refused: {}: {}{}", names.join(", "), refusal.why, taken.unwrap_or_default())
+    let taken = match refusal.harmless {
+        Harmless::Nothing => String::new(),
+        Harmless::Switch(value) => format!(" (`{}={value}` is taken)", refusal.names[0]),
+        Harmless::Words(words) => {
+            let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+            format!(" ({} is taken)", words.join(" or "))
+        }
+    };
+    format!("- refused: {}: {}{taken}", names.join(", "), refusal.why)
 }
 
 fn flags(command: &Command) -> BTreeSet<String> {
@@ -107,30 +114,38 @@ fn what_is_refused_is_refused_by_name() {
             .extend(command.get_positionals().filter(|place| place.is_required_set()).map(|_| "x"));
         for refusal in refused_flags(name) {
             for flag in refusal.names {
-                // Without a value it is on.
-                if refusal.harmless != Some(true) {
-                    let error = parsed(&[&[name, flag], &words[1..]].concat()).unwrap_err();
-                    let told = if refusal.harmless.is_some() { refusal.names[0] } else { flag };
+                // Without a value a switch is on; another flag takes the next word.
+                if refusal.harmless != Harmless::Switch(true) {
+                    let takes_text = matches!(refusal.harmless, Harmless::Words(_));
+                    let value: &[&str] = if takes_text { &["another"] } else { &[] };
+                    let error = parsed(&[&[name, flag], value, &words[1..]].concat()).unwrap_err();
+                    let is_ours = refusal.harmless != Harmless::Nothing;
+                    let told = if is_ours { refusal.names[0] } else { flag };
                     assert_eq!(
                         error,
                         format!("{told}: {} (try --help)", refusal.why),
                         "{name} {flag}"
                     );
                 }
-                let Some(harmless) = refusal.harmless else { continue };
-                let asks = |value: bool| {
+                let asks = |value: &str| {
                     let flag = format!("{flag}={value}");
                     parsed(&[&[name, &flag], &words[1..]].concat())
                 };
-                // A wrong value of a switch is said before what is missing.
-                if let Err(error) = asks(harmless) {
-                    assert!(error.starts_with("missing "), "{name} {flag}={harmless}: {error}");
+                let (taken, other) = match refusal.harmless {
+                    Harmless::Nothing => continue,
+                    Harmless::Switch(value) => (vec![value.to_string()], (!value).to_string()),
+                    Harmless::Words(words) => {
+                        (words.iter().map(|&word| word.to_owned()).collect(), "another".to_owned())
+                    }
+                };
+                for value in taken {
+                    // A wrong value is said before what is missing.
+                    if let Err(error) = asks(&value) {
+                        assert!(error.starts_with("missing "), "{name} {flag}={value}: {error}");
+                    }
                 }
-                assert!(
-                    asks(!harmless)
-                        .unwrap_err()
-                        .ends_with(&format!("{} (try --help)", refusal.why))
-                );
+                let error = asks(&other).unwrap_err();
+                assert!(error.ends_with(&format!("{} (try --help)", refusal.why)), "{error}");
             }
         }
     }

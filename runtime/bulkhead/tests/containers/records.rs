@@ -6,13 +6,13 @@ use super::*;
 fn containers_are_made_listed_renamed_and_removed() {
     let test = "containers_are_made_listed_renamed_and_removed";
     let Some(place) = place(test) else { return };
-    let heading = "CONTAINER ID   IMAGE   COMMAND   CREATED   STATUS   NAMES\n";
+    let heading = "CONTAINER ID   IMAGE   COMMAND   CREATED   STATUS   PORTS   NAMES\n";
     assert_eq!(place.says(&["ps", "-a"]), heading);
     let web = create(&place, &["--name", "web", "--label", "team=front"]);
     let db = create(&place, &["--name", "db", "--label", "team=back", "--label", "kept"]);
     let other = create(&place, &[]);
     let invented = place.says(&["inspect", "--format", "{{.Name}}", &other]);
-    assert!(invented.contains('_'), "{invented}");
+    assert!(invented.starts_with('/') && invented.contains('_'), "{invented}");
     place.says(&["rm", invented.trim_end()]);
 
     // The newest first; none of them runs.
@@ -23,7 +23,7 @@ fn containers_are_made_listed_renamed_and_removed() {
     let line = table.lines().nth(2).unwrap();
     let cells: Vec<&str> =
         line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
-    assert_eq!(cells[..3], [&web[..12], "localhost/second:3", "\"sh -c echo a long c…\""]);
+    assert_eq!(cells[..3], [&web[..12], "localhost/second:3", "\"sh -c 'echo a long …\""]);
     assert!(cells[3].ends_with(" ago") && cells[4..] == ["Created", "web"], "{line}");
     let listed = |filter: &str| {
         let format = "{{.Names}} {{.State}}";
@@ -45,7 +45,8 @@ fn containers_are_made_listed_renamed_and_removed() {
         2,
         "'size=1': there are name=, id=, status=, exited=",
     );
-    place.fails(&["ps", "--filter", "status=dead"], 2, "a status is one of created, running");
+    place.fails(&["ps", "--filter", "status=gone"], 2, "a status is one of created, running");
+    assert_eq!(listed("status=dead"), "");
     let json = place.says(&["ps", "-a", "--filter", "name=web", "--format", "json"]);
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(
@@ -59,13 +60,17 @@ fn containers_are_made_listed_renamed_and_removed() {
     place.fails(&["rename", "web", "db"], 1, "the name db is taken by container");
     place.fails(&["rename", "web", "a b"], 2, "'a b' is no name for a container");
     place.fails(&["rename", "gone", "there"], 1, "'gone' is no container: bulkhead ps -a");
-    place.says(&["rename", &web[..20], "front"]);
+    // A name as `inspect` shows it is understood.
+    place.says(&["rename", &web[..20], "/front"]);
+    assert_eq!(place.says(&["inspect", "-f", "{{.Name}}", "/front"]), "/front\n");
     assert_eq!(place.says(&["rm", "front"]), "front\n");
     place.fails(&["rm", "front"], 1, "front: 'front' is no container");
     // What can be done is done.
     let output = place.bulkhead(&["rm", "gone", "db"]);
     assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b"db\n"[..]));
     assert_eq!(place.says(&["ps", "-a"]), heading);
+    let output = place.bulkhead(&["rm", "-f", "gone"]);
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b""[..]));
     // Nothing is left but the lock.
     assert_eq!(fs::read_dir(place.path("data/bulkhead/containers")).unwrap().count(), 1);
 }
@@ -87,7 +92,8 @@ fn a_container_goes_before_an_image() {
     );
     let config = &container["Config"];
     assert_eq!(config["Image"], "localhost/second:3");
-    assert_eq!((&config["StopSignal"], &config["StopTimeout"]), (&10.into(), &10.into()));
+    assert_eq!((&config["StopSignal"], &config["StopTimeout"]), (&"SIGUSR1".into(), &10.into()));
+    assert_eq!(container["Image"], both[1]["Id"]);
     assert_eq!(config["Cmd"], serde_json::json!(["sh", "-c", "echo a long command"]));
     let environment = config["Env"].as_array().unwrap();
     assert!(["A=second", "B=c"].iter().all(|wanted| environment.contains(&(*wanted).into())));
@@ -96,6 +102,13 @@ fn a_container_goes_before_an_image() {
     assert_eq!(container["State"]["Status"], "created");
     let status = ["inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "web"];
     assert_eq!(place.says(&status), "created 0\n");
+    // What is there is shown beside a complaint about what is not.
+    let output = place.bulkhead(&["inspect", "-f", "{{.Name}}", "no-such", "web"]);
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b"/web\n"[..]));
+    let output = place.bulkhead(&["inspect", "no-such"]);
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b"[]\n"[..]));
+    let output = place.bulkhead(&["wait", "no-such", "web"]);
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b"0\n"[..]));
     place.fails(&["inspect", "no-such"], 1, "no image is called 'no-such'");
 }
 
@@ -125,9 +138,16 @@ fn a_log_is_shown_as_it_was_said() {
     assert_eq!(said(&["--tail", "0"]), ["", ""]);
     assert_eq!(said(&["--since", "2026-11-24T12:00:03.5Z"]), ["two\nthree", ""]);
     assert_eq!(said(&["--since", "2026-11-24T13:00:03.6+01:00"]), ["three", ""]);
-    assert_eq!(said(&["-t", "-n", "2"])[0].lines().next(), Some("2026-11-24T12:00:03.5Z two"));
+    // The nanoseconds are padded, so that lines stay below each other.
+    let stamped = said(&["-t", "-n", "2"]);
+    assert_eq!(stamped[0].lines().next(), Some("2026-11-24T12:00:03.500000000Z two"));
+    assert_eq!(said(&["--since", "2026-11-24T12:00:03"]), ["two\nthree", ""]);
+    assert_eq!(said(&["--until", "2026-11-24T12:00"]), ["", ""]);
     place.fails(&["logs", "--since", "yesterday", "web"], 2, "'yesterday' is no time");
-    place.fails(&["logs", "--tail", "-1", "web"], 2, "-1");
+    // What is no number of lines is all of them, as docker's reference has it.
+    for all in ["-1", "all", "many"] {
+        assert_eq!(said(&["--tail", all])[0], "one\ntwo\nthree", "{all}");
+    }
     place.fails(&["logs", "gone"], 1, "'gone' is no container");
     // A line that is no entry hides no other.
     let torn = line("one\n", "stdout", 1) + "{\"log\":\"to\n" + &line("two\n", "stdout", 2);

@@ -12,17 +12,18 @@ fn images_come_by_tag_and_by_digest() {
             (registry.name(&format!("team/bb:{tag}")), registry.digest(&format!("team/bb:{tag}")));
         let pinned = registry.name(&format!("team/bb@{digest}"));
         // The digest is that of what the registry has, and names the image from now on.
-        assert_eq!(place.says(&[PULL[0], PULL[1], &name]), format!("{name}@{digest}\n"));
+        let said = |name: &str| format!("Digest: {digest}\n{name}\n");
+        assert_eq!(place.says(&[PULL[0], PULL[1], &name]), said(&name));
         let id = place.says(&["inspect", "-f", "{{.Id}}", &pinned]);
         assert_eq!(place.says(&["inspect", "-f", "{{.Digest}}", &name]).trim(), digest);
-        assert_eq!(place.says(&[PULL[0], PULL[1], "-q", &name]), id);
+        assert_eq!(place.says(&[PULL[0], PULL[1], "-q", &name]), format!("{name}\n"));
         assert_eq!(place.blobs(), 3);
         place.says(&["save", "-o", "out.docker", &name]);
         let saved = format!("docker-archive:{}:{name}", text(&place.path("out.docker")));
         let config = tool("skopeo", &["inspect", "--config", "--raw", &saved]);
         assert_eq!(host::digest::Digest::of(config.as_bytes()).to_string(), id.trim());
         forget(&place);
-        assert_eq!(place.says(&[PULL[0], PULL[1], &pinned]), format!("{pinned}\n"));
+        assert_eq!(place.says(&[PULL[0], PULL[1], &pinned]), said(&pinned));
         assert_eq!(place.says(&["inspect", "-f", "{{.Id}}", &pinned]), id);
         forget(&place);
     }

@@ -23,6 +23,9 @@ pub struct Config {
     /// What runs, in what machine.
     #[serde(rename = "bundle")]
     pub plan: Plan,
+    /// How many of its process's words, from the first on, are the entrypoint; the others are the command.
+    #[serde(default)]
+    pub entrypoint: usize,
     /// Whether its process has a terminal.
     pub terminal: bool,
     /// Whether its process has an input.

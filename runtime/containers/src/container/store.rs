@@ -77,8 +77,10 @@ impl Containers {
         Ok(all)
     }
 
-    /// The one with this name, this ID, or an ID that starts so: in this order, as docker's.
+    /// The one with this name, this ID, or an ID that starts so: in this order, as docker's. A `/` in front, as `inspect` shows
+    /// names, is left out.
     pub fn find(&self, text: &str) -> Result<Container, ContainerError> {
+        let text = text.strip_prefix('/').unwrap_or(text);
         let all = self.list()?;
         let is_named = |container: &&Container| container.config().name == text;
         let is_it = |container: &&Container| container.id().as_str() == text;
@@ -102,6 +104,7 @@ impl Containers {
 
     /// Gives one another name.
     pub fn rename(&self, container: &Container, name: &str) -> Result<(), ContainerError> {
+        let name = name.strip_prefix('/').unwrap_or(name);
         check_name(name).map_err(ContainerError::Name)?;
         let _lock = self.lock()?;
         is_free(&self.folders()?, name)?;

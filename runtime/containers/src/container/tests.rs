@@ -1,7 +1,7 @@
 //! Containers' files against a model, and their corners.
 
 mod damage;
-mod sample;
+pub(crate) mod sample;
 mod together;
 mod world;
 

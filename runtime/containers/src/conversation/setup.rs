@@ -2,7 +2,7 @@
 
 use std::io;
 
-use protocol::{Clock, Setting, Setup};
+use protocol::{ByteString, Clock, Setting, Setup};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::ConversationError;
@@ -10,12 +10,19 @@ use super::ConversationError;
 /// How many random bytes the guest's generator starts with: twice the 256 bits that it holds.
 const SEED: usize = 64;
 
-/// The container, this moment's time and fresh randomness.
+/// Bytes of the key: as many as no process of the container guesses.
+const KEY: usize = 16;
+
+/// The container, this moment's time, fresh randomness and a key.
 pub(super) fn setup(setting: Setting) -> Result<Setup, ConversationError> {
-    let mut seed = vec![0u8; SEED];
+    Ok(Setup { setting, clock: clock()?, seed: random(SEED)?, key: random(KEY)? })
+}
+
+fn random(length: usize) -> Result<ByteString, ConversationError> {
+    let mut bytes = vec![0u8; length];
     // getrandom(2): up to 256 bytes come whole.
-    getrandom(&mut seed[..], GetRandomFlags::empty()).map_err(io::Error::from)?;
-    Ok(Setup { setting, clock: clock()?, seed: seed.into() })
+    getrandom(&mut bytes[..], GetRandomFlags::empty()).map_err(io::Error::from)?;
+    Ok(bytes.into())
 }
 
 /// This moment.

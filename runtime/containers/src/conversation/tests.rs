@@ -10,7 +10,8 @@ use guest_init::rehearsal::{ProcessGroups, UnixHost};
 use host::poll::wait;
 use host::text::in_one_line;
 use protocol::{
-    ExitStatus, Hello, Process, Stream, ToGuest, ToHost, VERSION, read_message, write_message,
+    ExitStatus, Hello, Process, Stream, ToGuest, ToHost, VERSION, encode, read_message,
+    write_message,
 };
 use rustix::event::{PollFd, PollFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -90,7 +91,7 @@ impl Run {
     }
 
     fn fake_guest(&self) -> FakeGuest {
-        FakeGuest { socket: self.socket.clone() }
+        FakeGuest::new(self.socket.clone())
     }
 
     fn error(self) -> Failure {

@@ -196,7 +196,9 @@ impl Conversation {
         match message {
             ToHost::Ready => {
                 let Unready { setting, unready } = self.unready.take().ok_or(unexpected)?;
-                let message = ToGuest::Setup(Box::new(setup(setting)?));
+                let setup = setup(setting)?;
+                self.calls.set_key(setup.key.clone());
+                let message = ToGuest::Setup(Box::new(setup));
                 self.control.as_mut().map(|control| control.send(&message)).transpose()?;
                 self.unstarted = Some(unready);
                 for request in std::mem::take(&mut self.early) {

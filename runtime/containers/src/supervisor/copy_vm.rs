@@ -29,7 +29,7 @@ impl CopyVm {
         let disk =
             if to_write { Disk::to_write(container)? } else { Disk::of(container, folders)? };
         if to_write && !disk.stays() {
-            return Err(SupervisorError::NothingStays);
+            return Err(SupervisorError::ReadOnly);
         }
         let machine = Machine::start(&container.config().plan, disk.path())?;
         Ok(Self { machine, _disk: disk, _tenure: tenure })

@@ -23,10 +23,8 @@ pub enum SupervisorError {
     Guest(#[from] Failure),
     #[error("the container is not running: bulkhead start it first")]
     NotRunning,
-    #[error(
-        "the container does not run and has no disk that stays: what is copied there would be lost"
-    )]
-    NothingStays,
+    #[error("the container's root is read-only: nothing is copied there")]
+    ReadOnly,
     #[error("the container is paused: bulkhead unpause it first")]
     Paused,
     #[error("the container is not paused")]

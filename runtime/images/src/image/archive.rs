@@ -6,7 +6,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::error::ImageError;
-use crate::layer::{Holes, Limits};
+use crate::holes::Holes;
+use crate::layer::Limits;
 use crate::limits;
 use crate::tar::{Kind, Map, RECORD, Reader, Seekable, TarError};
 use crate::tree::relative;

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::documents::IsDocker;
 use super::error::ImageError;
 use super::files::Files;
-use super::oci::{SHORT_DIGEST, check_platform, diff_ids, is_digest, list};
+use super::oci::{Called, SHORT_DIGEST, called, check_platform, closest, diff_ids, list};
+use super::platform::runs;
 use super::{Image, ImageConfig, LayerData, LayerSource, Reference};
+use crate::limits;
 use host::digest::{Digest, DigestReader, Mismatch};
 use host::platform::Platform;
 
@@ -30,14 +32,16 @@ impl Item {
         self.repo_tags.as_deref().unwrap_or_default()
     }
 
-    /// Whether the person's name means this image: all of a tag, or the part behind its last `/`, or the start of its ID.
-    fn is_called(&self, wanted: &str) -> bool {
-        let is_tag = self.tags().iter().any(|tag| {
-            let short = tag.rsplit('/').next().unwrap_or(tag);
-            let version = short.split_once(':').map(|(_, version)| version);
-            tag == wanted || short == wanted || version == Some(wanted)
-        });
-        is_tag || is_digest(self.base(), wanted) || self.config == wanted
+    /// What the person's name is to this image.
+    fn called(&self, wanted: &str) -> Option<Called> {
+        let names = self.tags().iter().map(String::as_str).chain([self.config.as_str()]);
+        called(names, self.base(), wanted)
+    }
+
+    /// Whether it is the same image as another one, or takes the other's names: of two the second has them (moby `Load`).
+    fn replaces(&self, other: &Self) -> bool {
+        let has = |tag: &String| self.tags().contains(tag);
+        self.config == other.config || !other.tags().is_empty() && other.tags().iter().all(has)
     }
 
     /// docker calls a configuration by its digest: `HEX.json`, or `blobs/sha256/HEX`.
@@ -69,29 +73,52 @@ pub fn open(
     manifest: &str,
 ) -> Result<Image, ImageError> {
     let items = items(files, manifest)?;
-    let held = || {
+    let held = |items: &[&Item]| {
         let untagged = |item: &Item| if item.tags().is_empty() { Some(item.id()) } else { None };
-        let names = items.iter().flat_map(|item| item.tags().iter().cloned().chain(untagged(item)));
-        list(&names.collect::<Vec<_>>())
+        let names = |item: &&Item| item.tags().iter().cloned().chain(untagged(item)).collect();
+        list(&items.iter().flat_map::<Vec<String>, _>(names).collect::<Vec<_>>())
     };
-    let wanted = reference.name.as_deref();
-    let fitting: Vec<&Item> =
-        items.iter().filter(|item| wanted.is_none_or(|name| item.is_called(name))).collect();
-    let item = match (&fitting[..], wanted) {
-        ([item], _) => item,
-        ([], Some(name)) => {
-            return Err(ImageError::NoSuchName {
-                image: files.image(),
-                name: name.to_owned(),
-                held: held(),
-            });
+    let all: Vec<&Item> = items.iter().collect();
+    let meant = match &reference.name {
+        None => all,
+        Some(name) => {
+            let meant = closest(&all, |item| item.called(name));
+            if meant.is_empty() {
+                let (image, name) = (files.image(), name.clone());
+                return Err(ImageError::NoSuchName { image, name, held: held(&all) });
+            }
+            meant
         }
-        _ => return Err(ImageError::Ambiguous { image: files.image(), held: held() }),
+    };
+    let distinct = distinct(files, &meant, platform);
+    let item = match &distinct[..] {
+        [item] => item,
+        several => {
+            return Err(ImageError::Ambiguous { image: files.image(), held: held(several) });
+        }
     };
     let (configuration, layers) = read(files, item)?;
     check_platform(files, &configuration, platform)?;
     let name = reference.path.display().to_string();
     Ok(Image { name, config: ImageConfig::from(&configuration), layers })
+}
+
+/// The different images among these, of several only those that run on the platform: those that a person can choose from.
+fn distinct<'a>(files: &Files, items: &[&'a Item], platform: Platform) -> Vec<&'a Item> {
+    let fits = |item: &&&Item| {
+        let image = files.document::<ImageConfiguration>(&item.config, None);
+        image.is_ok_and(|image| runs(platform, image.os(), image.architecture()))
+    };
+    let mut fitting: Vec<&Item> = Vec::new();
+    if items.len() > 1 {
+        fitting.extend(items.iter().take(limits::MANIFESTS).filter(fits));
+    }
+    let mut distinct: Vec<&Item> = Vec::new();
+    for item in if fitting.is_empty() { items } else { &fitting } {
+        distinct.retain(|other| !item.replaces(other));
+        distinct.push(item);
+    }
+    distinct
 }
 
 /// The archive's images.

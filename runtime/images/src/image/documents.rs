@@ -19,8 +19,12 @@ const DESCRIPTOR: Shape = Shape::Fields(&[
 ]);
 
 /// "OCI Image Index Specification", `platform`.
-const PLATFORM: Shape =
-    Shape::Fields(&[("architecture", Shape::Any), ("os", Shape::Any), ("variant", Shape::Any)]);
+const PLATFORM: Shape = Shape::Fields(&[
+    ("architecture", Shape::Any),
+    ("os", Shape::Any),
+    ("os.features", Shape::Any),
+    ("variant", Shape::Any),
+]);
 
 impl Document for OciLayout {
     fn read(text: &[u8]) -> Result<Self, Error> {
@@ -83,6 +87,36 @@ impl Document for IsDocker {
     }
 }
 
+/// What tells a manifest from an index. Whoever has both fields would be one thing for us and the other for another tool
+/// (CVE-2021-41190).
+pub struct Kind {
+    pub media_type: Option<String>,
+    /// null is nothing.
+    pub manifests: bool,
+    layers: bool,
+}
+
+impl Kind {
+    /// Whether it is an index, and nothing else.
+    pub fn is_index(&self) -> bool {
+        self.manifests && !self.layers
+    }
+}
+
+impl Document for Kind {
+    fn read(text: &[u8]) -> Result<Self, Error> {
+        static KIND: Shape = Shape::Fields(&[
+            ("mediaType", Shape::Any),
+            ("manifests", Shape::List(&Shape::Fields(&[]))),
+            ("layers", Shape::List(&Shape::Fields(&[]))),
+        ]);
+        let fields = value(text, &KIND)?;
+        let media_type = fields.get("mediaType").and_then(Value::as_str).map(str::to_owned);
+        let has = |name: &str| fields.get(name).is_some();
+        Ok(Self { media_type, manifests: has("manifests"), layers: has("layers") })
+    }
+}
+
 /// A manifest or an index, in which `list` is the list of descriptors.
 fn complete(document: &mut Value, list: &str) {
     let Some(fields) = document.as_object_mut() else { return };
@@ -103,7 +137,10 @@ fn complete_descriptor(descriptor: &mut Value) {
         if !text(platform.get("os")) {
             platform.insert("os".to_owned(), json!("linux"));
         }
+        // oci-spec has a name of its own for it.
+        let features = platform.remove("os.features").filter(is_list_of_text);
         platform.retain(|_, value| value.is_string());
+        platform.extend(features.map(|features| ("os_features".to_owned(), features)));
     }
     // Then the image itself says what it is for.
     if fields.get("platform").is_some_and(|platform| !text(platform.get("architecture"))) {
@@ -121,9 +158,13 @@ fn drop_odd(document: &mut Value) {
     fields.retain(|name, value| match name.as_str() {
         "annotations" => value.is_object(),
         "artifactType" | "data" => value.is_string(),
-        "urls" => value.as_array().is_some_and(|urls| urls.iter().all(Value::is_string)),
+        "urls" => is_list_of_text(value),
         _ => true,
     });
+}
+
+fn is_list_of_text(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| list.iter().all(Value::is_string))
 }
 
 #[cfg(test)]

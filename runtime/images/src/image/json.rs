@@ -1,5 +1,5 @@
 //! JSON as docker reads it (Go's encoding/json): a field's name in any case, the last of two, nothing for null, and
-//! bytes that are no text as U+FFFD. What nobody asks for is not looked at.
+//! bytes that are no text, or half a character, as U+FFFD. What nobody asks for is not looked at.
 
 use std::fmt;
 
@@ -25,11 +25,35 @@ pub trait Document: Sized {
 
 /// The value that the text gives in this shape.
 pub fn value(text: &[u8], shape: &'static Shape) -> Result<Value, Error> {
-    let text = String::from_utf8_lossy(text);
+    let text = whole_pairs(String::from_utf8_lossy(text).into_owned());
     let mut deserializer = serde_json::Deserializer::from_str(&text);
     let value = shape.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// Half of a surrogate pair (RFC 8259 §7) is U+FFFD to Go's reader, and an error to ours.
+fn whole_pairs(mut text: String) -> String {
+    const ESCAPE: usize = "\\uXXXX".len();
+    let unit = |text: &str, at: usize| {
+        let digits = text.get(at..at + ESCAPE)?.strip_prefix("\\u")?;
+        let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
+    };
+    let mut at = 0;
+    while let Some(found) = text.get(at..).and_then(|rest| rest.find('\\')) {
+        at += found;
+        at += match (unit(&text, at), unit(&text, at + ESCAPE)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 2 * ESCAPE,
+            (Some(0xd800..=0xdfff), _) => {
+                text.replace_range(at..at + ESCAPE, "\\ufffd");
+                ESCAPE
+            }
+            // Whatever it escapes, another backslash above all.
+            _ => 2,
+        };
+    }
+    text
 }
 
 /// What the value means; an error names the field.

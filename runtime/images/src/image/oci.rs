@@ -10,8 +10,10 @@ use oci_spec::image::{
 };
 
 use choose::choose;
-pub use choose::{best, manifest_of};
-pub use names::{FULL_NAME, REF_NAME, SHORT_DIGEST, is_digest, names, platform_of, platform_text};
+pub use choose::{best, manifest_of, means_index};
+pub use names::{
+    Called, FULL_NAME, REF_NAME, SHORT_DIGEST, called, closest, names, platform_of, platform_text,
+};
 
 use super::error::ImageError;
 use super::files::Files;
@@ -29,7 +31,7 @@ pub const INDEX: &str = "index.json";
 pub fn has_what_it_names(files: &Files) -> bool {
     let index = files.document::<ImageIndex>(INDEX, None);
     let is_there = |entry: &Descriptor| {
-        digest_of(files, entry).is_ok_and(|digest| files.has(&blob_name(digest)))
+        digest_of(files, INDEX, entry).is_ok_and(|digest| files.has(&blob_name(digest)))
     };
     index.is_ok_and(|index| index.manifests().iter().any(is_there))
 }
@@ -67,6 +69,8 @@ pub fn index(files: &Files) -> Result<ImageIndex, ImageError> {
 
 /// An image that was understood, for whatever platform.
 pub struct Contents {
+    /// The name of the manifest's file.
+    pub name: String,
     pub manifest: ImageManifest,
     pub configuration: ImageConfiguration,
     pub layers: Vec<LayerSource>,
@@ -74,10 +78,11 @@ pub struct Contents {
 
 /// Understand the image with that manifest.
 pub fn read(files: &Files, descriptor: &Descriptor) -> Result<Contents, ImageError> {
-    let Description { manifest, configuration, diff_ids } = describe_image(files, descriptor)?;
+    let Description { name, manifest, configuration, diff_ids } =
+        describe_image(files, descriptor)?;
     let mut layers = Vec::new();
     for (descriptor, diff_id) in manifest.layers().iter().zip(diff_ids) {
-        let digest = digest_of(files, descriptor)?;
+        let digest = digest_of(files, &name, descriptor)?;
         let path = blob_name(digest);
         if !files.has(&path) {
             return Err(ImageError::Missing { image: files.image(), file: path });
@@ -90,11 +95,13 @@ pub fn read(files: &Files, descriptor: &Descriptor) -> Result<Contents, ImageErr
         };
         layers.push(LayerSource { name: digest.to_string(), key: diff_id.hex(), data });
     }
-    Ok(Contents { manifest, configuration, layers })
+    Ok(Contents { name, manifest, configuration, layers })
 }
 
 /// What an image says about itself; its layers may not be there yet.
 pub struct Description {
+    /// The name of the manifest's file.
+    pub name: String,
     pub manifest: ImageManifest,
     pub configuration: ImageConfiguration,
     /// One for each layer.
@@ -104,7 +111,7 @@ pub struct Description {
 /// Understand the image with that manifest, all but its layers' contents.
 pub fn describe_image(files: &Files, descriptor: &Descriptor) -> Result<Description, ImageError> {
     let (name, manifest) = manifest_of(files, descriptor)?;
-    let (config_name, configuration) = configuration_of(files, &manifest)?;
+    let (config_name, configuration) = configuration_of(files, &name, &manifest)?;
     let diff_ids = diff_ids(files, &config_name, &configuration, manifest.layers().len())?;
     for descriptor in manifest.layers() {
         if !media::is_layer(descriptor.media_type()) {
@@ -115,15 +122,16 @@ pub fn describe_image(files: &Files, descriptor: &Descriptor) -> Result<Descript
             return Err(files.invalid(&name, reason));
         }
     }
-    Ok(Description { manifest, configuration, diff_ids })
+    Ok(Description { name, manifest, configuration, diff_ids })
 }
 
-/// What a manifest's image says about itself, and the name of the file that it says it in.
+/// What the image of the manifest in this file says about itself, and the name of the file that it says it in.
 fn configuration_of(
     files: &Files,
+    manifest_name: &str,
     manifest: &ImageManifest,
 ) -> Result<(String, ImageConfiguration), ImageError> {
-    let digest = digest_of(files, manifest.config())?;
+    let digest = digest_of(files, manifest_name, manifest.config())?;
     let name = blob_name(digest);
     let configuration = files.document(&name, Some((digest, manifest.config().size())))?;
     Ok((name, configuration))
@@ -156,24 +164,24 @@ pub fn diff_ids(
         );
     }
     if texts.len() != layers {
-        let reason = format!("it has {} diff_ids for {layers} layers", texts.len());
+        let reason =
+            format!("rootfs.diff_ids: it has {} diff_ids for {layers} layers", texts.len());
         return Err(files.invalid(name, reason));
     }
     let parse = |text: &String| {
-        let reason = || format!("the diff_id '{}' is not a sha256 digest", text.escape_debug());
+        let reason = || {
+            format!("rootfs.diff_ids: the diff_id '{}' is not a sha256 digest", text.escape_debug())
+        };
         Digest::parse(text).ok_or_else(|| files.invalid(name, reason()))
     };
     texts.iter().map(parse).collect()
 }
 
-/// The digest that a descriptor names its blob by.
-pub fn digest_of(files: &Files, descriptor: &Descriptor) -> Result<Digest, ImageError> {
+/// The digest that a descriptor in `file` names its blob by.
+pub fn digest_of(files: &Files, file: &str, descriptor: &Descriptor) -> Result<Digest, ImageError> {
     let digest = descriptor.as_digest_sha256().and_then(Digest::parse_hex);
     digest.ok_or_else(|| {
-        files.invalid(
-            "index.json",
-            format!("the digest {} is not a sha256 digest", descriptor.digest()),
-        )
+        files.invalid(file, format!("the digest {} is not a sha256 digest", descriptor.digest()))
     })
 }
 

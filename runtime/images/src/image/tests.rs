@@ -1,6 +1,9 @@
+mod archives;
 mod choice;
+mod entries;
 mod layers;
 mod limits;
+mod odd_entries;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -10,8 +10,9 @@ use super::files::check;
 use super::held::{Held, Wrong};
 use super::{Image, ImageError, LayerData, LayerSource};
 use crate::erofs;
+use crate::holes::{Holes, Room};
 use crate::layer::{
-    Holes, Layer, LayerError, Limits, Meter, Room, Walked, fingerprint, index_name, read_index,
+    Layer, LayerError, Limits, Meter, Walked, fingerprint, index_name, read_index,
     unpack_directory, unpack_tar, write_index,
 };
 use crate::tar::{Reader, Stream, TarError};

@@ -3,30 +3,30 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use super::Room;
 use crate::copy::{CHUNK, CopyError, copy};
-use crate::tar::{Reader, Source};
+use crate::holes::Room;
+use crate::tar::{Reader, Run, Source};
 use crate::tree::Extent;
 
 /// Every file's data starts at a multiple of this (the block size of our EROFS images, and a page).
 pub const PAGE: u64 = 4096;
 
-/// A file's data, of which some zeros need not be read.
+/// A file's data, with holes that need not be read.
 pub trait Data: Read {
-    /// How many zeros come next that can be passed over.
-    fn hole(&mut self) -> u64 {
-        0
+    /// What comes next.
+    fn run(&mut self) -> Run {
+        Run::Data(u64::MAX)
     }
 
-    /// Pass over so many of them.
+    /// Pass over so many zeros of a hole that comes next.
     fn pass_hole(&mut self, _count: u64) {}
 }
 
 impl Data for File {}
 
 impl<S: Source> Data for Reader<S> {
-    fn hole(&mut self) -> u64 {
-        Reader::hole(self)
+    fn run(&mut self) -> Run {
+        Reader::run(self)
     }
 
     fn pass_hole(&mut self, count: u64) {
@@ -52,17 +52,20 @@ impl<W: Room> Blob<W> {
         let offset = self.len;
         let mut size = 0;
         while size < limit {
-            let hole = data.hole().min(limit - size);
-            if hole > 0 {
-                self.out.write_zeros(hole).map_err(CopyError::Write)?;
-                data.pass_hole(hole);
-                size += hole;
-                continue;
-            }
-            let most = (limit - size).min(CHUNK as u64);
-            match copy(data, &mut self.out, most, &mut self.buffer)? {
-                0 => break,
-                copied => size += copied,
+            let left = limit - size;
+            match data.run() {
+                Run::Hole(count) => {
+                    let count = count.min(left);
+                    self.out.write_zeros(count).map_err(CopyError::Write)?;
+                    data.pass_hole(count);
+                    size += count;
+                }
+                Run::Data(count) => {
+                    match copy(data, &mut self.out, count.min(left), &mut self.buffer)? {
+                        0 => break,
+                        copied => size += copied,
+                    }
+                }
             }
         }
         let padding = size.wrapping_neg() % PAGE;
@@ -80,5 +83,69 @@ impl<W: Room> Blob<W> {
     pub fn finish(mut self) -> io::Result<u64> {
         self.out.flush()?;
         Ok(self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// What was written byte by byte, and as zeros.
+    #[derive(Default)]
+    struct Counted {
+        bytes: u64,
+        zeros: u64,
+    }
+
+    impl Write for Counted {
+        fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+            self.bytes += data.len() as u64;
+            Ok(data.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Room for Counted {
+        fn write_zeros(&mut self, count: u64) -> io::Result<()> {
+            self.zeros += count;
+            Ok(())
+        }
+    }
+
+    /// Ten bytes, a hole of a MiB, and as much once more.
+    struct Sparse(u64);
+
+    const PERIOD: u64 = 10 + (1 << 20);
+
+    impl Read for Sparse {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.0 += buf.len() as u64;
+            Ok(buf.len())
+        }
+    }
+
+    impl Data for Sparse {
+        fn run(&mut self) -> Run {
+            match self.0 % PERIOD {
+                at @ 0..10 => Run::Data(10 - at),
+                at => Run::Hole(PERIOD - at),
+            }
+        }
+
+        fn pass_hole(&mut self, count: u64) {
+            self.0 += count;
+        }
+    }
+
+    #[test]
+    fn no_byte_of_a_hole_is_copied() {
+        let mut blob = Blob::new(Counted::default());
+        let extent = blob.append(&mut Sparse(0), 2 * PERIOD - 5).unwrap();
+        assert_eq!((extent.size, blob.len() % PAGE), (2 * PERIOD - 5, 0));
+        assert_eq!((blob.out.bytes, blob.out.zeros), (20, blob.len() - 20));
     }
 }

@@ -15,7 +15,7 @@ use crate::tar::Time;
 use crate::tree::{Extent, Kind, Meta, Node, NodeId, Tree, TreeError, relative};
 
 /// Changes when the meaning of a line does; part of the index's name in the cache.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What the index of the layer with this key is called.
 pub fn index_name(key: &str) -> String {
@@ -194,7 +194,11 @@ fn place(layer: &mut Layer, line: Line) -> Result<(), String> {
         }
         What::HardLink { to } => {
             let to = unescape(&to)?;
-            return layer.tree.hard_link(&parts, &relative(&to)).map_err(|e| e.to_string());
+            return layer
+                .tree
+                .hard_link(&parts, &relative(&to))
+                .map(drop)
+                .map_err(|e| e.to_string());
         }
         What::File { offset, size } => {
             let end = offset.checked_add(size).filter(|&end| end <= layer.blob_len);
@@ -273,7 +277,7 @@ mod tests {
         let read = |path: &str, xattrs: &str| {
             let meta = r#""mode":420,"uid":0,"gid":0,"mtime":{"seconds":0,"nanos":0}"#;
             let line = format!(r#"{{"path":"{path}","type":"fifo",{meta},"xattrs":{xattrs}}}"#);
-            let index = format!("{{\"format\":1,\"blob_len\":0}}\n{line}\n");
+            let index = format!("{{\"format\":{FORMAT},\"blob_len\":0}}\n{line}\n");
             read_index(index.as_bytes()).map_err(|error| error.to_string())
         };
         assert!(read(&format!("a/{}", "n".repeat(255)), r#"{"user.a":"b"}"#).is_ok());

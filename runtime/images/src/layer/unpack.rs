@@ -3,14 +3,17 @@
 //! OCI image specification, "Image Layer Filesystem Changeset": a layer is a tar of what was added or changed;
 //! `.wh.NAME` says that NAME is gone, `.wh..wh..opq` that nothing below shows through the directory.
 
+use std::collections::HashMap;
+
 use super::blob::Blob;
 use super::entry::{check_device, keep_xattrs, metadata_len};
 use super::limits::Meter;
-use super::{Layer, LayerError, Room};
+use super::{Layer, LayerError};
 use crate::copy::CopyError;
+use crate::holes::Room;
 use crate::limits;
 use crate::tar::{self, Member, Reader, Source};
-use crate::tree::{Kind, Meta, Node, Tree, TreeError, components};
+use crate::tree::{Kind, Meta, Node, NodeId, Tree, TreeError, components};
 use host::text::printable;
 
 /// The start of a whiteout's name.
@@ -22,6 +25,10 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 /// Names with this start are AUFS's own files; docker has kept the convention and skips them.
 const AUFS: &[u8] = b".wh..wh.";
 
+/// AUFS' folder of files that have several names, each of which a layer says as a hard link into it (go-archive
+/// `WhiteoutLinkDir`).
+const AUFS_LINKS: &[u8] = b".wh..wh.plnk";
+
 /// Unpack the tar stream: file data into `out`, entries into the returned tree. The caller ends the layer on the meter.
 pub fn unpack_tar<S: Source, W: Room>(
     tar: &mut Reader<S>,
@@ -29,7 +36,7 @@ pub fn unpack_tar<S: Source, W: Room>(
     meter: &mut Meter,
 ) -> Result<Layer, LayerError> {
     let tree = Tree::bounded(meter.limits().entries);
-    let mut unpack = Unpack { tree, blob: Blob::new(out), meter };
+    let mut unpack = Unpack { tree, blob: Blob::new(out), meter, aufs_links: HashMap::new() };
     while let Some(member) = tar.next_member()? {
         unpack.add(tar, member)?;
     }
@@ -41,6 +48,8 @@ struct Unpack<'a, W> {
     tree: Tree,
     blob: Blob<W>,
     meter: &'a mut Meter,
+    /// What is in AUFS' folder, by file name; nothing in the tree is called so.
+    aufs_links: HashMap<Vec<u8>, NodeId>,
 }
 
 impl<W: Room> Unpack<'_, W> {
@@ -57,13 +66,14 @@ impl<W: Room> Unpack<'_, W> {
         self.meter.check_size(tar.offset().saturating_add(member.size)).map_err(limit)?;
         let path = components(&member.name)
             .map_err(|source| LayerError::Name { entry: entry.clone(), source })?;
-        if let Some((name, parents)) = path.split_last()
-            && name.starts_with(WHITEOUT)
-        {
+        // The root is there, root's and 0755; docker takes nothing of what a layer says of it (go-archive `Unpack`).
+        let Some((&name, parents)) = path.split_last() else { return Ok(()) };
+        if name.starts_with(WHITEOUT) {
             self.meter.count_entry(member.name.len()).map_err(limit)?;
             return self.add_whiteout(name, parents, &entry);
         }
-        if path.iter().any(|part| part.starts_with(AUFS)) {
+        let of_aufs = path[0].starts_with(AUFS);
+        if of_aufs && (path[0] != AUFS_LINKS || member.kind != tar::Kind::File) {
             return Ok(());
         }
 
@@ -92,7 +102,16 @@ impl<W: Room> Unpack<'_, W> {
                 if target == path {
                     return Err(refused("it is a hard link to itself".to_owned()));
                 }
-                return self.tree.hard_link(&path, &target).map_err(in_entry);
+                if let [AUFS_LINKS, .., file] = target[..] {
+                    let Some(&node) = self.aufs_links.get(file) else {
+                        let source = TreeError::NoLinkTarget(member.link);
+                        return Err(in_entry(source));
+                    };
+                    return self.tree.name(&path, node).map_err(in_entry);
+                }
+                let node = self.tree.hard_link(&path, &target).map_err(in_entry)?;
+                self.tree.restate(node, meta);
+                return Ok(());
             }
             tar::Kind::File => {
                 Kind::File(self.blob.append(tar, member.size).map_err(|error| match error {
@@ -111,7 +130,13 @@ impl<W: Room> Unpack<'_, W> {
             }
             tar::Kind::Fifo => Kind::Fifo,
         };
-        self.tree.insert(&path, Node { meta, kind }).map(drop).map_err(in_entry)
+        let node = Node { meta, kind };
+        if of_aufs {
+            let node = self.tree.add(node).map_err(in_entry)?;
+            self.aufs_links.insert(name.to_vec(), node);
+            return Ok(());
+        }
+        self.tree.insert(&path, node).map(drop).map_err(in_entry)
     }
 
     fn add_whiteout(

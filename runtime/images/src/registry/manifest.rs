@@ -3,12 +3,12 @@
 use oci_client::manifest::{IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE};
 use oci_spec::image::ImageConfiguration;
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest, MediaType};
-use serde_json::{Error, Value};
 
 use super::client::Client;
 use super::error::{RegistryError, told};
 use super::progress::Progress;
-use crate::image::json::{Document, Shape, value};
+use crate::image::documents::Kind;
+use crate::image::json::Document;
 use crate::image::oci::media::{is_beside, is_image, is_index, is_manifest};
 use crate::image::oci::{blob_name, list, platform_of, platform_text};
 use crate::image::platform::{Fit, fit};
@@ -32,29 +32,6 @@ pub struct Found {
     pub config: (Digest, u64),
 }
 
-/// What tells a manifest from an index. Whoever has both fields would be one thing for us and the other for another tool
-/// (CVE-2021-41190).
-struct Kind {
-    media_type: Option<String>,
-    /// null is nothing.
-    manifests: bool,
-    layers: bool,
-}
-
-impl Document for Kind {
-    fn read(text: &[u8]) -> Result<Self, Error> {
-        static KIND: Shape = Shape::Fields(&[
-            ("mediaType", Shape::Any),
-            ("manifests", Shape::List(&Shape::Fields(&[]))),
-            ("layers", Shape::List(&Shape::Fields(&[]))),
-        ]);
-        let fields = value(text, &KIND)?;
-        let media_type = fields.get("mediaType").and_then(Value::as_str).map(str::to_owned);
-        let has = |name: &str| fields.get(name).is_some();
-        Ok(Self { media_type, manifests: has("manifests"), layers: has("layers") })
-    }
-}
-
 /// Find the manifest of the client's image for this platform, and put it into the store as the registry has it. Of an
 /// index that is the entry that fits best, and of those the first; entries that don't say a platform are asked for when
 /// none does, in their order, and so are the indexes in it.
@@ -70,7 +47,7 @@ pub async fn find(
     };
     let text = client.manifest(pinned).await?;
     let kind: Kind = parse(client, &text)?;
-    if !kind.manifests || kind.layers {
+    if !kind.is_index() {
         let (found, _) = keep(client, session, &text, kind)?;
         return Ok(found);
     }
@@ -88,7 +65,7 @@ pub async fn find(
             return Err(client.wrong(format!("{reason}, and it is {}", text.len())));
         }
         let kind: Kind = parse(client, &text)?;
-        if kind.manifests && !kind.layers && depth < limits::INDEX_DEPTH {
+        if kind.is_index() && depth < limits::INDEX_DEPTH {
             let nested = ordered(&parse(client, &text)?, platform, &mut platforms);
             ahead.splice(0..0, nested.into_iter().map(|(entry, _)| (entry, depth + 1)));
             continue;

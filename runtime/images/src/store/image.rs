@@ -2,8 +2,9 @@
 
 use oci_spec::image::{Descriptor, ImageConfiguration, ImageManifest};
 
+use super::error::failed;
 use super::{ImageStore, Name, StoreError, Version, index};
-use crate::image::oci::{blob_name, digest_of, list, open_manifest};
+use crate::image::oci::{INDEX, blob_name, digest_of, list, open_manifest};
 use crate::image::{Image, ImageError};
 use host::digest::Digest;
 use host::platform::Platform;
@@ -36,6 +37,15 @@ impl ImageStore {
         self.find(&self.entries()?, text)
     }
 
+    /// The ID of the image with this manifest. A container keeps both when the image has no name and no entry any more.
+    pub fn id_of(&self, manifest: Digest) -> Result<Digest, StoreError> {
+        let path = self.blob(manifest);
+        let size = std::fs::metadata(&path).map_err(failed("read", &path))?.len();
+        let files = self.files();
+        let read: ImageManifest = files.document(&blob_name(manifest), Some((manifest, size)))?;
+        Ok(digest_of(&files, &blob_name(manifest), read.config())?)
+    }
+
     /// One of them, to be unpacked on this platform; `name` is for messages.
     pub fn open_image(
         &self,
@@ -49,7 +59,7 @@ impl ImageStore {
     /// The manifest of an image in the index.
     pub(super) fn manifest(&self, entry: &Descriptor) -> Result<ImageManifest, StoreError> {
         let files = self.files();
-        let digest = digest_of(&files, entry)?;
+        let digest = digest_of(&files, INDEX, entry)?;
         Ok(files.document(&blob_name(digest), Some((digest, entry.size())))?)
     }
 
@@ -68,14 +78,15 @@ impl ImageStore {
     fn image(&self, entry: &Descriptor, name: Option<Name>) -> Result<StoredImage, StoreError> {
         let files = self.files();
         let manifest = self.manifest(entry)?;
-        let id = digest_of(&files, manifest.config())?;
+        let digest = digest_of(&files, INDEX, entry)?;
+        let id = digest_of(&files, &blob_name(digest), manifest.config())?;
         let configuration = files.document(&blob_name(id), Some((id, manifest.config().size())))?;
         let layers: u64 = manifest.layers().iter().map(Descriptor::size).sum();
         Ok(StoredImage {
             names: name.into_iter().collect(),
             id,
             manifest: index::named(entry, None),
-            digest: digest_of(&files, entry)?,
+            digest,
             configuration,
             size: manifest.config().size() + layers,
         })

@@ -8,7 +8,7 @@ use oci_spec::image::Descriptor;
 
 use super::error::failed;
 use super::{ImageStore, Lock, Name, StoreError, file, index};
-use crate::image::oci::{blob_name, digest_of, list};
+use crate::image::oci::{INDEX, blob_name, digest_of, list};
 use host::digest::Digest;
 
 /// What [`ImageStore::remove`] did.
@@ -92,7 +92,7 @@ impl ImageStore {
         let files = self.files();
         let mut manifests = Vec::new();
         for entry in self.entries()? {
-            manifests.push((digest_of(&files, &entry)?, self.manifest(&entry)?));
+            manifests.push((digest_of(&files, INDEX, &entry)?, self.manifest(&entry)?));
         }
         for &digest in in_use {
             let path = self.blob(digest);
@@ -103,8 +103,9 @@ impl ImageStore {
         let mut needed = HashSet::new();
         for (digest, manifest) in &manifests {
             needed.insert(digest.hex());
+            let name = blob_name(*digest);
             for descriptor in manifest.layers().iter().chain([manifest.config()]) {
-                needed.insert(digest_of(&files, descriptor)?.hex());
+                needed.insert(digest_of(&files, &name, descriptor)?.hex());
             }
         }
         let mut bytes = 0;

@@ -16,6 +16,8 @@ pub enum TarError {
     CutHeader { offset: u64 },
     #[error("no tar header at byte {offset}: its checksum does not match")]
     Checksum { offset: u64 },
+    #[error("a record of zeros at byte {offset} ends the archive, and more follows it")]
+    LoneZeros { offset: u64 },
     #[error("member '{member}' at byte {offset}: the header's {field} is not a number in range")]
     Field { offset: u64, member: String, field: &'static str },
     #[error("pax records at byte {offset}: {field} is not valid")]

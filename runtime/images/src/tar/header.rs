@@ -97,17 +97,17 @@ impl Header {
         self.text(LINK_NAME).to_vec()
     }
 
-    /// Permission bits.
+    /// Permission bits (07777); the others are noise from old writers.
     pub fn mode(&self) -> Option<u32> {
-        self.number(MODE)?.try_into().ok()
+        Some((self.number(MODE)? & 0o7777) as u32)
     }
 
     pub fn uid(&self) -> Option<u32> {
-        self.number(UID)?.try_into().ok()
+        owner(self.number(UID)?)
     }
 
     pub fn gid(&self) -> Option<u32> {
-        self.number(GID)?.try_into().ok()
+        owner(self.number(GID)?)
     }
 
     /// Length of the data.
@@ -144,6 +144,15 @@ impl Header {
 
     fn number(&self, field: Field) -> Option<i128> {
         number(self.bytes(field))
+    }
+}
+
+/// A user's or group's number. Some writers take 32 bits as signed, for nobody, who is -2; -1 is nobody at all, and leaves a
+/// file to who unpacks it: root (chown(2)).
+pub fn owner(number: i128) -> Option<u32> {
+    match number {
+        -1 | 0xffff_ffff => Some(0),
+        _ => u32::try_from(number).ok().or_else(|| Some(i32::try_from(number).ok()? as u32)),
     }
 }
 

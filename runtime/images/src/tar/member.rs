@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{TarError, header::Header, pax::Records, printable};
+use super::header::{Header, owner};
+use super::{TarError, pax::Records, printable};
 
 /// A point in time since 1970; `nanos` counts forward also from a negative second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -70,9 +71,14 @@ pub fn assemble(
         long_link.or_else(|| records.bytes("linkpath")).unwrap_or_else(|| header.link_name());
     let bad = |field| TarError::Field { offset, member: printable(&name), field };
     let device = || header.device().ok_or_else(|| bad("device number"));
+    let size = || match records.number::<u64>("size").map_err(bad)?.or_else(|| header.size()) {
+        Some(size) if size <= i64::MAX as u64 => Ok(size),
+        _ => Err(bad("size")),
+    };
     let kind = match header.type_flag() {
-        // Before POSIX, a directory was a file whose name ends with a slash.
-        b'\0' | b'0' if name.ends_with(b"/") => Kind::Directory,
+        // Before POSIX, a directory was a file whose name ends with a slash; one that has data is still a file.
+        b'\0' if name.ends_with(b"/") => Kind::Directory,
+        b'0' if name.ends_with(b"/") && size()? == 0 => Kind::Directory,
         b'\0' | b'0' | b'7' | b'S' => Kind::File,
         b'1' => Kind::HardLink,
         b'2' => Kind::Symlink,
@@ -86,14 +92,10 @@ pub fn assemble(
         }
     };
     // Only files have data; the size of anything else is noise from old writers, and no tar reads on there.
-    let size = match (kind, records.number::<u64>("size").map_err(bad)?) {
-        (Kind::File, Some(size)) if size <= i64::MAX as u64 => size,
-        (Kind::File, Some(_)) => return Err(bad("size")),
-        (Kind::File, None) => header.size().ok_or_else(|| bad("size"))?,
-        _ => 0,
-    };
-    let either = |extended: Option<u32>, plain: Option<u32>, field| {
-        extended.or(plain).ok_or_else(|| bad(field))
+    let size = if kind == Kind::File { size()? } else { 0 };
+    let owner = |plain: Option<u32>, field| match records.number::<i64>(field).map_err(bad)? {
+        Some(number) => owner(number.into()).ok_or_else(|| bad(field)),
+        None => plain.ok_or_else(|| bad(field)),
     };
     let mtime = match records.time("mtime").map_err(bad)? {
         Some(time) => time,
@@ -102,9 +104,9 @@ pub fn assemble(
     Ok(Member {
         link,
         kind,
-        mode: header.mode().ok_or_else(|| bad("mode"))? & 0o7777,
-        uid: either(records.number("uid").map_err(bad)?, header.uid(), "uid")?,
-        gid: either(records.number("gid").map_err(bad)?, header.gid(), "gid")?,
+        mode: header.mode().ok_or_else(|| bad("mode"))?,
+        uid: owner(header.uid(), "uid")?,
+        gid: owner(header.gid(), "gid")?,
         mtime,
         size,
         xattrs: records.xattrs(),

@@ -1,44 +1,14 @@
 //! pax records: `LENGTH KEY=VALUE\n`, repeated.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::header::Part;
 use super::{Time, printable};
 
-/// Values by key.
-type Map = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// Records that apply to all members from here on: shared with each, never copied for one.
-#[derive(Clone, Default)]
-pub struct Global(Arc<Map>);
-
-impl Global {
-    /// Add the records of `text`; the error says which record is broken.
-    pub fn merge(&mut self, text: &[u8]) -> Result<(), String> {
-        let map = Arc::make_mut(&mut self.0);
-        each_record(text, |key, value| match value {
-            Some(value) => drop(map.insert(key.to_vec(), value.to_vec())),
-            None => drop(map.remove(key)),
-        })
-    }
-
-    /// How many bytes it holds.
-    pub fn len(&self) -> u64 {
-        self.0.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
-    }
-
-    /// The records of a member that has none of its own yet.
-    pub fn records(&self) -> Records {
-        Records { global: self.clone(), own: BTreeMap::new(), parts: Vec::new() }
-    }
-}
-
 /// The records that apply to one member. An empty value takes a record back.
+#[derive(Default)]
 pub struct Records {
-    global: Global,
-    /// What its own extension header says; `None` is taken back.
-    own: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    own: BTreeMap<Vec<u8>, Vec<u8>>,
     /// What `GNU.sparse.offset` and `GNU.sparse.numbytes` say, in turn, once for each part of a sparse file.
     parts: Vec<Vec<u8>>,
 }
@@ -54,9 +24,6 @@ pub enum SparseFormat {
 /// The key under which star, GNU tar, docker and others keep an extended attribute.
 const XATTR: &[u8] = b"SCHILY.xattr.";
 
-/// What a global header cannot say: no two members share it. (docker takes no global record at all.)
-const OF_ONE: [&[u8]; 4] = [b"path", b"linkpath", b"size", b"GNU.sparse.name"];
-
 impl Records {
     /// Add the records of `text`; the error says which record is broken.
     pub fn merge(&mut self, text: &[u8]) -> Result<(), String> {
@@ -67,7 +34,10 @@ impl Records {
                 is_in_turn &= parts.len().is_multiple_of(2) == (key == b"GNU.sparse.offset");
                 parts.push(value.unwrap_or_default().to_vec());
             } else {
-                own.insert(key.to_vec(), value.map(<[u8]>::to_vec));
+                match value {
+                    Some(value) => drop(own.insert(key.to_vec(), value.to_vec())),
+                    None => drop(own.remove(key)),
+                }
             }
         })?;
         if is_in_turn {
@@ -77,22 +47,13 @@ impl Records {
         }
     }
 
-    /// Other global records, which came after the member's own.
-    pub fn set_global(&mut self, global: &Global) {
-        self.global = global.clone();
-    }
-
-    fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        match self.own.get(key) {
-            Some(own) => own.as_deref(),
-            None if OF_ONE.contains(&key) => None,
-            None => self.global.0.get(key).map(Vec::as_slice),
-        }
+    fn get(&self, key: &str) -> Option<&[u8]> {
+        self.own.get(key.as_bytes()).map(Vec::as_slice)
     }
 
     /// A value as bytes.
     pub fn bytes(&self, key: &str) -> Option<Vec<u8>> {
-        self.get(key.as_bytes()).map(<[u8]>::to_vec)
+        self.get(key).map(<[u8]>::to_vec)
     }
 
     /// A value as a decimal number.
@@ -100,20 +61,20 @@ impl Records {
         &self,
         key: &'static str,
     ) -> Result<Option<N>, &'static str> {
-        let Some(value) = self.get(key.as_bytes()) else { return Ok(None) };
+        let Some(value) = self.get(key) else { return Ok(None) };
         let text = std::str::from_utf8(value).map_err(|_| key)?;
         text.parse().map(Some).map_err(|_| key)
     }
 
     /// A value as a time: decimal seconds, with any number of decimals, perhaps negative.
     pub fn time(&self, key: &'static str) -> Result<Option<Time>, &'static str> {
-        let Some(value) = self.get(key.as_bytes()) else { return Ok(None) };
+        let Some(value) = self.get(key) else { return Ok(None) };
         parse_time(value).map(Some).ok_or(key)
     }
 
-    /// The sparse file that the records describe; they have to be the member's own.
+    /// The sparse file that the records describe.
     pub fn sparse(&self) -> Result<Option<SparseFormat>, String> {
-        let text = |key: &str| self.own.get(key.as_bytes()).and_then(Option::as_deref);
+        let text = |key: &str| self.get(key);
         let number = |key: &str| match text(key) {
             Some(value) => number_of(value).map(Some).map_err(|why| format!("{key}: {why}")),
             None => Ok(None),
@@ -153,22 +114,9 @@ impl Records {
 
     /// The extended attributes among the records.
     pub fn xattrs(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let xattr = |(key, value): (&[u8], &[u8])| (key[XATTR.len()..].to_vec(), value.to_vec());
-        self.starting_with(XATTR).map(xattr).collect()
-    }
-
-    /// The records whose keys start so; the other global ones are not looked at.
-    fn starting_with<'a>(
-        &'a self,
-        start: &'static [u8],
-    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        let from = start.to_vec();
-        let global = self.global.0.range(from.clone()..).map(|(key, _)| key.as_slice());
-        let global = global.take_while(move |key| key.starts_with(start));
-        let global = global.filter(|key| !self.own.contains_key(*key));
-        let own = self.own.range(from..).map(|(key, _)| key.as_slice());
-        let own = own.take_while(move |key| key.starts_with(start));
-        global.chain(own).filter_map(|key| Some((key, self.get(key)?)))
+        let from = self.own.range(XATTR.to_vec()..);
+        let found = from.map_while(|(key, value)| Some((key.strip_prefix(XATTR)?, value)));
+        found.map(|(name, value)| (name.to_vec(), value.clone())).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use super::header::{Header, Part, more_parts};
 use super::pax::{Records, SparseFormat};
 use super::{RECORD, Reader, Source, TarError, printable, read_full};
-use crate::layer::Room;
+use crate::holes::Room;
 use crate::limits;
 
 /// Where the data of a sparse file goes.
@@ -78,14 +78,12 @@ pub struct Expansion {
     position: u64,
 }
 
-/// What comes next in a file that is expanded.
-pub enum Next {
-    /// So many bytes of the archive.
+/// What comes next in a file.
+pub enum Run {
+    /// So many bytes of the archive; none where the file is over.
     Data(u64),
     /// So many zeros that the archive does not have.
     Hole(u64),
-    /// The file is over.
-    End,
 }
 
 impl Expansion {
@@ -100,19 +98,19 @@ impl Expansion {
     }
 
     /// What comes next.
-    pub fn next(&mut self) -> Next {
+    pub fn next(&mut self) -> Run {
         while let Some(&(offset, len)) = self.map.parts.get(self.next) {
             if self.position < offset {
-                return Next::Hole(offset - self.position);
+                return Run::Hole(offset - self.position);
             }
             match offset + len - self.position {
                 0 => self.next += 1,
-                left => return Next::Data(left),
+                left => return Run::Data(left),
             }
         }
         match self.map.size - self.position {
-            0 => Next::End,
-            left => Next::Hole(left),
+            0 => Run::Data(0),
+            left => Run::Hole(left),
         }
     }
 

@@ -65,7 +65,7 @@ fn pax_records_go_before_the_header() {
     let long = "directory/".repeat(40);
     let mut bytes = pax(&[
         ("path", long.as_bytes()),
-        ("uid", b"4294967295"),
+        ("uid", b"4294967294"),
         ("mtime", b"-1.25"),
         ("SCHILY.xattr.user.a", b"with = and \n and \xff"),
         ("SCHILY.xattr.user.empty", b""),
@@ -74,7 +74,7 @@ fn pax_records_go_before_the_header() {
     bytes.extend(member(tar::EntryType::Directory, "short", b"", |_| {}));
     let member = only(&bytes);
     assert_eq!(member.name, long.as_bytes());
-    assert_eq!((member.uid, member.gid, member.mode), (u32::MAX, 4, 0o644));
+    assert_eq!((member.uid, member.gid, member.mode), (u32::MAX - 1, 4, 0o644));
     assert_eq!(member.mtime, Time { seconds: -2, nanos: 750_000_000 });
     assert_eq!(member.xattrs[&b"user.a"[..]], b"with = and \n and \xff");
     assert_eq!(member.xattrs[&b"user.empty"[..]], b"");
@@ -91,56 +91,37 @@ fn global(records: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 #[test]
-fn global_records_are_taken_back_and_mixed_with_a_members_own() {
-    let mut bytes = global(&[
-        ("uid", b"70000"),
-        ("SCHILY.xattr.user.a", b"1"),
-        ("SCHILY.xattr.user.b", b"2"),
-        ("Z", b""),
-    ]);
-    bytes.extend(pax(&[
-        ("uid", b""),
-        ("SCHILY.xattr.user.b", b"3"),
-        ("SCHILY.xattr.user.c", b"4"),
-    ]));
-    bytes.extend(member(tar::EntryType::Regular, "a", b"", |_| {}));
-    bytes.extend(global(&[("uid", b"")]));
-    bytes.extend(member(tar::EntryType::Regular, "b", b"", |_| {}));
-    let members = read_all(&bytes).unwrap();
-    let xattrs = |number: usize| -> Vec<(&[u8], &[u8])> {
-        members[number].0.xattrs.iter().map(|(name, value)| (&name[..], &value[..])).collect()
-    };
-    assert_eq!((members[0].0.uid, members[1].0.uid), (3, 3));
-    assert_eq!(xattrs(0), [(&b"user.a"[..], &b"1"[..]), (b"user.b", b"3"), (b"user.c", b"4")]);
-    assert_eq!(xattrs(1), [(&b"user.a"[..], &b"1"[..]), (b"user.b", b"2")]);
-}
-
-#[test]
-fn what_global_headers_leave_is_bounded() {
-    let value = vec![b'x'; 30_000];
-    let mut bytes = Vec::new();
-    for key in ["a", "b"] {
-        // Repeated, as some writers do, it is there once.
-        bytes.extend(global(&[(key, &value)]));
-        bytes.extend(global(&[(key, &value)]));
-        bytes.extend(member(tar::EntryType::Regular, key, b"", |_| {}));
+fn a_global_header_is_passed_over() {
+    let link = |header: &mut tar::Header| header.set_link_name("a").unwrap();
+    // Between a member's own records and the member as well, and as often as there are members.
+    let bytes = [
+        global(&[
+            ("path", b"x"),
+            ("linkpath", b"y"),
+            ("size", b"9"),
+            ("uid", b"7"),
+            ("mtime", b"1"),
+        ]),
+        pax(&[("gid", b"9")]),
+        global(&[("gid", b"8"), ("SCHILY.xattr.user.a", b"1"), ("GNU.sparse.major", b"1")])
+            .repeat(20),
+        member(tar::EntryType::Regular, "a", b"data", |_| {}),
+        // Nobody looks at what it says.
+        global(&[("uid", &[b'x'; 3000])]),
+        member(tar::EntryType::Symlink, "b", b"", link),
+    ];
+    let mut broken = bytes.concat();
+    broken[512..514].copy_from_slice(b"99");
+    for bytes in [bytes.concat(), broken] {
+        let members = read_all(&bytes).unwrap();
+        let names: Vec<&[u8]> = members.iter().map(|(member, _)| &member.name[..]).collect();
+        assert_eq!(names, [b"a", b"b"]);
+        assert_eq!((&members[0].1[..], &members[1].0.link[..]), (&b"data"[..], &b"a"[..]));
+        let owners =
+            members.iter().map(|(member, _)| (member.uid, member.gid, member.mtime.seconds));
+        assert_eq!(owners.collect::<Vec<_>>(), [(3, 9, 5), (3, 4, 5)]);
+        assert!(members.iter().all(|(member, _)| member.xattrs.is_empty()));
     }
-    assert_eq!(read_all(&bytes).unwrap().len(), 2);
-    bytes.extend(global(&[("c", &value)]));
-    bytes.extend(member(tar::EntryType::Regular, "c", b"", |_| {}));
-    assert!(read_all(&bytes).unwrap_err().to_string().contains("the limit is 65536"));
-}
-
-#[test]
-fn global_records_stay_and_are_overruled() {
-    let global = global(&[("uid", b"70000")]);
-    let mut bytes = global;
-    bytes.extend(pax(&[("uid", b"9")]));
-    bytes.extend(member(tar::EntryType::Regular, "a", b"data", |_| {}));
-    bytes.extend(member(tar::EntryType::Regular, "b", b"", |_| {}));
-    let members = read_all(&bytes).unwrap();
-    assert_eq!(members.iter().map(|(member, _)| member.uid).collect::<Vec<_>>(), [9, 70000]);
-    assert_eq!(members[0].1, b"data");
 }
 
 #[test]
@@ -187,6 +168,9 @@ fn what_cannot_be_represented_is_refused() {
         bytes.as_mut_bytes()[at..at + text.len()].copy_from_slice(text);
     };
     assert!(refused(&file(|header| header.as_mut_bytes()[100] = b'9')).contains("mode"));
+    // -1 is a number, but none of bytes.
+    let uid = |header: &mut tar::Header| header.as_mut_bytes()[108..116].fill(0xbf);
+    assert!(refused(&file(uid)).contains("member 'f' at byte 0: the header's uid"));
     let mut huge = file(|_| {});
     huge.splice(0..512, member(tar::EntryType::Regular, "f", b"", |h| number(h, 124, &[0xbf; 12])));
     assert!(refused(&huge).contains("size"));

@@ -44,9 +44,17 @@ impl Tree {
     /// The files that `layer` names from below, found before anything of it covers them.
     fn links_below(&self, layer: &Tree) -> Result<HashMap<NodeId, NodeId>, TreeError> {
         let mut found = HashMap::new();
-        for (index, node) in layer.nodes.iter().enumerate() {
-            let Kind::LinkBelow(path) = &node.kind else { continue };
-            let id = NodeId(index as u32);
+        // Not all nodes: what a later entry of the layer took the place of asks for nothing.
+        let mut pending = vec![Tree::ROOT];
+        while let Some(id) = pending.pop() {
+            let path = match &layer.node(id).kind {
+                Kind::Directory { children, .. } => {
+                    pending.extend(children.values());
+                    continue;
+                }
+                Kind::LinkBelow(path) if !found.contains_key(&id) => path,
+                _ => continue,
+            };
             let target = self.file_at(path).map_err(|source| TreeError::Entry {
                 entry: layer.name_of(id),
                 source: Box::new(source),

@@ -119,6 +119,58 @@ fn a_hard_link_reaches_into_the_layer_below() {
 }
 
 #[test]
+fn a_link_that_a_later_entry_replaced_asks_for_nothing_below() {
+    let mut layer = Tree::default();
+    layer.hard_link(&[b"x"], &[b"nowhere"]).unwrap();
+    put(&mut layer, "x", file(1)).unwrap();
+    let mut image = Tree::default();
+    image.lay_over(&layer, 1).unwrap();
+    assert_eq!(offset_at(&image, "x"), Some((1, 1)));
+}
+
+#[test]
+fn a_folder_in_place_of_a_file_hides_what_is_below() {
+    let mut base = Tree::default();
+    put(&mut base, "a/old", file(1)).unwrap();
+    put(&mut base, "b/old", file(2)).unwrap();
+    let mut layer = Tree::default();
+    // The file took the lower folder's place before the folder took the file's.
+    put(&mut layer, "a", file(3)).unwrap();
+    put(&mut layer, "a", Node::directory(Meta::default())).unwrap();
+    put(&mut layer, "b", symlink("a")).unwrap();
+    put(&mut layer, "b", Node::directory(Meta::default())).unwrap();
+    put(&mut layer, "b/new", file(4)).unwrap();
+    base.lay_over(&layer, 1).unwrap();
+    let there = |path| offset_at(&base, path);
+    assert_eq!((there("a/old"), there("b/old"), there("b/new")), (None, None, Some((1, 4))));
+}
+
+#[test]
+fn what_is_said_of_a_hard_link_goes_for_all_names() {
+    let mut tree = Tree::default();
+    let meta = |uid, name: &[u8]| Meta {
+        mode: 0o640,
+        uid,
+        xattrs: [(name.to_vec(), vec![1])].into(),
+        ..Meta::default()
+    };
+    put(&mut tree, "a", Node { meta: meta(1, b"user.a"), ..file(1) }).unwrap();
+    put(&mut tree, "way", Node { meta: meta(1, b"user.a"), ..symlink("a") }).unwrap();
+    let said = Meta { mode: 0o755, mtime: Time { seconds: 9, nanos: 0 }, ..meta(2, b"user.b") };
+    let node = tree.hard_link(&[b"b"], &[b"a"]).unwrap();
+    tree.restate(node, said.clone());
+    let names = [&b"user.a"[..], b"user.b"].map(|name| (name.to_vec(), vec![1]));
+    let expected = Meta { xattrs: names.into(), ..said.clone() };
+    assert_eq!(tree.node(tree.find(&[b"a"]).unwrap().unwrap()).meta, expected);
+    // The link itself gets one more name, not what it leads to.
+    let node = tree.hard_link(&[b"c"], &[b"way"]).unwrap();
+    tree.restate(node, said);
+    let way = tree.node(tree.find(&[b"c"]).unwrap().unwrap());
+    assert_eq!(way.kind, symlink("a").kind);
+    assert_eq!((way.meta.mode, way.meta.uid, way.meta.mtime), (0o640, 2, Time::default()));
+}
+
+#[test]
 fn an_implied_directory_keeps_what_the_lower_one_says() {
     let mut base = Tree::default();
     let meta = Meta { mode: 0o1777, uid: 5, ..Meta::default() };

@@ -223,6 +223,10 @@ pub fn assert_same_facts(ours: &BTreeMap<PathBuf, Facts>, theirs: &BTreeMap<Path
     let names = |facts: &BTreeMap<PathBuf, Facts>| facts.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(ours), names(theirs));
     for (name, fact) in ours {
+        // Nothing of what a layer says of the root counts, as in docker.
+        if name.as_os_str().is_empty() {
+            continue;
+        }
         assert_eq!(fact, &theirs[name], "{}", name.display());
     }
 }

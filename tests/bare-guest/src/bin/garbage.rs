@@ -1,7 +1,6 @@
 //! Not a kernel but a program that means harm: calls the host over vsock, where guest-init does, and sends it garbage.
 //!
-//! Prints `refused` where it gets no socket, and ends with status 0. Where it gets one it prints nothing: how far it comes
-//! before its machine is ended is a matter of time.
+//! Prints `refused` where it gets no socket, and ends with status 0. Where it gets one it prints nothing: nobody hears it.
 #![cfg_attr(freestanding, no_std, no_main)]
 
 #[cfg(freestanding)]

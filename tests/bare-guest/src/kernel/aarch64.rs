@@ -7,7 +7,7 @@ pub mod interrupts;
 pub mod paging;
 pub mod power;
 mod processor;
-mod processors;
+pub mod processors;
 mod psci;
 mod rtc;
 pub mod serial;
@@ -15,8 +15,7 @@ mod start_info;
 mod timer;
 
 use super::registers::Registers;
-use super::report::{Line, Report, put, send_line};
-use super::task::Storm;
+use super::report::{Fault, Report};
 use super::virtio::{self, Device};
 use fdt::{Fdt, Node};
 
@@ -47,15 +46,14 @@ pub fn command_line(start_info: u64) -> &'static [u8] {
     Fdt::at(start_info).ok().and_then(bootargs).unwrap_or_default()
 }
 
-/// A storm is for another machine: here no processor is told to interrupt another yet.
-pub fn storm(Storm { rounds, processors, input }: Storm) -> ! {
-    let mut line = Line::new();
-    put!(
-        line,
-        "FAIL storm of {rounds} rounds, {processors} processors, {input} bytes: only on x86_64"
-    );
-    send_line(&[line.as_bytes()]);
-    power::off()
+/// Lets in what other processors and the serial port send.
+pub fn listen(start_info: u64) -> Result<(), Fault> {
+    let fdt = Fdt::at(start_info)?;
+    processors::learn(fdt)?;
+    gic::init(fdt);
+    gic::init_processor()?;
+    serial::listen(fdt);
+    Ok(())
 }
 
 /// A slot whose interrupt is let in.

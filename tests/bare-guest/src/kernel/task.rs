@@ -27,6 +27,8 @@ pub struct Storm {
     pub processors: u32,
     /// `input=BYTES`: so many have to come in by the serial port, too.
     pub input: u32,
+    /// `loud`: each processor that is woken sends a dot by the serial port.
+    pub is_loud: bool,
 }
 
 /// Bytes of a flood's line: its number in eight hexadecimal digits, what fills it up, and its end.
@@ -46,6 +48,7 @@ impl Task {
                 rounds,
                 processors,
                 input: number(b"input=").unwrap_or(0),
+                is_loud: words().any(|word| word == b"loud"),
             });
         }
         match words().find(|word| [&b"halt"[..], b"spin"].contains(word)) {
@@ -64,7 +67,7 @@ impl Task {
                 report.end();
             }
             Task::Flood(lines) => (0..lines).for_each(flood),
-            Task::Storm(storm) => machine::storm(storm),
+            Task::Storm(storm) => super::storm::storm(storm, start_info),
             Task::Halt => {
                 send_line(&[b"bare-guest: halts"]);
                 machine::cpu::halt_forever();

@@ -6,17 +6,15 @@ pub mod interrupts;
 pub mod paging;
 pub mod power;
 mod processor;
-mod processors;
+pub mod processors;
 mod rtc;
 pub mod serial;
 mod start_info;
-mod storm;
 
 use super::registers::Registers;
-use super::report::Report;
+use super::report::{Fault, Report};
 use super::virtio::{self, Device};
 pub use start_info::command_line;
-pub use storm::storm;
 
 core::arch::global_asm!(include_str!("x86_64/boot.s"), options(att_syntax));
 
@@ -39,6 +37,13 @@ pub fn check_all(report: &mut Report, start_info: u64) {
     report.check("serial", serial::check);
     report.check("rtc", rtc::check);
     virtio::check_all(report, (0..SLOTS).map(device));
+}
+
+/// Lets in what other processors and the serial port send.
+pub fn listen(_start_info: u64) -> Result<(), Fault> {
+    interrupts::init();
+    serial::listen();
+    Ok(())
 }
 
 fn device(slot: u64) -> Device {

@@ -1,12 +1,12 @@
 //! One start: what its guest does, what the host does meanwhile, and how it has to end. All of it follows from a seed.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
 use super::random::Random;
-use crate::arch::Arch;
 
 /// As many processors as a VM may have.
 const MAX_VCPUS: u32 = 32;
@@ -52,8 +52,9 @@ pub enum Guest {
     Check,
     /// So many lines.
     Flood(u32),
-    /// Processors that wake each other, until one was woken so often and so many bytes were typed.
-    Storm { rounds: u32, input: u32 },
+    /// Processors that wake each other, until one was woken so often and so many bytes were typed. In a loud one each sends a
+    /// dot whenever it was woken, beside the others.
+    Storm { rounds: u32, input: u32, is_loud: bool },
     /// It waits for nothing.
     Halt,
     /// It works on nothing.
@@ -104,12 +105,11 @@ pub struct Round {
 }
 
 impl Round {
-    /// The round of a seed on this kind of machine.
-    pub fn of(seed: u64, arch: Arch) -> Round {
+    /// The round of a seed.
+    pub fn of(seed: u64) -> Round {
         let mut random = Random::new(seed);
         let kind = match random.between(0, 99) {
-            // The bare guest starts no storm on aarch64.
-            85.. if arch == Arch::X86_64 => Kind::Storm,
+            85.. => Kind::Storm,
             60.. => Kind::Kill,
             40.. => Kind::Flood,
             _ => Kind::Boot,
@@ -138,19 +138,19 @@ impl Round {
                 let rounds = random.between(1, 100);
                 // As much as the guest waits for.
                 round.typed = typed(&mut random);
-                round.guest = Guest::Storm { rounds, input: round.typed };
+                let is_loud = random.one_in(2);
+                round.guest = Guest::Storm { rounds, input: round.typed, is_loud };
                 round.calls = calls(&mut random);
             }
-            Kind::Kill => round.kill(&mut random, arch),
+            Kind::Kill => round.kill(&mut random),
         }
         round
     }
 
-    fn kill(&mut self, random: &mut Random, arch: Arch) {
-        let storm = Guest::Storm { rounds: ENDLESS, input: 0 };
+    fn kill(&mut self, random: &mut Random) {
+        let storm = Guest::Storm { rounds: ENDLESS, input: 0, is_loud: random.one_in(2) };
         let guests = [Guest::Check, Guest::Flood(ENDLESS), Guest::Halt, Guest::Spin, storm];
-        let count = if arch == Arch::X86_64 { guests.len() } else { guests.len() - 1 };
-        self.guest = random.choose(&guests[..count]);
+        self.guest = random.choose(&guests);
         self.reading = random.choose(&[Reading::AtOnce, Reading::Never]);
         if self.guest != Guest::Check {
             self.typed = typed(random);
@@ -169,15 +169,16 @@ impl Round {
         match self.guest {
             Guest::Check => String::new(),
             Guest::Flood(lines) => format!("flood={lines}"),
-            Guest::Storm { rounds, input } => {
-                format!("storm={rounds} input={input} processors={}", self.vcpus)
+            Guest::Storm { rounds, input, is_loud } => {
+                let loud = if is_loud { " loud" } else { "" };
+                format!("storm={rounds} input={input} processors={}{loud}", self.vcpus)
             }
             Guest::Halt => "halt".into(),
             Guest::Spin => "spin".into(),
         }
     }
 
-    /// All that the guest says; `None` for the report of its checks.
+    /// All that the guest says before its [`dots`](Self::dots); `None` for the report of its checks.
     pub fn output(&self) -> Option<Box<dyn Iterator<Item = u8>>> {
         let line = |text: &'static str| Box::new(text.bytes()) as Box<dyn Iterator<Item = u8>>;
         match self.guest {
@@ -189,6 +190,18 @@ impl Round {
             Guest::Storm { .. } => Some(line("bare-guest: storms\n")),
             Guest::Halt => Some(line("bare-guest: halts\n")),
             Guest::Spin => Some(line("bare-guest: spins\n")),
+        }
+    }
+
+    /// How many dots it sends then: that depends on who is woken when.
+    pub fn dots(&self) -> RangeInclusive<usize> {
+        match self.guest {
+            // The first of them may have to wait for what is typed.
+            Guest::Storm { rounds, input: 1.., is_loud: true } => rounds as usize..=usize::MAX,
+            Guest::Storm { rounds, input: 0, is_loud: true } => {
+                rounds as usize..=rounds as usize * self.vcpus as usize
+            }
+            _ => 0..=0,
         }
     }
 }
@@ -233,8 +246,8 @@ mod tests {
 
     #[test]
     fn a_seed_is_a_round_and_seeds_bring_every_kind() {
-        let rounds: Vec<_> = (0..1000).map(|seed| Round::of(seed, Arch::X86_64)).collect();
-        assert!(rounds.iter().all(|round| *round == Round::of(round.seed, Arch::X86_64)));
+        let rounds: Vec<_> = (0..1000).map(Round::of).collect();
+        assert!(rounds.iter().all(|round| *round == Round::of(round.seed)));
         for kind in Kind::ALL {
             let of_kind: Vec<_> = rounds.iter().filter(|round| round.kind == kind).collect();
             assert!(of_kind.len() > 100, "{kind:?}");
@@ -242,13 +255,14 @@ mod tests {
             let killed = of_kind.iter().all(|round| round.ask.is_some());
             assert_eq!(killed, kind == Kind::Kill);
         }
-        let storms = |guest| matches!(guest, Guest::Storm { .. });
-        assert!((0..1000).all(|seed| !storms(Round::of(seed, Arch::Aarch64).guest)));
+        let is_loud = |round: &&Round| *round.dots().end() > 0;
+        let loud = rounds.iter().filter(is_loud).count();
+        assert!(loud > 50, "{loud}");
     }
 
     #[test]
     fn a_flood_has_lines_of_one_length() {
-        let flood = Round { guest: Guest::Flood(17), ..Round::of(0, Arch::X86_64) };
+        let flood = Round { guest: Guest::Flood(17), ..Round::of(0) };
         let bytes: Vec<u8> = flood.output().unwrap().collect();
         assert_eq!(bytes.len(), 17 * FLOOD_LINE);
         let last = &bytes[16 * FLOOD_LINE..];

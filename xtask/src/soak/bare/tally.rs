@@ -104,7 +104,6 @@ impl fmt::Display for Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arch::Arch;
 
     #[test]
     fn what_was_lost_or_wrong_is_counted_by_its_kind_and_fails() {
@@ -124,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_fault_comes_with_the_command_that_repeats_it() {
-        let round = Round::of(77, Arch::X86_64);
+        let round = Round::of(77);
         assert_eq!(Outcome::Right.describe(&round), None);
         let text = Outcome::Wrong("status 1".into()).describe(&round).unwrap();
         let again = "again: cargo xtask soak --bare --seed 77 --rounds 1";

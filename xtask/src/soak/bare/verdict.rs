@@ -53,7 +53,11 @@ fn in_order(round: &Round, output: &[u8], is_whole: bool, left: &Left) -> Result
         None => checks(&String::from_utf8_lossy(output)),
         Some(expected) => {
             let expected: Vec<u8> = expected.take(output.len() + 1).collect();
-            let is_right = if is_all { expected == output } else { expected.starts_with(output) };
+            let (said, dots) = output.split_at(expected.len().min(output.len()));
+            let (least, most) = round.dots().into_inner();
+            let is_begun = expected.starts_with(said) && dots.iter().all(|byte| *byte == b'.');
+            let is_whole = said == expected && dots.len() >= least;
+            let is_right = is_begun && dots.len() <= most && (is_whole || !is_all);
             let text = || format!("the guest said {:?}", String::from_utf8_lossy(output));
             is_right.then_some(()).ok_or_else(text)
         }
@@ -71,14 +75,13 @@ fn checks(output: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arch::Arch;
     use crate::soak::bare::round::{Guest, Moment};
     use std::time::Duration;
 
     fn round(guest: Guest, signal: Option<Signal>) -> Round {
         let kind = if signal.is_some() { Kind::Kill } else { Kind::Flood };
         let ask = signal.map(|signal| (signal, Moment::Start(Duration::ZERO)));
-        Round { kind, guest, ask, reading: Reading::AtOnce, ..Round::of(0, Arch::X86_64) }
+        Round { kind, guest, ask, reading: Reading::AtOnce, ..Round::of(0) }
     }
 
     /// As wait(2) has it: the status in the upper byte, the signal in the lower one.
@@ -104,6 +107,22 @@ mod tests {
         );
         assert!(fault(&halts, 1 << 8, all, left(true, true, "why\n")).unwrap().ends_with(": why"));
         assert!(fault(&halts, 9, all, Left::default()).is_some());
+    }
+
+    #[test]
+    fn a_loud_storm_sends_a_dot_for_each_time_that_a_processor_was_woken() {
+        let is_right = |guest, signal, dots: usize| {
+            let output = format!("bare-guest: storms\n{}", ".".repeat(dots));
+            let round = Round { vcpus: 2, ..round(guest, signal) };
+            fault(&round, 0, &output, Left::default()).is_none()
+        };
+        let storm = |input, is_loud| Guest::Storm { rounds: 3, input, is_loud };
+        let loud = [2, 3, 6, 7].map(|dots| is_right(storm(0, true), None, dots));
+        assert_eq!(loud, [false, true, true, false]);
+        assert!(is_right(storm(1, true), None, 100), "it waits for what is typed");
+        assert!(is_right(storm(0, true), Some(Signal::TERM), 0), "it was asked to end");
+        assert!(is_right(storm(0, false), None, 0));
+        assert!(!is_right(storm(0, false), None, 1));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::host::Host;
 use super::rings::Ring;
+use crate::testing::vsock::Host;
 use crate::virtio::ImmediateDevice;
 use crate::virtio::vsock::packet::{HEADER_LEN, HOST_CID, Header, TYPE_STREAM, op, shutdown};
 use crate::virtio::vsock::{BUF_ALLOC, ConnectionId, Vsock};

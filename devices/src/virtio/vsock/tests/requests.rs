@@ -30,7 +30,7 @@ fn a_program_that_leaves_before_the_answer_gives_its_place_back() {
         // One that writes no more may still wait for an answer.
         bench.host.world().streams[0].eof = true;
         assert_eq!((bench.host.poll(&mut bench.vsock), bench.vsock.table.len()), (0, 1));
-        bench.host.world().streams[0].left = true;
+        bench.host.world().streams[0].leave();
         assert_eq!((bench.host.poll(&mut bench.vsock), bench.vsock.table.len()), (1, 0));
         assert!(bench.host.world().streams[0].dropped);
         bench.guest.offer_rx(4);
@@ -70,7 +70,7 @@ fn time_does_nothing_to_a_connection_that_was_answered() {
     assert_eq!(bench.vsock.table.len(), 1);
     // What the program wrote before it left arrives.
     bench.host.world().streams[0].to_guest.extend(b"bye");
-    bench.host.world().streams[0].left = true;
+    bench.host.world().streams[0].leave();
     bench.settle();
     assert_eq!(bench.guest.sockets[&id].received, b"bye");
 }

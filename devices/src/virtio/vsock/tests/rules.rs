@@ -119,7 +119,7 @@ fn refusals_close_the_stream() {
     assert!(bench.host.world().streams[0].dropped);
     assert!(bench.host.world().streams[0].from_guest.is_empty());
 
-    bench.host.world().refuse = true;
+    bench.host.world().refuses = |_| true;
     let id = ConnectionId { host_port: 9, guest_port: 9 };
     bench.guest.connect(id);
     bench.settle();

@@ -48,7 +48,7 @@ proptest! {
             }
             let answers = [&mut plain, &mut saved].map(|bench| {
                 bench.guest.accepts = false;
-                bench.host.world().refuse = true;
+                bench.host.world().refuses = |_| true;
                 let id = from_host.then(|| {
                     let end = bench.host.open();
                     bench.vsock.host_connected(end, port)

@@ -81,5 +81,4 @@ pub(in super::super) const AARCH64: Table = Table {
     personality: 92,
     clone: 220,
     clone3: 435,
-    socketcall: None,
 };

@@ -96,5 +96,4 @@ pub(in super::super) const ARM: Table = Table {
     personality: 136,
     clone: 120,
     clone3: 435,
-    socketcall: None,
 };

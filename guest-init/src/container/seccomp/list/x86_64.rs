@@ -87,5 +87,4 @@ pub(in super::super) const X86_64: Table = Table {
     personality: 135,
     clone: 56,
     clone3: 435,
-    socketcall: None,
 };

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -14,6 +14,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::error::CopyError;
 use super::files::Files;
 use super::look::{There, behind_links};
+use super::path::{is_called_folder, is_contents};
+use super::stream::expand;
 use crate::error::CommandError;
 use host::pump::BUFFER;
 use images::image::decompress;
@@ -35,10 +37,13 @@ impl Source {
     pub fn new(text: &Path, follow: bool) -> Result<Self, CommandError> {
         let wrong = |source| CommandError::ReadFile { path: text.to_owned(), source };
         let path = if follow { fs::canonicalize(text).map_err(wrong)? } else { text.to_owned() };
-        let is_folder = fs::symlink_metadata(&path).map_err(wrong)?.is_dir();
-        let is_contents = text == Path::new(".") || text.as_os_str().as_bytes().ends_with(b"/.");
+        let metadata = fs::symlink_metadata(&path).map_err(wrong)?;
+        if metadata.file_type().is_socket() {
+            return Err(CopyError::Socket(text.to_owned()).into());
+        }
+        let is_folder = metadata.is_dir();
         let name = match text.file_name() {
-            _ if is_contents => None,
+            _ if is_contents(text) => None,
             Some(name) => Some(name.to_owned()),
             None => fs::canonicalize(text).map_err(wrong)?.file_name().map(OsStr::to_owned),
         };
@@ -52,13 +57,11 @@ impl Source {
         path: &'a Path,
         there: There,
     ) -> Result<(&'a Path, &'a OsStr), CommandError> {
-        let bytes = path.as_os_str().as_bytes();
-        let is_called_folder = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
         match there {
             There::Folder => return Ok((path, &self.name)),
             There::Device => return Err(CopyError::Device(path.to_owned()).into()),
             // A file makes no folder.
-            There::Nothing(why) if is_called_folder && !self.is_folder => return Err(*why),
+            There::Nothing(why) if is_called_folder(path) && !self.is_folder => return Err(*why),
             There::Other | There::Link(_) if self.is_folder => {
                 return Err(CopyError::NoFolderThere(path.to_owned()).into());
             }
@@ -110,10 +113,10 @@ pub(super) fn stream(files: &Files, path: &Path) -> Result<(), CommandError> {
     let (say, heard) = mpsc::channel();
     // On its own: it may wait for more input than the container wants.
     let reading = thread::Builder::new().name("input".into()).spawn(move || {
-        let mut write = File::from(write);
-        let copied = decompress(io::stdin()).and_then(|mut data| io::copy(&mut data, &mut write));
+        let mut write = BufWriter::with_capacity(BUFFER, File::from(write));
+        let copied = decompress(io::stdin()).and_then(|data| expand(data, &mut write));
         // Said before the container sees the end.
-        let _ = say.send(copied.map(drop));
+        let _ = say.send(copied.and_then(|()| write.flush()));
     });
     reading.map_err(wrong)?;
     let given = files.give(path, read.as_fd());
@@ -145,6 +148,7 @@ impl<W: Write> Write for Counted<W> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
 
     use super::*;
 
@@ -167,6 +171,7 @@ mod tests {
             ("way", true, "way", true, "folder"),
             ("way/.", false, ".", true, "way/."),
             ("way/.", true, ".", true, "folder"),
+            ("folder/./", false, ".", true, "folder/./"),
             (
                 "folder/..",
                 false,
@@ -183,6 +188,9 @@ mod tests {
                 "{text}"
             );
         }
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        let error = Source::new(&at("socket"), false).unwrap_err().to_string();
+        assert!(error.contains("socket is a socket"), "{error}");
         for (text, follow) in [("dangling", true), ("none", false), ("target/", false)] {
             assert_eq!(source(text, follow), None, "{text}");
         }

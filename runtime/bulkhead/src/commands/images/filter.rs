@@ -1,7 +1,9 @@
 //! `images --filter`: which images are listed.
 
+use super::created;
+use crate::label::LabelFilter;
 use crate::switches::parse_switch;
-use images::store::{Name, StoredImage};
+use images::store::{ImageStore, Name, StoreError, StoredImage};
 
 /// What an image, under one of its names, must have to be listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,7 +11,10 @@ pub enum Filter {
     /// Whether it has no name.
     Dangling(bool),
     Reference(String),
-    Label(String, Option<String>),
+    /// Images made before and after another.
+    Before(String),
+    Since(String),
+    Label(LabelFilter),
 }
 
 impl Filter {
@@ -19,41 +24,72 @@ impl Filter {
                 .map(Self::Dangling)
                 .map_err(|why| format!("'{}': {why}", text.escape_debug())),
             Some(("reference", pattern)) => Ok(Self::Reference(pattern.to_owned())),
-            Some(("label", label)) => Ok(match label.split_once('=') {
-                Some((name, value)) => Self::Label(name.to_owned(), Some(value.to_owned())),
-                None => Self::Label(label.to_owned(), None),
-            }),
+            Some(("before", image)) => Ok(Self::Before(image.to_owned())),
+            Some(("since", image)) => Ok(Self::Since(image.to_owned())),
+            Some(("label", label)) => Ok(Self::Label(LabelFilter::parse(label))),
             _ => Err(format!(
-                "'{}': there are dangling=, reference= and label=",
+                "'{}': there are dangling=, reference=, before=, since= and label=",
                 text.escape_debug()
             )),
         }
     }
 }
 
-/// Whether the image is listed under this name.
-pub(super) fn fit(filters: &[Filter], image: &StoredImage, name: Option<&Name>) -> bool {
-    let mut patterns = filters.iter().filter_map(|filter| match filter {
-        Filter::Reference(pattern) => Some(pattern),
-        _ => None,
-    });
-    let has_pattern = patterns.clone().next().is_some();
-    let mut is_named = || name.is_some_and(|name| patterns.any(|pattern| is_name(pattern, name)));
-    let rest = filters.iter().all(|filter| match filter {
-        Filter::Dangling(dangling) => *dangling == name.is_none(),
-        Filter::Reference(_) => true,
-        Filter::Label(key, value) => {
-            let labels =
-                image.configuration.config().as_ref().and_then(|config| config.labels().as_ref());
-            let found = labels.and_then(|labels| labels.get(key));
-            found.is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
+/// Filters, and what they name.
+pub(super) struct Filters<'a> {
+    filters: &'a [Filter],
+    /// After and before when it must have been made, in seconds since 1970.
+    since: Option<i64>,
+    before: Option<i64>,
+}
+
+impl<'a> Filters<'a> {
+    pub fn look_up(filters: &'a [Filter], store: &ImageStore) -> Result<Self, StoreError> {
+        let mut found = Self { filters, since: None, before: None };
+        // One that does not say when it was made is older than all.
+        let made = |name: &str| -> Result<i64, StoreError> {
+            Ok(created(&store.resolve(name)?).unwrap_or(i64::MIN))
+        };
+        for filter in filters {
+            match filter {
+                Filter::Since(name) => found.since = found.since.max(Some(made(name)?)),
+                Filter::Before(name) => {
+                    let made = made(name)?;
+                    found.before = Some(found.before.map_or(made, |before| before.min(made)));
+                }
+                _ => {}
+            }
         }
-    });
-    rest && (!has_pattern || is_named())
+        Ok(found)
+    }
+
+    /// Whether the image is listed under this name.
+    pub fn fit(&self, image: &StoredImage, name: Option<&Name>) -> bool {
+        let mut patterns = self.filters.iter().filter_map(|filter| match filter {
+            Filter::Reference(pattern) => Some(pattern),
+            _ => None,
+        });
+        let has_pattern = patterns.clone().next().is_some();
+        let mut is_named =
+            || name.is_some_and(|name| patterns.any(|pattern| is_name(pattern, name)));
+        let made = created(image).unwrap_or(i64::MIN);
+        let rest = self.filters.iter().all(|filter| match filter {
+            Filter::Dangling(dangling) => *dangling == name.is_none(),
+            Filter::Reference(_) => true,
+            Filter::Since(_) => self.since.is_none_or(|since| made > since),
+            Filter::Before(_) => self.before.is_none_or(|before| made < before),
+            Filter::Label(label) => {
+                let config = image.configuration.config().as_ref();
+                let labels = config.and_then(|config| config.labels().as_ref());
+                label.fits(labels.into_iter().flatten())
+            }
+        });
+        rest && (!has_pattern || is_named())
+    }
 }
 
 /// Whether a pattern is for a name, with its tag or without.
-fn is_name(pattern: &str, name: &Name) -> bool {
+pub(super) fn is_name(pattern: &str, name: &Name) -> bool {
     matches(pattern, name.short_repository()) || matches(pattern, &name.short())
 }
 
@@ -108,7 +144,7 @@ mod tests {
         assert_eq!(Filter::parse("dangling=1"), Ok(Filter::Dangling(true)));
         for (wrong, message) in [
             ("dangling=yes", "give true or false"),
-            ("before=x", "there are dangling="),
+            ("until=x", "there are dangling="),
             ("x", "there are"),
         ] {
             let error = Filter::parse(wrong).unwrap_err();

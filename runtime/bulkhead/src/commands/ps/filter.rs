@@ -2,45 +2,86 @@
 
 use std::mem::{Discriminant, discriminant};
 
-use containers::container::{Config, State, Status};
+use regex::Regex;
+
+use crate::error::CommandError;
+use crate::label::LabelFilter;
+use crate::switches::parse_switch;
+use containers::container::{Config, Containers, State, Status};
+use host::digest::Digest;
+use images::store::ImageStore;
+
+/// The one network that a container is on: docker's, with nothing but a loopback interface.
+pub(super) const NETWORK: &str = "none";
 
 /// What a container must have to be listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Filter {
-    Name(String),
+    /// Of its name, which begins with `/` as docker's do.
+    Name(Regex),
     Id(String),
     Status(String),
     Exited(u8),
     Ancestor(String),
-    Label(String, Option<String>),
+    Before(String),
+    Since(String),
+    Label(LabelFilter),
+    /// What is alike for all: whether it fits.
+    Network(bool),
+    Volume,
+    Publish,
+    Health(bool),
+    IsTask(bool),
 }
 
 impl Filter {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         const STATIONS: [Status; 5] =
             [Status::Created, Status::Running, Status::Paused, Status::Restarting, Status::Exited];
+        /// Docker's others, which nothing is here.
+        const NOWHERE: [&str; 2] = ["removing", "dead"];
+        /// Docker's words for what a health check says.
+        const HEALTH: [&str; 4] = ["starting", "healthy", "unhealthy", NO_CHECK];
+        const NO_CHECK: &str = "none";
+        let shown = || text.escape_debug();
+        let known = |status: &str| {
+            STATIONS.iter().any(|known| known.name() == status) || NOWHERE.contains(&status)
+        };
         match text.split_once('=') {
-            Some(("name", part)) => Ok(Self::Name(part.to_owned())),
+            Some(("name", pattern)) => match Regex::new(pattern) {
+                Ok(pattern) => Ok(Self::Name(pattern)),
+                Err(_) => Err(format!("'{}' is no regular expression", shown())),
+            },
             Some(("id", start)) => Ok(Self::Id(start.to_owned())),
             Some(("ancestor", image)) => Ok(Self::Ancestor(image.to_owned())),
+            Some(("before", container)) => Ok(Self::Before(container.to_owned())),
+            Some(("since", container)) => Ok(Self::Since(container.to_owned())),
             Some(("exited", status)) => match status.parse() {
                 Ok(status) => Ok(Self::Exited(status)),
-                Err(_) => Err(format!("'{}': an exit status is 0 to 255", text.escape_debug())),
+                Err(_) => Err(format!("'{}': an exit status is 0 to 255", shown())),
             },
-            Some(("status", status)) if STATIONS.iter().any(|known| known.name() == status) => {
-                Ok(Self::Status(status.to_owned()))
-            }
+            Some(("status", status)) if known(status) => Ok(Self::Status(status.to_owned())),
             Some(("status", _)) => {
-                let known = STATIONS.map(Status::name).join(", ");
-                Err(format!("'{}': a status is one of {known}", text.escape_debug()))
+                let known = [&STATIONS.map(Status::name)[..], &NOWHERE].concat().join(", ");
+                Err(format!("'{}': a status is one of {known}", shown()))
             }
-            Some(("label", label)) => Ok(match label.split_once('=') {
-                Some((name, value)) => Self::Label(name.to_owned(), Some(value.to_owned())),
-                None => Self::Label(label.to_owned(), None),
-            }),
+            Some(("label", label)) => Ok(Self::Label(LabelFilter::parse(label))),
+            Some(("network", network)) => Ok(Self::Network(network == NETWORK)),
+            Some(("volume", _)) => Ok(Self::Volume),
+            Some(("publish", _)) => Ok(Self::Publish),
+            Some(("health", health)) if HEALTH.contains(&health) => {
+                Ok(Self::Health(health == NO_CHECK))
+            }
+            Some(("health", _)) => {
+                Err(format!("'{}': health is one of {}", shown(), HEALTH.join(", ")))
+            }
+            Some(("is-task", value)) => match parse_switch(value) {
+                Ok(wanted) => Ok(Self::IsTask(!wanted)),
+                Err(why) => Err(format!("'{}': {why}", shown())),
+            },
             _ => Err(format!(
-                "'{}': there are name=, id=, status=, exited=, ancestor= and label=",
-                text.escape_debug()
+                "'{}': there are name=, id=, status=, exited=, ancestor=, before=, since=, label=, network=, volume=, publish=, health= and is-task=",
+                shown()
             )),
         }
     }
@@ -53,55 +94,79 @@ impl Filter {
     fn kind(&self) -> Discriminant<Self> {
         discriminant(self)
     }
+}
 
-    fn fits(&self, config: &Config, state: &State) -> bool {
-        match self {
-            Self::Name(pattern) => name_fits(pattern, &config.name),
-            Self::Id(start) => config.id.as_str().starts_with(start.as_str()),
-            Self::Status(status) => state.status.name() == status,
-            Self::Exited(status) => {
+/// Filters, and what they name.
+pub(super) struct Filters<'a> {
+    filters: &'a [Filter],
+    /// When a container must have been created after and before, in nanoseconds since 1970.
+    since: Option<u64>,
+    before: Option<u64>,
+    /// The manifests of images that are named.
+    images: Vec<Digest>,
+}
+
+impl<'a> Filters<'a> {
+    pub fn look_up(filters: &'a [Filter], containers: &Containers) -> Result<Self, CommandError> {
+        let mut found = Self { filters, since: None, before: None, images: Vec::new() };
+        for filter in filters {
+            match filter {
+                Filter::Since(name) => {
+                    let created = containers.find(name)?.config().created;
+                    found.since = found.since.max(Some(created));
+                }
+                Filter::Before(name) => {
+                    let created = containers.find(name)?.config().created;
+                    found.before = Some(found.before.map_or(created, |before| before.min(created)));
+                }
+                // One that is not there any more may still be what a container was called after.
+                Filter::Ancestor(name) => {
+                    let image = ImageStore::open_default()?.resolve(name);
+                    found.images.extend(image.map(|image| image.digest));
+                }
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether the container is listed: one filter of each kind fits, and all labels do (moby `filters.Args`).
+    pub fn fit(&self, config: &Config, state: &State) -> bool {
+        self.filters.iter().all(|filter| match filter {
+            Filter::Label(..) => self.fits(filter, config, state),
+            _ => {
+                let mut alike = self.filters.iter().filter(|other| other.kind() == filter.kind());
+                alike.any(|other| self.fits(other, config, state))
+            }
+        })
+    }
+
+    fn fits(&self, filter: &Filter, config: &Config, state: &State) -> bool {
+        match filter {
+            Filter::Name(pattern) => {
+                pattern.is_match(&config.name) || pattern.is_match(&format!("/{}", config.name))
+            }
+            Filter::Id(start) => config.id.as_str().starts_with(start.as_str()),
+            Filter::Status(status) => state.status.name() == status,
+            Filter::Exited(status) => {
                 state.status == Status::Exited
                     && state.started_at.is_some()
                     && state.exit_code == *status
             }
-            Self::Ancestor(image) => {
+            Filter::Ancestor(image) => {
                 let latest = |name: &str| format!("{name}:latest");
                 let name = &config.image.name;
-                name == image || *name == latest(image) || latest(name) == *image
+                name == image
+                    || *name == latest(image)
+                    || latest(name) == *image
+                    || config.image.manifest.is_some_and(|own| self.images.contains(&own))
             }
-            Self::Label(name, value) => config
-                .labels
-                .get(name)
-                .is_some_and(|found| value.as_ref().is_none_or(|value| value == found)),
+            Filter::Before(_) => self.before.is_none_or(|before| config.created < before),
+            Filter::Since(_) => self.since.is_none_or(|since| config.created > since),
+            Filter::Label(label) => label.fits(&config.labels),
+            Filter::Network(fits) | Filter::Health(fits) | Filter::IsTask(fits) => *fits,
+            Filter::Volume | Filter::Publish => false,
         }
-    }
-}
-
-/// Whether the container is listed: one filter of each kind fits, and all labels do (moby `filters.Args`).
-pub(super) fn fit(filters: &[Filter], config: &Config, state: &State) -> bool {
-    filters.iter().all(|filter| match filter {
-        Filter::Label(..) => filter.fits(config, state),
-        _ => {
-            let mut alike = filters.iter().filter(|other| other.kind() == filter.kind());
-            alike.any(|other| other.fits(config, state))
-        }
-    })
-}
-
-/// A part of the name. Of docker's regular expressions `^` and `$` are here; its names begin with `/`.
-fn name_fits(pattern: &str, name: &str) -> bool {
-    let (pattern, at_start) = match pattern.strip_prefix('^') {
-        Some(rest) => (rest.strip_prefix('/').unwrap_or(rest), true),
-        None => match pattern.strip_prefix('/') {
-            Some(rest) => (rest, true),
-            None => (pattern, false),
-        },
-    };
-    match (at_start, pattern.strip_suffix('$')) {
-        (true, Some(whole)) => name == whole,
-        (true, None) => name.starts_with(pattern),
-        (false, Some(end)) => name.ends_with(end),
-        (false, None) => name.contains(pattern),
     }
 }
 
@@ -110,27 +175,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_looked_for_as_docker_does() {
-        for (pattern, fitting, other) in [
-            ("web", "my-web-1", "db"),
-            ("^web$", "web", "web1"),
-            ("^/web$", "web", "my-web"),
-            ("/web", "web1", "my-web"),
-            ("b$", "web", "web1"),
-        ] {
-            assert!(name_fits(pattern, fitting), "{pattern} {fitting}");
-            assert!(!name_fits(pattern, other), "{pattern} {other}");
-        }
-    }
-
-    #[test]
     fn filters_are_dockers() {
-        assert_eq!(Filter::parse("exited=137"), Ok(Filter::Exited(137)));
-        assert_eq!(Filter::parse("label=a=b=c"), Ok(Filter::Label("a".into(), Some("b=c".into()))));
+        assert!(matches!(Filter::parse("exited=137"), Ok(Filter::Exited(137))));
+        let label = LabelFilter::parse("a=b=c");
+        assert!(matches!(Filter::parse("label=a=b=c"), Ok(Filter::Label(found)) if found == label));
+        for known in [
+            "status=dead",
+            "status=removing",
+            "health=none",
+            "network=x",
+            "volume=/x",
+            "is-task=0",
+            "publish=80",
+        ] {
+            assert!(Filter::parse(known).is_ok(), "{known}");
+        }
         for (wrong, message) in [
             ("exited=x", "an exit status is 0 to 255"),
-            ("status=dead", "a status is one of created"),
-            ("network=x", "there are name=, id="),
+            (
+                "status=gone",
+                "a status is one of created, running, paused, restarting, exited, removing, dead",
+            ),
+            ("name=(", "is no regular expression"),
+            ("health=ill", "health is one of starting"),
+            ("is-task=maybe", "give true or false"),
+            ("expose=80", "there are name=, id="),
+            ("isolation=process", "there are name=, id="),
             ("web", "there are name=, id="),
         ] {
             let error = Filter::parse(wrong).unwrap_err();

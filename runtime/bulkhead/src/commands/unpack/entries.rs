@@ -16,7 +16,7 @@ use rustix::fs::{
 use super::{Budget, UnpackError};
 use host::pump::BUFFER;
 use host::text::printable;
-use images::layer::Holes;
+use images::holes::Holes;
 use images::tar::{Kind, Member, Reader, Stream, Time};
 use images::tree::components;
 

@@ -36,6 +36,7 @@ pub fn draft(name: &str) -> Config {
         created: now(),
         image: ImageName { name: "busybox".into(), manifest: Some(Digest::of(b"manifest")) },
         plan: Plan { vm, container },
+        entrypoint: 0,
         terminal: false,
         stdin_open: false,
         auto_remove: false,

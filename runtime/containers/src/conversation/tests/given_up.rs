@@ -63,7 +63,7 @@ fn nor_one_that_is_asked_for_something_else_first() {
     let (agent_vm, _vm) = pipe();
     let guest = Guest::expect(reception, setting(), agent_vm.as_fd()).unwrap();
     let onlooker = guest.onlooker();
-    let fake = FakeGuest { socket: folder.path().join("v_1024") };
+    let fake = FakeGuest::new(folder.path().join("v_1024"));
     let mut control = fake.open(Stream::Control);
     write_message(&mut control, &ToHost::Ready).unwrap();
     let (asker, statistics) = (guest.clone(), protocol::Statistics::default());

@@ -56,7 +56,8 @@ fn frame(json: &str) -> Vec<u8> {
 
 #[test]
 fn what_can_t_be_parsed_is_refused_by_name() {
-    let hello = |stream: &str| frame(&format!(r#"{{"version":{VERSION},"stream":{stream}}}"#));
+    let hello =
+        |stream: &str| frame(&format!(r#"{{"version":{VERSION},"stream":{stream},"key":""}}"#));
     let control = |json: &str| complaint(&[&[hello(r#""control""#), frame(json)].concat()]);
     let version = complaint(&[&frame(r#"{"version":1,"stream":"control"}"#)]);
     let own = format!("version {VERSION}:");
@@ -84,6 +85,49 @@ fn what_can_t_be_parsed_is_refused_by_name() {
     let words =
         control(r#"{"start-failed":{"process":0,"kind":"other","message":"a\u001b[2J\nb"}}"#);
     assert_eq!(words, "a\\u{1b}[2J\\nb");
+}
+
+/// The container's own: they can call, where no filter of system calls sees it.
+#[test]
+fn processes_that_call_in_guest_init_s_name_are_not_heard() {
+    let mut run = Run::new(process(&["sh"]));
+    let guest = run.fake_guest();
+    let mut control = guest.control();
+    let call = |bytes: &[u8]| {
+        let mut connection = UnixStream::connect(&run.socket).unwrap();
+        connection.write_all(bytes).unwrap();
+        connection
+    };
+    let silent: Vec<_> = (0..40).map(|_| call(b"")).collect();
+    let hello = |stream: Stream, key: &str| encode(&Hello::with_key(stream, key.into())).unwrap();
+    let stdin = Stream::Stdin { process: 0 };
+    for bytes in [
+        hello(stdin, ""),
+        hello(stdin, "a guess"),
+        hello(Stream::Control, ""),
+        hello(Stream::Transfer { transfer: 1 }, "a guess"),
+        frame(r#"{"version":1,"stream":"control"}"#),
+        vec![0xff; 4],
+    ] {
+        // Closed, with or without what it has not read.
+        let _ = call(&bytes).read(&mut [0]).inspect(|&count| assert_eq!(count, 0));
+    }
+    drop(call(b"half a frame"));
+
+    let process = 0;
+    let [mut stdin, mut stdout, stderr] =
+        [stdin, Stream::Stdout { process }, Stream::Stderr { process }]
+            .map(|stream| guest.open(stream));
+    write_message(&mut control, &ToHost::Started { process, pid: 7 }).unwrap();
+    run.ends.stdin.write_all(b"for its eyes only").unwrap();
+    let mut heard = [0; 17];
+    stdin.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"for its eyes only");
+    stdout.write_all(b"heard").unwrap();
+    write_message(&mut control, &exited(ExitStatus::Code(5))).unwrap();
+    drop((stdout, stderr, silent));
+    assert_eq!(all(&mut run.ends.stdout), "heard");
+    assert_eq!(status(run.outcome), ExitStatus::Code(5));
 }
 
 #[test]

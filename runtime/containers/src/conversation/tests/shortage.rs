@@ -72,7 +72,7 @@ fn inside() {
     let address = SocketAddrUnix::new(&fake.socket).unwrap();
     for (end, kind) in ends.iter_mut().zip(kinds) {
         connect(&*end, &address).unwrap();
-        write_message(end, &Hello::new(kind)).unwrap();
+        write_message(end, &fake.hello(kind)).unwrap();
     }
     write_message(&mut control, &ToHost::Started { process: 2, pid: 9 }).unwrap();
     let guest = run.guest.clone();

@@ -116,7 +116,7 @@ fn first_process(guest: &Guest, socket: PathBuf) -> UnixStream {
         let stdio = Stdio { stdin: None, stdout: null(), stderr: null() };
         starter.start(process(&["sh"]), None, stdio).unwrap()
     });
-    let fake = FakeGuest { socket };
+    let fake = FakeGuest::new(socket);
     let mut control = fake.control();
     for stream in [Stream::Stdout { process: 0 }, Stream::Stderr { process: 0 }] {
         // Closed at once: there is no output.

@@ -118,6 +118,26 @@ fn what_does_not_say_what_it_is_for_is_for_this_machine() {
 }
 
 #[test]
+fn half_a_character_is_read_as_go_reads_it() {
+    for (written, read) in [
+        (r"a\ud800", "a\u{fffd}"),
+        (r"\uDC00b", "\u{fffd}b"),
+        (r"\ud83d\ude00", "\u{1f600}"),
+        (r"\ud83d\ud83d\ude00", "\u{fffd}\u{1f600}"),
+        (r"\\ud800", r"\ud800"),
+        (r"\ud800\n\u00e9", "\u{fffd}\n\u{e9}"),
+    ] {
+        let document = format!(r#"{{"rootfs":{{}},"config":{{"Cmd":["{written}"]}}}}"#);
+        let configuration = ImageConfiguration::read(document.as_bytes()).unwrap();
+        assert_eq!(ImageConfig::from(&configuration).cmd, [read], "{written}");
+    }
+    for written in [r"\ud80", r"\u", r"\x", r"\u+123", "\\\u{e9}"] {
+        let document = format!(r#"{{"rootfs":{{}},"config":{{"Cmd":["{written}"]}}}}"#);
+        assert!(ImageConfiguration::read(document.as_bytes()).is_err(), "{written}");
+    }
+}
+
+#[test]
 fn bytes_that_are_no_text_are_read_as_go_reads_them() {
     let document = b"{\"rootfs\":{},\"config\":{\"Cmd\":[\"a\xff\"]}}";
     let configuration = ImageConfiguration::read(document).unwrap();

@@ -3,14 +3,16 @@
 //! Of images under one name (or of those without one), and of the entries of an index under it, whatever it nests: the
 //! image that fits the machine best ([`fit`]), and of those that fit as well, the first in the order of the index.
 //! Artifacts, as attestations and signatures are, don't count, whatever platform they say they are for. Where an entry
-//! says no platform, the image's configuration does; an entry that says one goes before it. Names of several images are
-//! ambiguous; an image without a name is meant where none has one.
+//! says no platform, the image's configuration does; an entry that says one goes before it. What asks for features of the
+//! system comes after, and what has layers of an unknown kind last. Names of several images are ambiguous; an image without a
+//! name is meant where none has one. What cannot be read is told where nothing else is found.
 
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 
-use super::media::{is_beside, is_image, is_index, is_manifest};
-use super::names::{describe, is_called, names, platform_of, platform_text};
-use super::{Reference, blob_name, configuration_of, digest_of, list, wrong_platform};
+use super::media::{is_beside, is_image, is_index, is_layer, is_manifest};
+use super::names::{called, closest, describe, names, platform_of, platform_text};
+use super::{INDEX, Reference, blob_name, configuration_of, digest_of, list, wrong_platform};
+use crate::image::documents::Kind;
 use crate::image::error::ImageError;
 use crate::image::files::Files;
 use crate::image::platform::{Fit, fit};
@@ -27,8 +29,12 @@ pub fn choose(
     let entries: Vec<&Descriptor> =
         index.manifests().iter().filter(|entry| !is_beside(entry)).collect();
     let wanted = reference.name.as_deref();
-    let is_meant = |entry: &&&Descriptor| wanted.is_none_or(|name| is_called(entry, name));
-    let meant: Vec<&Descriptor> = entries.iter().filter(is_meant).copied().collect();
+    let meant = match wanted {
+        None => entries.clone(),
+        Some(name) => {
+            closest(&entries, |entry| called(names(entry), entry.digest().digest(), name))
+        }
+    };
     let held = |entries: &[&Descriptor]| {
         list(&entries.iter().map(|entry| describe(entry)).collect::<Vec<_>>())
     };
@@ -86,10 +92,21 @@ pub fn manifest_of(
     files: &Files,
     descriptor: &Descriptor,
 ) -> Result<(String, ImageManifest), ImageError> {
-    let digest = digest_of(files, descriptor)?;
+    let digest = digest_of(files, INDEX, descriptor)?;
     let name = blob_name(digest);
     let manifest = files.document(&name, Some((digest, descriptor.size())))?;
     Ok((name, manifest))
+}
+
+/// Whether an entry means an index, by its type, or, where it says none, by what it is.
+pub fn means_index(files: &Files, entry: &Descriptor) -> bool {
+    let by_itself = || {
+        let digest = digest_of(files, INDEX, entry).ok()?;
+        let promised = Some((digest, entry.size()));
+        files.document::<Kind>(&blob_name(digest), promised).ok()
+    };
+    is_index(entry.media_type())
+        || entry.media_type().as_ref().is_empty() && by_itself().is_some_and(|kind| kind.is_index())
 }
 
 /// What was looked at and is not what is wanted.
@@ -111,8 +128,17 @@ impl Others {
     }
 }
 
-/// Whether an entry says a platform, and how well it fits; more is better.
-type Rank = (bool, Fit);
+/// How good an image is for the platform; more is better, and what comes first counts more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    /// Its layers are all of a kind that can be read.
+    readable: bool,
+    /// Its entry asks for no feature of a system ("os.features"): on Linux none is known (containerd's `platforms`).
+    plain: bool,
+    /// Its entry says a platform.
+    told: bool,
+    fit: Fit,
+}
 
 struct Search<'a> {
     files: &'a Files,
@@ -146,54 +172,75 @@ impl Search<'_> {
             return Err(self.files.invalid("index.json", reason));
         };
         self.budget = budget;
-        if is_index(entry.media_type()) {
-            let digest = digest_of(self.files, entry)?;
-            let name = blob_name(digest);
-            if depth == limits::INDEX_DEPTH {
-                return Err(self.files.invalid(&name, "indexes refer to indexes too deeply"));
-            }
-            let index: ImageIndex = self.files.document(&name, Some((digest, entry.size())))?;
-            for nested in index.manifests().iter().filter(|entry| !is_beside(entry)) {
-                self.look(nested, depth + 1, best)?;
+        if means_index(self.files, entry) {
+            match self.nested(entry, depth) {
+                Ok(index) => {
+                    for nested in index.manifests().iter().filter(|entry| !is_beside(entry)) {
+                        self.look(nested, depth + 1, best)?;
+                    }
+                }
+                Err(error) => drop(self.others.unread.get_or_insert(error)),
             }
         // Anything else in an index is to be ignored ("OCI Image Index Specification").
         } else if is_manifest(entry.media_type()) {
-            match self.fit_of(entry) {
-                Ok(Some(fit)) => {
-                    let rank = (entry.platform().is_some(), fit);
+            match self.rank_of(entry) {
+                Ok(Some(rank)) => {
                     if best.as_ref().is_none_or(|(other, _)| rank > *other) {
                         *best = Some((rank, entry.clone()));
                     }
                 }
                 Ok(None) => {}
                 // Another one may do: archives of a part of an index are usual.
-                Err(error) => {
-                    self.others.unread.get_or_insert(error);
-                }
+                Err(error) => drop(self.others.unread.get_or_insert(error)),
             }
         }
         Ok(())
     }
 
-    /// How well a manifest's image fits; nothing for what does not run here, and for what is no image.
-    fn fit_of(&mut self, entry: &Descriptor) -> Result<Option<Fit>, ImageError> {
-        if let Some(told) = entry.platform() {
-            let fit = fit(self.platform, told.os(), told.architecture(), told.variant().as_deref());
-            let Some(fit) = fit else {
-                self.others.platforms.extend(platform_of(entry));
-                return Ok(None);
-            };
-            let (_, manifest) = manifest_of(self.files, entry)?;
-            return Ok(is_image(&manifest).then_some(fit));
+    /// The index that an entry means, so many indexes deep.
+    fn nested(&self, entry: &Descriptor, depth: usize) -> Result<ImageIndex, ImageError> {
+        let digest = digest_of(self.files, INDEX, entry)?;
+        let name = blob_name(digest);
+        if depth == limits::INDEX_DEPTH {
+            return Err(self.files.invalid(&name, "indexes refer to indexes too deeply"));
         }
-        let (_, manifest) = manifest_of(self.files, entry)?;
+        self.files.document(&name, Some((digest, entry.size())))
+    }
+
+    /// How good a manifest's image is; nothing for what does not run here, and for what is no image.
+    fn rank_of(&mut self, entry: &Descriptor) -> Result<Option<Rank>, ImageError> {
+        let told = entry.platform().as_ref();
+        let fit_of_entry = told.map(|told| {
+            fit(self.platform, told.os(), told.architecture(), told.variant().as_deref())
+        });
+        if let Some(None) = fit_of_entry {
+            self.others.platforms.extend(platform_of(entry));
+            return Ok(None);
+        }
+        let (name, manifest) = manifest_of(self.files, entry)?;
         if !is_image(&manifest) {
             return Ok(None);
         }
-        let (_, image) = configuration_of(self.files, &manifest)?;
-        let fit = fit(self.platform, image.os(), image.architecture(), image.variant().as_deref());
+        let fit = match fit_of_entry {
+            Some(fit) => fit,
+            None => self.fit_of_image(&name, &manifest)?,
+        };
+        let readable = manifest.layers().iter().all(|layer| is_layer(layer.media_type()));
+        let features = told.and_then(|told| told.os_features().as_ref());
+        let plain = features.is_none_or(Vec::is_empty);
+        Ok(fit.map(|fit| Rank { readable, plain, told: told.is_some(), fit }))
+    }
+
+    /// How well an image fits whose manifest has that name, by its configuration.
+    fn fit_of_image(
+        &mut self,
+        name: &str,
+        manifest: &ImageManifest,
+    ) -> Result<Option<Fit>, ImageError> {
+        let (_, image) = configuration_of(self.files, name, manifest)?;
+        let variant = image.variant().as_deref();
+        let fit = fit(self.platform, image.os(), image.architecture(), variant);
         if fit.is_none() {
-            let variant = image.variant().as_deref();
             self.others.platforms.push(platform_text(image.os(), image.architecture(), variant));
         }
         Ok(fit)

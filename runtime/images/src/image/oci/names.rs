@@ -13,15 +13,42 @@ pub const FULL_NAME: &str = "io.containerd.image.name";
 /// How many digits of a digest name an image: what lists of images show.
 pub const SHORT_DIGEST: usize = 12;
 
-/// Whether the person's name means this image: all of its name, or the part behind the last `/`, or the tag, or the
-/// start of its manifest's digest.
-pub fn is_called(descriptor: &Descriptor, wanted: &str) -> bool {
-    let is_name = names(descriptor).any(|name| {
+/// What the person's name is to an image; the closer one goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Called {
+    /// All of its name.
+    Whole,
+    /// The part behind the last `/`.
+    Short,
+    /// The tag.
+    Tag,
+    /// The start of its digest.
+    Digest,
+}
+
+/// What the person's name is to an image that has these names, and a digest of these digits.
+pub fn called<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    digits: &str,
+    wanted: &str,
+) -> Option<Called> {
+    let by_name = names.into_iter().filter_map(|name| {
         let short = name.rsplit('/').next().unwrap_or(name);
         let tag = short.split_once(':').map(|(_, tag)| tag);
-        name == wanted || short == wanted || tag == Some(wanted)
+        match () {
+            () if name == wanted => Some(Called::Whole),
+            () if short == wanted => Some(Called::Short),
+            () if tag == Some(wanted) => Some(Called::Tag),
+            () => None,
+        }
     });
-    is_name || is_digest(descriptor.digest().digest(), wanted)
+    by_name.min().or_else(|| is_digest(digits, wanted).then_some(Called::Digest))
+}
+
+/// Those that the person's name is closest to: what is all of a name is not short for another.
+pub fn closest<T: Copy>(images: &[T], called: impl Fn(T) -> Option<Called>) -> Vec<T> {
+    let best = images.iter().filter_map(|image| called(*image)).min();
+    images.iter().copied().filter(|image| best.is_some() && called(*image) == best).collect()
 }
 
 /// Whether the person gives the start of a digest, of which these are the digits.

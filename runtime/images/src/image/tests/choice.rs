@@ -5,7 +5,7 @@ use super::*;
 
 impl Layout {
     /// An image without files whose variable says which it is, and its manifest's descriptor without a platform.
-    fn variant(&self, which: &str, others: Value) -> Value {
+    pub fn variant(&self, which: &str, others: Value) -> Value {
         let mut config = json!({
             "architecture": "amd64", "os": "linux", "config": {"Env": [format!("WHICH={which}")]},
             "rootfs": {"type": "layers", "diff_ids": []},
@@ -15,7 +15,7 @@ impl Layout {
         self.document("manifest", &json!({"schemaVersion": 2, "config": config, "layers": []}))
     }
 
-    fn index(&self, manifests: &[Value]) -> Value {
+    pub fn index(&self, manifests: &[Value]) -> Value {
         self.document("index", &json!({"schemaVersion": 2, "manifests": manifests}))
     }
 
@@ -34,23 +34,23 @@ impl Layout {
     }
 
     /// Which image of these is meant.
-    fn which(&self, manifests: &[Value], platform: Platform) -> Result<String, String> {
+    pub fn which(&self, manifests: &[Value], platform: Platform) -> Result<String, String> {
         self.write_index(manifests);
         self.named(None, platform)
     }
 
-    fn named(&self, name: Option<&str>, platform: Platform) -> Result<String, String> {
+    pub fn named(&self, name: Option<&str>, platform: Platform) -> Result<String, String> {
         let image = self.look(name, platform, Limits::default())?;
         Ok(image.config.env[0].trim_start_matches("WHICH=").to_owned())
     }
 }
 
-fn with(mut descriptor: Value, field: &str, value: Value) -> Value {
+pub fn with(mut descriptor: Value, field: &str, value: Value) -> Value {
     descriptor[field] = value;
     descriptor
 }
 
-fn on(descriptor: Value, architecture: &str, variant: &str) -> Value {
+pub fn on(descriptor: Value, architecture: &str, variant: &str) -> Value {
     let mut platform = json!({"architecture": architecture, "os": "linux"});
     if !variant.is_empty() {
         platform["variant"] = json!(variant);
@@ -58,7 +58,7 @@ fn on(descriptor: Value, architecture: &str, variant: &str) -> Value {
     with(descriptor, "platform", platform)
 }
 
-fn called(descriptor: Value, name: &str) -> Value {
+pub fn called(descriptor: Value, name: &str) -> Value {
     with(descriptor, "annotations", json!({"org.opencontainers.image.ref.name": name}))
 }
 

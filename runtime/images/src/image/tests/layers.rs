@@ -8,7 +8,7 @@ use crate::tree::{Kind, Tree};
 const ALL: [Compression; 5] =
     [Compression::None, Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Bzip2];
 
-fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, data) in files {
         let mut header = tar::Header::new_ustar();

@@ -7,7 +7,7 @@ use oci_spec::image::Descriptor;
 use super::{Loaded, Received, check_count};
 use crate::image::files::Files;
 use crate::image::oci::media::{is_beside, is_image, is_manifest};
-use crate::image::oci::{best, blob_name, digest_of, index, manifest_of, names, read};
+use crate::image::oci::{best, blob_name, digest_of, index, manifest_of, means_index, names, read};
 use crate::store::{Name, Session, StoreError, index as entries};
 use host::platform::Platform;
 
@@ -54,7 +54,7 @@ fn choose(
     same: &[&Descriptor],
     platform: Platform,
 ) -> Result<Option<Descriptor>, StoreError> {
-    if same.is_empty() && is_manifest(entry.media_type()) {
+    if same.is_empty() && is_manifest(entry.media_type()) && !means_index(files, entry) {
         let (_, manifest) = manifest_of(files, entry)?;
         return Ok(is_image(&manifest).then(|| entry.clone()));
     }
@@ -75,10 +75,10 @@ fn image(
     // Understood before anything is copied.
     let contents = read(files, descriptor)?;
     let config = contents.manifest.config();
-    let id = digest_of(files, config)?;
+    let id = digest_of(files, &contents.name, config)?;
     let origin = files.image().display().to_string();
     for blob in contents.manifest.layers().iter().chain([config, descriptor]) {
-        let digest = digest_of(files, blob)?;
+        let digest = digest_of(files, &contents.name, blob)?;
         session.put_blob(files.open(&blob_name(digest))?, (digest, blob.size()), &origin)?;
     }
     let manifest = entries::named(descriptor, None);

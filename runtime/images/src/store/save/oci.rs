@@ -6,7 +6,7 @@ use std::io::Write;
 use oci_spec::image::ImageIndexBuilder;
 
 use super::{Archive, Chosen, blob};
-use crate::image::oci::digest_of;
+use crate::image::oci::{blob_name, digest_of};
 use crate::store::index::{document, named};
 use crate::store::{ImageStore, LAYOUT, StoreError};
 
@@ -21,8 +21,9 @@ pub fn write(
     let mut entries = Vec::new();
     for Chosen { image, names } in chosen {
         let manifest = store.manifest(&image.manifest)?;
+        let name = blob_name(image.digest);
         for descriptor in manifest.layers().iter().chain([manifest.config(), &image.manifest]) {
-            blobs.insert(digest_of(&files, descriptor)?);
+            blobs.insert(digest_of(&files, &name, descriptor)?);
         }
         if names.is_empty() {
             entries.push(named(&image.manifest, None));

@@ -112,19 +112,37 @@ fn a_contiguous_file_is_a_file_and_what_nobody_knows_is_refused() {
 }
 
 #[test]
-fn a_global_header_names_no_member() {
-    let global = global(&[("path", b"x"), ("linkpath", b"y"), ("size", b"9"), ("uid", b"7")]);
-    let link = |header: &mut tar::Header| header.set_link_name("a").unwrap();
-    let bytes = [
-        global,
-        member(tar::EntryType::Regular, "a", b"data", |_| {}),
-        member(tar::EntryType::Symlink, "b", b"", link),
-    ];
-    let members = read_all(&bytes.concat()).unwrap();
-    let names: Vec<&[u8]> = members.iter().map(|(member, _)| &member.name[..]).collect();
-    assert_eq!(names, [b"a", b"b"]);
-    assert_eq!((&members[0].1[..], &members[1].0.link[..]), (&b"data"[..], &b"a"[..]));
-    assert!(members.iter().all(|(member, _)| member.uid == 7));
+fn a_file_whose_name_ends_with_a_slash() {
+    let file = |kind: u8, data: &[u8]| {
+        let bytes = member(tar::EntryType::Regular, "dir/", data, |header| {
+            header.as_mut_bytes()[156] = kind
+        });
+        let after = member(tar::EntryType::Regular, "after", b"", |_| {});
+        read_all(&[bytes, after].concat())
+            .map(|members| (members[0].0.kind, members[0].1.clone(), members.len()))
+    };
+    assert_eq!(file(0, b"").unwrap(), (Kind::Directory, vec![], 2));
+    assert_eq!(file(b'0', b"").unwrap(), (Kind::Directory, vec![], 2));
+    // To take it for a folder would be to take its data for a header.
+    assert_eq!(file(b'0', b"data").unwrap(), (Kind::File, b"data".to_vec(), 2));
+}
+
+#[test]
+fn nobody_is_a_number_below_zero() {
+    let uid = |text: &[u8]| {
+        only(&[pax(&[("uid", text)]), member(tar::EntryType::Regular, "f", b"", |_| {})].concat())
+            .uid
+    };
+    assert_eq!((uid(b"-2"), uid(b"4294967294")), (u32::MAX - 1, u32::MAX - 1));
+    // To chown(2), that is nobody's number.
+    assert_eq!((uid(b"-1"), uid(b"4294967295")), (0, 0));
+    let field =
+        |bytes: [u8; 8]| changed(move |header| header[116..124].copy_from_slice(&bytes)).gid;
+    assert_eq!(
+        (field([0xff; 8]), field([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe])),
+        (0, u32::MAX - 1)
+    );
+    assert_eq!(changed(|header| header[100..108].copy_from_slice(&[0xff; 8])).mode, 0o7777);
 }
 
 #[test]
@@ -145,7 +163,7 @@ fn an_end_is_two_records_one_or_none_and_nothing_behind_it_counts() {
         [(vec![], false), (vec![0; 512], true), (vec![0; 1024], true), (vec![0; 10240], true)]
     {
         for garbage in [&b""[..], b"garbage"] {
-            if !is_marked && !garbage.is_empty() {
+            if end.len() < 1024 && !garbage.is_empty() {
                 continue;
             }
             let bytes = [&file[..], &end, garbage].concat();
@@ -155,6 +173,15 @@ fn an_end_is_two_records_one_or_none_and_nothing_behind_it_counts() {
             assert_eq!(reader.ended(), is_marked, "{} bytes", end.len());
         }
     }
+    // What follows one alone would get lost.
+    for rest in [&file[..], b"garbage", &[0, 0, 1]] {
+        let error = read_all(&[&file[..], &[0; 512], rest].concat()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a record of zeros at byte 1024 ends the archive, and more follows it"
+        );
+    }
+    assert_eq!(read_all(&[&file[..], &[0; 700]].concat()).unwrap().len(), 1);
     // Nothing at all is an archive too.
     assert!(read_all(b"").unwrap().is_empty() && read_all(&[0; 1024]).unwrap().is_empty());
     // The last one's padding may be missing.

@@ -185,7 +185,7 @@ fn holes_are_not_written_to_the_disk() {
     let bytes = sparse("1.0", size, &[(size / 2, 3)], b"mid");
     let file = tempfile::tempfile().unwrap();
     let mut meter = Meter::new(Limits::default());
-    let out = io::BufWriter::new(crate::layer::Holes::new(&file));
+    let out = io::BufWriter::new(crate::holes::Holes::new(&file));
     let layer = unpack_tar(&mut Reader::new(Stream(&bytes[..])), out, &mut meter).unwrap();
     assert_eq!((layer.blob_len, file.metadata().unwrap().len()), (size, size));
     // st_blocks counts 512 bytes (stat(2)).

@@ -42,6 +42,19 @@ processor_entry:
     hvc #0                      // does not return
     brk #0
 
+// Where another processor starts that stays: x0 is its number, from 1 on, and chooses its stack.
+.globl member_entry
+member_entry:
+    mov x19, x0
+    bl set_up_processor
+    adrp x0, other_stacks
+    add x0, x0, :lo12:other_stacks
+    add x0, x0, x19, lsl #12
+    mov sp, x0
+    mov x29, xzr
+    bl processor_main           // does not return
+    brk #0
+
 // Exceptions to our handlers, floating point and NEON allowed, MMU and caches on (Arm ARM D24.2). Changes x0 and x1.
 set_up_processor:
     adrp x0, vectors
@@ -114,3 +127,5 @@ page_table:
     .balign 16
     .zero 16384
 stack_top:
+other_stacks:                   // 4 KiB each
+    .zero 31 * 4096

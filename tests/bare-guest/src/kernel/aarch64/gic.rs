@@ -26,6 +26,8 @@ const GROUP: u64 = 0x80;
 const ENABLE: u64 = 0x100;
 const TARGETS: u64 = 0x800;
 const TRIGGER: u64 = 0xc00;
+/// Software-generated interrupts of a GICv2 (IHI 0048B §4.3.15).
+const SEND: u64 = 0xf00;
 const ROUTE: u64 = 0x6000;
 
 /// Redistributors (IHI 0069H §12.11): of each processor a frame of 64 KiB, and one for its SGIs and PPIs, in which GROUP
@@ -49,6 +51,10 @@ const LOWEST_PRIORITY: u32 = 0xff;
 
 /// INTIDs from here on have a meaning of their own, such as "none".
 const FIRST_SPECIAL: u32 = 1020;
+/// Of what a GICv2 acknowledges the INTID; above it stands which processor sent it (IHI 0048B §4.4.4).
+const INTID: u32 = 0x3ff;
+/// The interrupt that processors send each other.
+const CALL: u32 = 1;
 
 static IS_V3: AtomicBool = AtomicBool::new(false);
 
@@ -56,23 +62,34 @@ fn is_v3() -> bool {
     IS_V3.load(Ordering::Relaxed)
 }
 
-/// Sets it up for this processor, with the timer's interrupt on.
+/// Sets it up for this processor.
 pub fn check(line: &mut Line, fdt: Fdt) -> Result<(), Fault> {
-    IS_V3.store(fdt.compatible(V3).next().is_some(), Ordering::Relaxed);
+    init(fdt);
     let version = if is_v3() { 3 } else { 2 };
     put!(line, "GICv{version}, {} INTIDs", ((DISTRIBUTOR.read(TYPE) & 0x1f) + 1) * 32);
+    init_processor()
+}
+
+/// Finds out which it is, and switches the part on that all processors share.
+pub fn init(fdt: Fdt) {
+    IS_V3.store(fdt.compatible(V3).next().is_some(), Ordering::Relaxed);
+    let control = if is_v3() { ENABLE_GROUP_1 | AFFINITY_ROUTING } else { ENABLE_GROUP_0 };
+    DISTRIBUTOR.write(CONTROL, control);
+}
+
+/// What each processor has to do for itself, with the timer's interrupt and calls on.
+pub fn init_processor() -> Result<(), Fault> {
     if is_v3() {
         write_system!("icc_sre_el1", read_system!("icc_sre_el1") | 1);
         if read_system!("icc_sre_el1") & 1 == 0 {
             return Err("the system registers can't be switched on");
         }
-        DISTRIBUTOR.write(CONTROL, ENABLE_GROUP_1 | AFFINITY_ROUTING);
-        switch_on(own_sgi_frame()?, timer::INTID);
+        let own = own_sgi_frame()?;
+        [CALL, timer::INTID].into_iter().for_each(|intid| switch_on(own, intid));
         write_system!("icc_pmr_el1", LOWEST_PRIORITY.into());
         write_system!("icc_igrpen1_el1", 1);
     } else {
-        DISTRIBUTOR.write(CONTROL, ENABLE_GROUP_0);
-        switch_on(DISTRIBUTOR, timer::INTID);
+        [CALL, timer::INTID].into_iter().for_each(|intid| switch_on(DISTRIBUTOR, intid));
         CPU_INTERFACE.write(PRIORITY_MASK, LOWEST_PRIORITY);
         CPU_INTERFACE.write(CONTROL, ENABLE_GROUP_0);
     }
@@ -136,22 +153,36 @@ fn switch_on(registers: Registers, intid: u32) {
     registers.write(ENABLE + place, bit);
 }
 
-/// The INTID of the interrupt that is pending. `None` when its cause has gone meanwhile.
-pub fn acknowledge() -> Option<u32> {
-    let intid = if is_v3() {
+/// Interrupts the processor of this affinity.
+pub fn call(affinity: u64) {
+    if is_v3() {
+        // ICC_SGI1R_EL1 (IHI 0069H §12.2.20): the last level as one bit of a group of 16, the others as numbers.
+        let level = |number: u64| affinity >> (8 * number) & 0xff;
+        let last = 1 << (level(0) % 16) | (level(0) / 16) << 44;
+        let others = level(1) << 16 | level(2) << 32 | level(4) << 48;
+        write_system!("icc_sgi1r_el1", last | others | u64::from(CALL) << 24);
+    } else {
+        DISTRIBUTOR.write(SEND, 1 << (16 + affinity % 8) | CALL);
+    }
+}
+
+/// What [`end`] takes, and the INTID in it, of the interrupt that is pending. `None` when its cause has gone meanwhile.
+pub fn acknowledge() -> Option<(u32, u32)> {
+    let acknowledged = if is_v3() {
         // Reading it takes the interrupt, which the program only does here.
         read_system!("icc_iar1_el1") as u32
     } else {
         CPU_INTERFACE.read(ACKNOWLEDGE)
     };
-    (intid < FIRST_SPECIAL).then_some(intid)
+    let intid = acknowledged & INTID;
+    (intid < FIRST_SPECIAL).then_some((acknowledged, intid))
 }
 
 /// It was served.
-pub fn end(intid: u32) {
+pub fn end(acknowledged: u32) {
     if is_v3() {
-        write_system!("icc_eoir1_el1", intid.into());
+        write_system!("icc_eoir1_el1", acknowledged.into());
     } else {
-        CPU_INTERFACE.write(END, intid);
+        CPU_INTERFACE.write(END, acknowledged);
     }
 }

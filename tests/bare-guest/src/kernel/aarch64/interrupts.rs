@@ -4,8 +4,11 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use super::{cpu, gic, timer};
+use super::{cpu, gic, processors, timer};
 use crate::kernel::report::{Line, put, send_line};
+
+pub use gic::init_processor;
+pub use processors::own_number;
 
 /// What a way in for interrupts is called here.
 pub const LINE: &str = "SPI";
@@ -32,12 +35,23 @@ pub fn serve() {
         return;
     }
     // None is left when its cause has gone meanwhile.
-    if let Some(intid) = gic::acknowledge() {
+    if let Some((acknowledged, intid)) = gic::acknowledge() {
         if let Some(count) = COUNTS.get(intid as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        gic::end(intid);
+        gic::end(acknowledged);
     }
+}
+
+/// Interrupts the processor of this number.
+pub fn call(number: u32) {
+    gic::call(processors::affinity(number));
+}
+
+/// Sleeps until an interrupt is pending, and takes it.
+pub fn sleep() {
+    cpu::wait_for_interrupt();
+    serve();
 }
 
 /// Sleeps from interrupt to interrupt until the condition holds, for as long as patience lasts.

@@ -22,11 +22,14 @@ const PART: u64 = 0xfe0;
 
 const FIFO_DEPTH: usize = 16;
 const FIFO_EMPTY: u32 = 1 << 7;
+const RECEIVE_EMPTY: u32 = 1 << 4;
 /// 8 data bits, FIFOs on.
 const LINE_8_BITS_FIFO: u32 = 3 << 5 | 1 << 4;
 /// All of it, receiver and transmitter.
 const ENABLE: u32 = 1 | 1 << 8 | 1 << 9;
 const TRANSMIT: u32 = 1 << 5;
+/// The receiver's FIFO is half full, or holds something for longer.
+const RECEIVE: u32 = 1 << 4 | 1 << 6;
 
 pub fn init() {
     UART.write(LINE_CONTROL, LINE_8_BITS_FIFO);
@@ -43,13 +46,33 @@ pub fn send(bytes: &[u8]) {
     }
 }
 
+/// Has what comes in interrupt, too.
+pub fn listen(fdt: Fdt) {
+    open_interrupt(fdt);
+    UART.write(INTERRUPT_MASK, RECEIVE);
+}
+
+/// Takes what has come in, and says how many bytes it was.
+pub fn take_input() -> u32 {
+    let mut count = 0;
+    while UART.read(FLAGS) & RECEIVE_EMPTY == 0 {
+        UART.read(DATA);
+        count += 1;
+    }
+    count
+}
+
+fn open_interrupt(fdt: Fdt) {
+    let interrupts = fdt.compatible(PL011).flat_map(|node| node.interrupts());
+    interrupts.for_each(gic::open);
+}
+
 /// It is what it says; what was sent interrupts when that is switched on, until it is cleared.
 pub fn check(line: &mut Line, fdt: Fdt) -> Result<(), Fault> {
     if part(UART) != 0x011 {
         return Err("it does not identify itself as a PL011");
     }
-    let interrupts = fdt.compatible(PL011).flat_map(|node| node.interrupts());
-    interrupts.for_each(gic::open);
+    open_interrupt(fdt);
     let before = interrupts::count(SPI);
     UART.write(INTERRUPT_MASK, TRANSMIT);
     let came = interrupts::wait_until(|| interrupts::count(SPI) != before);

@@ -77,7 +77,7 @@ pub fn init() {
         // SAFETY: one processor, interrupts off: nobody else looks at the table.
         unsafe { TABLE[vector] = [low, entry >> 32] }
     }
-    init_processor();
+    load();
     // The old interrupt controllers stay silent.
     cpu::out_byte(0x21, 0xff);
     cpu::out_byte(0xa1, 0xff);
@@ -92,8 +92,14 @@ pub fn init() {
     }
 }
 
-/// What each processor has to do for itself: the table and its local APIC. Only once the first one has filled the table.
-pub fn init_processor() {
+/// What each other processor has to do for itself, once the first one has filled the table.
+pub fn init_processor() -> Result<(), Fault> {
+    load();
+    Ok(())
+}
+
+/// Takes the table, and switches the local APIC on.
+fn load() {
     // SAFETY: the table is a static, and complete.
     unsafe { cpu::load_interrupt_table(&raw const TABLE as u64, (VECTORS * 16 - 1) as u16) }
     LAPIC.write(LAPIC_SPURIOUS, LAPIC_ENABLE | SPURIOUS_VECTOR);
@@ -114,6 +120,11 @@ pub fn start_others(page: u8) {
 pub fn call(number: u32) {
     LAPIC.write(LAPIC_COMMAND_TO, number << 24);
     LAPIC.write(LAPIC_COMMAND, FIXED | CALL_VECTOR);
+}
+
+/// Sleeps until something interrupts.
+pub fn sleep() {
+    cpu::wait_for_interrupt();
 }
 
 fn ioapic_write(register: u32, value: u32) {

@@ -4,6 +4,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::interrupts;
+use crate::kernel::report::Fault;
 
 /// Where they start: a page below 1 MiB in which the VMM has put nothing that is still needed.
 const START_PAGE: u8 = 0x8;
@@ -24,9 +25,9 @@ unsafe extern "C" {
 static READY: AtomicU32 = AtomicU32::new(0);
 
 /// Starts the `count` others that there are. Returns once all are ready.
-pub fn start(count: u32) {
+pub fn start(count: u32) -> Result<(), Fault> {
     if count == 0 {
-        return;
+        return Ok(());
     }
     let (start, end) = (&raw const ENTRY, &raw const ENTRY_END);
     let len = end as usize - start as usize;
@@ -36,6 +37,7 @@ pub fn start(count: u32) {
     while READY.load(Ordering::Acquire) < count {
         core::hint::spin_loop();
     }
+    Ok(())
 }
 
 /// The processor that calls this takes interrupts from now on.

@@ -4,7 +4,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use super::*;
-use crate::arch::Arch;
 use crate::soak::bare::round::{Guest, Kind};
 
 /// A folder with a program that does what `script` says.
@@ -22,7 +21,7 @@ fn place(script: &str) -> (tempfile::TempDir, Place) {
 
 fn round(reading: Reading, ask: Option<(Signal, Moment)>) -> Round {
     let (kind, guest) = (Kind::Flood, Guest::Flood(1));
-    Round { kind, guest, reading, ask, typed: 0, calls: 0, ..Round::of(0, Arch::X86_64) }
+    Round { kind, guest, reading, ask, typed: 0, calls: 0, ..Round::of(0) }
 }
 
 /// Status as wait(2) has it, output, and whether that is all.

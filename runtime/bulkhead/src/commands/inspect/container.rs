@@ -1,0 +1,158 @@
+//! What `inspect` says of a container.
+
+use serde_json::{Map, Value, json};
+
+use crate::capabilities;
+use crate::error::CommandError;
+use crate::ulimit;
+use containers::container::{Config, Container, RestartPolicy, State, Status};
+use host::signal;
+use host::time::{NEVER, show};
+use images::store::ImageStore;
+use protocol::{ByteString, Tmpfs};
+
+/// With docker's words where it has them. What has no meaning here is empty, so that templates can name it.
+pub fn facts(container: &Container, store: &ImageStore) -> Result<Value, CommandError> {
+    let (config, state) = (container.config(), container.state()?);
+    let words = texts(&config.plan.container.process.args);
+    let image = config.image.manifest.map(|manifest| match store.id_of(manifest) {
+        Ok(id) => id.to_string(),
+        // Somebody has damaged the store: what is known all the same.
+        Err(_) => manifest.to_string(),
+    });
+    Ok(json!({
+        "Id": config.id.as_str(),
+        // Docker's names begin so.
+        "Name": format!("/{}", config.name),
+        "Created": show(config.created),
+        "Path": words.first(),
+        "Args": words.get(1..).unwrap_or_default(),
+        "Image": image.unwrap_or_default(),
+        "ImageManifest": config.image.manifest.map(|digest| digest.to_string()).unwrap_or_default(),
+        "RestartCount": state.restart_count,
+        "LogPath": container.log_path(),
+        "Platform": "linux",
+        "Driver": "erofs",
+        "Mounts": [],
+        "ExecIDs": [],
+        "State": state_facts(&state),
+        "Config": config_facts(config, &words),
+        "HostConfig": host_facts(config),
+        "NetworkSettings": network_facts(),
+    }))
+}
+
+fn state_facts(state: &State) -> Value {
+    let time = |time: Option<u64>| time.map_or_else(|| NEVER.to_owned(), show);
+    json!({
+        "Status": state.status.name(),
+        "Running": state.status.is_live(),
+        "Paused": state.status == Status::Paused,
+        "Restarting": state.status == Status::Restarting,
+        "OOMKilled": state.out_of_memory,
+        "Dead": false,
+        "Pid": state.supervisor.unwrap_or(0),
+        "ExitCode": state.exit_code,
+        "Error": state.error.clone().unwrap_or_default(),
+        "StartedAt": time(state.started_at),
+        "FinishedAt": time(state.finished_at),
+        "Health": null,
+    })
+}
+
+fn config_facts(config: &Config, words: &[String]) -> Value {
+    let process = &config.plan.container.process;
+    let (entrypoint, command) = words.split_at(config.entrypoint.min(words.len()));
+    json!({
+        "Image": config.image.name,
+        "Hostname": config.plan.container.setting.hostname.to_string(),
+        "Domainname": "",
+        "User": process.user.to_string(),
+        "Env": texts(&process.env),
+        "Entrypoint": entrypoint,
+        "Cmd": command,
+        "WorkingDir": process.cwd.to_string(),
+        "Tty": config.terminal,
+        "OpenStdin": config.stdin_open,
+        "Labels": config.labels,
+        "ExposedPorts": {},
+        "Volumes": {},
+        "StopSignal": signal::name(config.stop_signal),
+        "StopTimeout": config.stop_timeout,
+    })
+}
+
+fn host_facts(config: &Config) -> Value {
+    let (setting, process) = (&config.plan.container.setting, &config.plan.container.process);
+    let (restart, retries) = match config.restart {
+        RestartPolicy::No => ("no", 0),
+        RestartPolicy::OnFailure { max } => ("on-failure", max.unwrap_or(0)),
+        RestartPolicy::Always => ("always", 0),
+        RestartPolicy::UnlessStopped => ("unless-stopped", 0),
+    };
+    let (added, dropped) = capabilities::changes(process.capabilities);
+    let security = [
+        process.no_new_privileges.then_some("no-new-privileges"),
+        (!process.seccomp).then_some("seccomp=unconfined"),
+    ];
+    let limit = |limit: Option<u64>| limit.map_or(json!(-1), Value::from);
+    let limits = process.limits.iter().map(|limits| {
+        json!({"Name": ulimit::name(limits.resource), "Soft": limit(limits.soft), "Hard": limit(limits.hard)})
+    });
+    let tmpfs = setting.tmpfs.iter().map(|tmpfs| (tmpfs.path.to_string(), options(tmpfs).into()));
+    let processors = config.plan.vm.config.machine_config.vcpu_count;
+    json!({
+        "AutoRemove": config.auto_remove,
+        "ReadonlyRootfs": setting.read_only,
+        "Privileged": false,
+        "Binds": [],
+        "NetworkMode": "none",
+        "PortBindings": {},
+        "Memory": setting.memory,
+        "NanoCpus": u64::from(processors) * 1_000_000_000,
+        "CpuCount": processors,
+        "ShmSize": shared_memory(&setting.tmpfs),
+        "Tmpfs": tmpfs.collect::<Map<String, Value>>(),
+        "CapAdd": added,
+        "CapDrop": dropped,
+        "SecurityOpt": security.into_iter().flatten().collect::<Vec<_>>(),
+        "Ulimits": limits.collect::<Vec<_>>(),
+        "RestartPolicy": { "Name": restart, "MaximumRetryCount": retries },
+        "LogConfig": {
+            "Type": "json-file",
+            "Config": { "max-size": config.log.max_size.to_string(), "max-file": config.log.max_file.to_string() },
+        },
+    })
+}
+
+/// What docker gives /dev/shm, and guest-init too (`mounts.rs`).
+const SHARED_MEMORY: u64 = 64 << 20;
+
+/// The size of /dev/shm, of which the last of several counts.
+fn shared_memory(tmpfs: &[Tmpfs]) -> u64 {
+    let own = tmpfs.iter().rfind(|tmpfs| tmpfs.path.as_bytes() == b"/dev/shm");
+    own.and_then(|tmpfs| tmpfs.size).unwrap_or(SHARED_MEMORY)
+}
+
+/// As `--tmpfs` takes them.
+fn options(tmpfs: &Tmpfs) -> String {
+    let size = tmpfs.size.map(|size| format!("size={size},")).unwrap_or_default();
+    let exec = if tmpfs.executable { "exec" } else { "noexec" };
+    format!("{size}mode={:o},{exec}", tmpfs.mode)
+}
+
+/// Of a container on docker's network `none`, which is what each has here.
+fn network_facts() -> Value {
+    let addresses = json!({
+        "IPAddress": "", "IPPrefixLen": 0, "Gateway": "", "MacAddress": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0,
+        "IPv6Gateway": "",
+    });
+    let mut facts = addresses.clone();
+    facts["Ports"] = json!({});
+    facts["Networks"] = json!({ "none": addresses });
+    facts
+}
+
+fn texts(texts: &[ByteString]) -> Vec<String> {
+    texts.iter().map(ToString::to_string).collect()
+}
