@@ -21,6 +21,8 @@ mod deferred;
 pub(crate) mod driver;
 mod error;
 #[cfg(test)]
+mod exhaustive_tests;
+#[cfg(test)]
 mod oracle_tests;
 mod state;
 #[cfg(test)]

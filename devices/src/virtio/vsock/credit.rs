@@ -5,6 +5,9 @@
 //! buffer's size minus what it has sent that was not taken out yet. All counters are free-running
 //! and wrap at 2^32.
 
+#[cfg(test)]
+mod exhaustive_tests;
+
 use super::packet::Header;
 
 /// The device's receive buffer of each connection, in bytes: `buf_alloc` of all it sends. It is
