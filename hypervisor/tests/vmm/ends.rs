@@ -1,6 +1,8 @@
 //! How a VM ends, and what its guest can say before.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
+use std::process::ChildStdin;
 use std::time::Duration;
 
 use crate::guest::{Code, PRINTED_TWO};
@@ -62,6 +64,44 @@ fn stdin_reaches_the_guest_and_nothing_is_lost() {
     let code = (0..text.len()).fold(Code::new(), |code, _| code.echo()).power_off();
     let outcome = Vm::new(&code.into_kernel()).run(text.as_bytes());
     assert_eq!((outcome.status, outcome.stdout), (0, text));
+}
+
+/// The cause of Firecracker's CVE-2020-27174: the console's buffer grew with all that came.
+#[test]
+fn what_a_guest_does_not_read_stays_with_whoever_writes_it() {
+    if !kvm_is_there("what_a_guest_does_not_read_stays_with_whoever_writes_it") {
+        return;
+    }
+    let vm = Vm::new(&Code::new().print("go").forever().into_kernel());
+    let mut child = vm.start();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0; 2]).unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // SAFETY: two system calls on an open descriptor and numbers.
+    let pipe = unsafe {
+        assert_eq!(libc::fcntl(stdin.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK), 0);
+        libc::fcntl(stdin.as_raw_fd(), libc::F_GETPIPE_SZ) as usize
+    };
+    let mut written = 0;
+    // A VMM that took more would do so within a second, or be found out by the next write.
+    while written < 1 << 20 {
+        match stdin.write(&[b'x'; 512]) {
+            Ok(len) => written += len,
+            Err(error) if error.kind() == ErrorKind::WouldBlock && !takes_more(&stdin) => break,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+    }
+    // The VMM's own buffer, that of the UART, and what does not fill a page of the pipe.
+    assert!(written <= pipe + 64 + 64, "{written} bytes");
+    // SAFETY: as below.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGTERM) }, 0);
+    assert_eq!(finish(child).status, 0);
+}
+
+/// Whether there is room in a pipe within a second.
+fn takes_more(pipe: &ChildStdin) -> bool {
+    let mut poll = libc::pollfd { fd: pipe.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one pollfd, which lives as long as the call.
+    unsafe { libc::poll(&mut poll, 1, 1000) == 1 }
 }
 
 /// Only on x86_64: no other processor has ports.
