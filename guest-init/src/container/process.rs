@@ -1,6 +1,7 @@
 //! From a Start to a process: who it is, what it finds, what it executes.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -62,8 +63,19 @@ pub(super) fn make_working_directory(process: &Process) -> Result<(), StartError
 }
 
 fn enter_working_directory(path: &ByteString) -> Result<(), StartError> {
-    let entered = std::env::set_current_dir(path.as_os_str());
+    let entered = std::env::set_current_dir(path.as_os_str()).and_then(|()| check_that_inside());
     entered.map_err(|error| StartError::WorkingDirectory { path: path.clone(), error })
+}
+
+/// The container says which folder it is, and `/proc/self/fd` leads to whatever this program has open. There is no folder
+/// among that, and if ever there is, it must not be the way out that it was in runc (CVE-2024-21626).
+fn check_that_inside() -> io::Result<()> {
+    // getcwd(2): a folder that the root does not lead to has no path that begins with `/`.
+    let here = rustix::process::getcwd(Vec::new())?;
+    if here.as_bytes().starts_with(b"/") {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::NotFound, "it is not in the container"))
 }
 
 #[cfg(test)]
