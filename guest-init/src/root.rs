@@ -19,6 +19,8 @@ const IMAGE_DISK: &str = "/dev/vda";
 /// The second, where there is one: what the container writes.
 const SCRATCH_DISK: &str = "/dev/vdb";
 
+/// guest-init's own file: what the kernel executes of an initramfs (linux/init/main.c, `ramdisk_execute_command`).
+pub const PROGRAM: &str = "/init";
 /// Folders of the initramfs.
 const IMAGE: &str = "/image";
 const SCRATCH: &str = "/scratch";
@@ -34,6 +36,10 @@ pub fn mount_all() -> Result<(), StartError> {
     }
     mount("dev", "/dev", "devtmpfs", MountFlags::empty(), None).during("mount devtmpfs on /dev")?;
     mount("proc", "/proc", "proc", MountFlags::empty(), None).during("mount proc on /proc")?;
+    // A container can have it executed and then has it in /proc/PID/exe, which is the file as it is mounted (runc's
+    // CVE-2019-5736): this mount takes no writes, no new mode and no new owner.
+    bind_read_only(PROGRAM, MountFlags::NOSUID | MountFlags::NODEV)
+        .during(format!("make {PROGRAM} read-only"))?;
     mount(IMAGE_DISK, IMAGE, "erofs", MountFlags::RDONLY, None)
         .during(format!("mount the image disk {IMAGE_DISK} (erofs)"))?;
     if Path::new(SCRATCH_DISK).exists() {
