@@ -3,68 +3,15 @@
 use std::fs;
 use std::io::{PipeReader, Read};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use crate::guest::Code;
-use crate::proc::{
-    assert_locked_in, child_of, descriptors, field, has_ended, limits, read, state, until,
-};
+use crate::proc::{assert_locked_in, descriptors, field, has_ended, limits, read, state, until};
 use crate::process::{Vm, finish, kvm_is_there};
+use crate::running::Running;
 
 /// A user who is nobody else on this machine.
 const USER: u32 = 65534;
-
-/// A VM that runs, with whatever is to come.
-struct Running {
-    outer: Child,
-    inner: u32,
-}
-
-impl Running {
-    /// Starts a VM of this configuration with this much in front of its command line, and waits for its guest's first words.
-    fn start(more: &str, arguments: &[&str], before: &[&str]) -> (Vm, Running) {
-        let vm = Vm::new(&Code::new().print("go").forever().into_kernel());
-        let vm = arguments.iter().fold(vm, |vm, argument| vm.argument(argument));
-        vm.configure(more);
-        let plain = vm.command();
-        let mut command = match before {
-            [] => plain,
-            [program, words @ ..] => {
-                let mut command = Command::new(program);
-                command.args(words).arg(plain.get_program()).args(plain.get_args());
-                command
-            }
-        };
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.env("SECRET", "of whoever starts it");
-        let running = Running::spawn(&mut command);
-        (vm, running)
-    }
-
-    fn spawn(command: &mut Command) -> Running {
-        let mut outer = command.spawn().unwrap();
-        let mut said = [0; 2];
-        if outer.stdout.as_mut().unwrap().read_exact(&mut said).is_err() {
-            panic!("{:?}", finish(outer));
-        }
-        assert_eq!(said, *b"go");
-        let inner = child_of(outer.id()).unwrap();
-        Running { outer, inner }
-    }
-
-    fn kill(&self, process: u32, signal: i32) {
-        // SAFETY: neither has been waited for by whoever started it, so that the numbers are theirs.
-        assert_eq!(unsafe { libc::kill(process as i32, signal) }, 0);
-    }
-
-    /// Asks it to end, and gives what it said on stderr.
-    fn end(self) -> String {
-        self.kill(self.outer.id(), libc::SIGTERM);
-        let outcome = finish(self.outer);
-        assert_eq!(outcome.status, 0, "{outcome:?}");
-        outcome.stderr
-    }
-}
 
 #[test]
 fn root_locks_its_vm_in() {
@@ -72,7 +19,7 @@ fn root_locks_its_vm_in() {
         return;
     }
     let (vm, running) = Running::start("", &[], &[]);
-    let (outer, inner) = (running.outer.id(), running.inner);
+    let (outer, inner) = (running.outer(), running.inner);
     assert_locked_in(inner);
     assert_eq!(limits(inner, "Max file size"), ["0", "0"], "it has no disk to write to");
     assert_eq!(limits(inner, "Max open files"), ["49", "49"]);
@@ -152,9 +99,9 @@ fn root_can_have_its_vm_run_as_another_user() {
     }
     assert_eq!(field(running.inner, "Groups").unwrap(), "");
     // The change of user has not undone it.
-    running.kill(running.outer.id(), libc::SIGKILL);
+    running.kill(running.outer(), libc::SIGKILL);
     until(|| has_ended(running.inner));
-    assert_eq!(finish(running.outer).status, -libc::SIGKILL);
+    assert_eq!(running.finish().status, -libc::SIGKILL);
 }
 
 #[test]
@@ -199,16 +146,16 @@ fn neither_process_outlives_the_other() {
         return;
     }
     let (_vm, running) = Running::start("", &[], &[]);
-    running.kill(running.outer.id(), libc::SIGKILL);
+    running.kill(running.outer(), libc::SIGKILL);
     until(|| has_ended(running.inner));
-    assert_eq!(finish(running.outer).status, -libc::SIGKILL);
+    assert_eq!(running.finish().status, -libc::SIGKILL);
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("v");
     let vsock = format!(r#", "vsock": {{"guest_cid": 3, "uds_path": {socket:?}}}"#);
     let (_vm, running) = Running::start(&vsock, &[], &[]);
     assert!(socket.exists());
     running.kill(running.inner, libc::SIGKILL);
-    let outcome = finish(running.outer);
+    let outcome = running.finish();
     assert_eq!((outcome.status, &*outcome.stderr), (-libc::SIGKILL, ""));
     assert!(!socket.exists());
 }
@@ -219,7 +166,7 @@ fn a_vm_stands_still_until_it_is_told_to_go_on_or_to_end() {
         return;
     }
     let (_vm, running) = Running::start("", &[], &[]);
-    let outer = running.outer.id();
+    let outer = running.outer();
     running.kill(outer, libc::SIGTSTP);
     until(|| state(running.inner) == Some('T'));
     running.kill(outer, libc::SIGCONT);
