@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::guest::Code;
 use crate::proc::{assert_locked_in, descriptors, field, has_ended, limits, read, state, until};
-use crate::process::{Vm, finish, kvm_is_there};
+use crate::process::{Vm, kvm_is_there};
 use crate::running::Running;
 
 /// A user who is nobody else on this machine.
