@@ -3,15 +3,13 @@
 use std::fs;
 use std::io::{PipeReader, Read};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::guest::Code;
 use crate::proc::{assert_locked_in, descriptors, field, has_ended, limits, read, state, until};
-use crate::process::{Vm, kvm_is_there};
+use crate::process::{Vm, is_root, kvm_is_there};
 use crate::running::Running;
-
-/// A user who is nobody else on this machine.
-const USER: u32 = 65534;
+use crate::user::User;
 
 #[test]
 fn root_locks_its_vm_in() {
@@ -55,23 +53,10 @@ fn an_ordinary_user_does_too() {
     if !kvm_is_there(test) || !is_root(test) {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("bulkhead-vmm");
-    // Not by `fs::copy`, as in `refused.rs`.
-    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_bulkhead-vmm")).arg(&program).status();
-    assert!(copied.unwrap().success());
     let vm = Vm::new(&Code::new().print("go").forever().into_kernel());
-    for path in [folder.path(), vm.folder(), &vm.kernel(), &vm.folder().join("vm.json")] {
-        std::os::unix::fs::chown(path, Some(USER), Some(USER)).unwrap();
-    }
-    // In a mount namespace of its own /dev/kvm is a group's that this user is in besides their own.
-    let mut command = Command::new("unshare");
-    let script = "mkdir $1/dev && mount -t tmpfs -o mode=755 tmpfs $1/dev && mknod -m 666 $1/dev/null c 1 3 && \
-                  mknod -m 660 $1/dev/kvm c 10 232 && chgrp 7777 $1/dev/kvm && mount --move $1/dev /dev && \
-                  exec setpriv --reuid=65534 --regid=65534 --groups=7777 $1/bulkhead-vmm --config-file $2";
-    command.args(["--mount", "sh", "-c", script, "sh"]).arg(folder.path());
-    command.arg(vm.folder().join("vm.json"));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let anybody = User::new();
+    let mut command = anybody.command(&vm);
+    command.stdin(Stdio::null());
     let running = Running::spawn(&mut command);
     assert_locked_in(running.inner);
     let user = |who: &str| fs::read_link(format!("/proc/{who}/ns/user")).unwrap();
@@ -220,13 +205,4 @@ fn a_log_that_grows_has_no_limit_and_a_disk_is_one() {
     let (_vm, running) = Running::start(&logger, &[], &[]);
     assert_eq!(limits(running.inner, "Max file size")[1], "unlimited");
     running.end();
-}
-
-fn is_root(test: &str) -> bool {
-    // SAFETY: takes nothing and gives a number.
-    let is_root = unsafe { libc::geteuid() } == 0;
-    if !is_root {
-        println!("SKIPPED: {test}: only root can look at all of it");
-    }
-    is_root
 }

@@ -10,3 +10,4 @@ mod refused;
 mod running;
 #[cfg(feature = "traitor")]
 mod traitor;
+mod user;
