@@ -6,7 +6,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use libc::{
-    BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW,
+    BPF_ABS, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW,
     SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_TRAP,
 };
 use seccompiler::{
@@ -72,31 +72,92 @@ fn numbers(architecture: &str) -> Numbers {
         .collect()
 }
 
-/// A thread's filter. seccompiler asks for the calls one after the other, in the order of their numbers; what is asked most
-/// often goes before them, what is never asked behind.
+/// So many numbers are compared one after the other.
+const IN_A_ROW: usize = 8;
+
+/// A thread's filter. seccompiler would ask for the calls one after the other, and the kernel, which goes through a new filter
+/// for each number that there is (`seccomp_cache_prepare` in linux/kernel/seccomp.c), would take milliseconds for it: so
+/// seccompiler makes what looks at a call's arguments, and a tree of comparisons leads to it.
 fn compile(table: &[Call], thread: Thread, numbers: &Numbers, architecture: &str) -> BpfProgram {
-    let target = TargetArch::try_from(architecture).expect("a processor of seccompiler's");
-    let rules: BTreeMap<i64, Vec<SeccompRule>> = table
-        .iter()
-        .map(|call| (i64::from(numbers[call.name]), rules(call, architecture)))
-        .collect();
-    assert_eq!(rules.len(), table.len(), "{thread:?}: a call stands in the table twice");
-    let filter = SeccompFilter::new(rules, SeccompAction::Trap, SeccompAction::Allow, target);
-    let whole = filter.and_then(BpfProgram::try_from).expect("a table that seccompiler takes");
-    let (head, mut body) = (&whole[..HEAD + 1], whole[HEAD + 1..whole.len() - 1].to_vec());
     let refuse = SECCOMP_RET_TRAP | thread as u32;
-    for operation in &mut body {
+    let killed = vec![answer(SECCOMP_RET_KILL_PROCESS)];
+    let never = never::NEVER.iter().filter_map(|name| Some((*numbers.get(name)?, killed.clone())));
+    let mut known: BTreeMap<u32, BpfProgram> = never.collect();
+    let mut head = BpfProgram::new();
+    for call in table {
+        let (before, judgement) = judge(call, refuse, numbers, architecture);
+        head = before;
+        let is_new = known.insert(numbers[call.name], judgement).is_none();
+        assert!(is_new, "{thread:?}: {} stands in two places", call.name);
+    }
+    let mut program = head;
+    if thread == Thread::Vcpu {
+        program.extend(run_first(numbers));
+    }
+    program.extend([jump_if(BPF_JGE, X32, 0, 1), answer(SECCOMP_RET_KILL_PROCESS)]);
+    program.extend(decide(&Vec::from_iter(known), &vec![answer(refuse)]));
+    program
+}
+
+/// What is done with one call: what comes before all else, which looks at the architecture and loads the call's number, and
+/// what follows once it is this call.
+fn judge(
+    call: &Call,
+    refuse: u32,
+    numbers: &Numbers,
+    architecture: &str,
+) -> (BpfProgram, BpfProgram) {
+    let target = TargetArch::try_from(architecture).expect("a processor of seccompiler's");
+    let rules = BTreeMap::from([(numbers[call.name].into(), rules(call, architecture))]);
+    let filter = SeccompFilter::new(rules, SeccompAction::Trap, SeccompAction::Allow, target);
+    let mut whole = filter.and_then(BpfProgram::try_from).expect("a table that seccompiler takes");
+    // Between them is the comparison with the number, at the end the answer to all others.
+    let mut judgement = whole.split_off(HEAD + 1);
+    judgement.pop();
+    judgement.remove(0);
+    for operation in &mut judgement {
         if (operation.code, operation.k) == ((BPF_RET | BPF_K) as u16, SECCOMP_RET_TRAP) {
             operation.k = refuse;
         }
     }
-    let mut program = head.to_vec();
-    if thread == Thread::Vcpu {
-        program.extend(run_first(numbers));
+    match call.rules {
+        [] => (whole, vec![answer(SECCOMP_RET_ALLOW)]),
+        _ => (whole, judgement),
     }
-    program.extend(body);
-    program.extend(refusals(refuse, numbers));
-    program
+}
+
+/// What is done with a call by its number, which is loaded: what is known of it, or else it is refused.
+fn decide(known: &[(u32, BpfProgram)], refused: &BpfProgram) -> BpfProgram {
+    if known.len() <= IN_A_ROW {
+        return compare(known, refused);
+    }
+    let (below, above) = known.split_at(known.len() / 2);
+    let (from, below) = (above[0].0, decide(below, refused));
+    // A conditional jump goes no further than 255 instructions.
+    let mut decision = match u8::try_from(below.len()) {
+        Ok(over) => vec![jump_if(BPF_JGE, from, over, 0)],
+        Err(_) => vec![jump_if(BPF_JGE, from, 0, 1), jump(below.len())],
+    };
+    decision.extend(below);
+    decision.extend(decide(above, refused));
+    decision
+}
+
+fn compare(known: &[(u32, BpfProgram)], refused: &BpfProgram) -> BpfProgram {
+    let mut outcomes = vec![refused];
+    let mut comparisons = BpfProgram::new();
+    for (index, (number, program)) in known.iter().enumerate() {
+        let place = outcomes.iter().position(|outcome| *outcome == program);
+        let place = place.unwrap_or(outcomes.len());
+        if place == outcomes.len() {
+            outcomes.push(program);
+        }
+        let before: usize = outcomes[..place].iter().map(|outcome| outcome.len()).sum();
+        let over = u8::try_from(known.len() - index - 1 + before).expect("a short row");
+        comparisons.push(jump_if(BPF_JEQ, *number, over, 0));
+    }
+    comparisons.extend(outcomes.into_iter().flatten().cloned());
+    comparisons
 }
 
 /// The rules that fit the processor.
@@ -139,20 +200,6 @@ fn run_first(numbers: &Numbers) -> BpfProgram {
     ]
 }
 
-/// What is in no table: killed at once, or refused with a word.
-fn refusals(refuse: u32, numbers: &Numbers) -> BpfProgram {
-    let never = never::NEVER.iter().filter_map(|name| numbers.get(name));
-    let mut tests: BpfProgram = vec![jump_if(BPF_JGE, X32, 0, 0)];
-    tests.extend(never.map(|number| jump_if(BPF_JEQ, *number, 0, 0)));
-    // Behind the last one comes the refusal, behind that the end.
-    let count = tests.len();
-    for (index, test) in tests.iter_mut().enumerate() {
-        test.jt = u8::try_from(count - index).expect("a short list");
-    }
-    tests.extend([answer(refuse), answer(SECCOMP_RET_KILL_PROCESS)]);
-    tests
-}
-
 fn load(field: u32) -> sock_filter {
     sock_filter { code: (BPF_LD | BPF_W | BPF_ABS) as u16, jt: 0, jf: 0, k: field }
 }
@@ -160,6 +207,11 @@ fn load(field: u32) -> sock_filter {
 fn jump_if(operation: u32, value: u32, over_if: u8, over_else: u8) -> sock_filter {
     let code = (BPF_JMP | operation | BPF_K) as u16;
     sock_filter { code, jt: over_if, jf: over_else, k: value }
+}
+
+fn jump(over: usize) -> sock_filter {
+    let k = u32::try_from(over).expect("a short program");
+    sock_filter { code: (BPF_JMP | BPF_JA) as u16, jt: 0, jf: 0, k }
 }
 
 fn answer(value: u32) -> sock_filter {
