@@ -30,6 +30,7 @@ mod ran;
 mod release;
 mod source;
 mod suite;
+pub mod syscalls;
 mod tally;
 mod times;
 mod total;
