@@ -18,8 +18,8 @@ pub const INNER_COMMAND: &str = "syscalls-inside";
 /// Where it belongs (linux/Documentation/trace/ftrace.rst).
 const TRACEFS: &str = "/sys/kernel/tracing";
 
-/// For each kind of thread: an event takes 80 bytes at most, and the longest suite makes some hundred thousand.
-const BUFFER_KIB: u32 = 64 << 10;
+/// For each kind of thread: 200,000 events of up to 80 bytes, where suites make up to 13,000. To lose one is an error.
+const BUFFER_KIB: u32 = 16 << 10;
 
 /// No number is given to a second thread in the life of a host: PID_MAX_LIMIT (linux/threads.h).
 const THREADS: (&str, &str) = ("/proc/sys/kernel/pid_max", "4194304");
