@@ -42,6 +42,7 @@ use crate::kernel::Choice;
 use crate::needs;
 use crate::progress::Step;
 use crate::run::demo;
+use crate::test::syscalls;
 use crate::toolchain;
 use measured::Measured;
 use plan::{ByKernel, Part, Parts, Plan};
@@ -63,7 +64,8 @@ Examples:
   cargo xtask bench --runs 2                                  quicker, and less sure
   cargo xtask bench --only run                                a whole `bulkhead run` beside its guest's boot
   cargo xtask bench --svg figures.svg                         draws start times and memory too
-  cargo xtask bench --arch aarch64                            on the Arm machine";
+  cargo xtask bench --arch aarch64                            on the Arm machine
+  cargo xtask bench --syscalls                                which system calls of its filters no test uses";
 
 /// Measure starts and memory, beside other VMMs and runc if wanted
 #[derive(Args)]
@@ -85,6 +87,17 @@ pub struct BenchArgs {
     /// Measure with this kernel in the place of our own [default: that of `cargo xtask kernel`]
     #[arg(long, value_name = "PATH")]
     kernel: Option<PathBuf>,
+    /// Measure nothing, but run the end-to-end tests, those with NAME in their name, and list the system calls that the
+    /// filters of a VM's threads allow and none of them used: half an hour
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        conflicts_with_all = ["peer", "runs", "only", "svg", "kernel"]
+    )]
+    syscalls: Option<String>,
     /// Measure on this architecture [default: this machine's]
     #[arg(long, value_enum, value_name = "ARCH", default_value_t = Arch::NATIVE, hide_default_value = true)]
     arch: Arch,
@@ -93,6 +106,9 @@ pub struct BenchArgs {
 impl BenchArgs {
     /// Measures and prints the table; a figure that misses its goal is no failure.
     pub fn run(self) -> Result<u8, Error> {
+        if let Some(name) = &self.syscalls {
+            return syscalls::run(self.arch, name);
+        }
         let binaries = Binaries::release(self.arch)?;
         let (vmms, runc) = contestants(&binaries, &self.peer)?;
         let programs = build::bare_guest(self.arch)?;

@@ -54,6 +54,8 @@ enum Command {
     BenchInside(bench::InnerArgs),
     #[command(name = soak::inside::INNER_COMMAND, hide = true)]
     SoakInside(soak::inside::InnerArgs),
+    #[command(name = test::syscalls::INNER_COMMAND, hide = true)]
+    SyscallsInside(test::syscalls::InnerArgs),
 }
 
 fn main() -> ExitCode {
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Command::BareGuest(arguments) => arguments.run(),
         Command::BenchInside(arguments) => arguments.run(),
         Command::SoakInside(arguments) => arguments.run(),
+        Command::SyscallsInside(arguments) => arguments.run(),
     };
     match result {
         Ok(status) => ExitCode::from(status),

@@ -29,6 +29,7 @@ mod queue;
 mod ran;
 mod source;
 mod suite;
+pub mod syscalls;
 mod tally;
 mod times;
 mod total;

@@ -78,8 +78,12 @@ impl Machine {
 
     fn look_round(&mut self) -> Result<String, Error> {
         let command = ["sh", "-c", LOOK_ROUND].map(OsString::from);
-        let process = host::process(self.arch, &[&tested_folder(self.arch)], command.to_vec())?;
-        Ok(self.run(process)?.output)
+        Ok(self.run_command(command.to_vec())?.output)
+    }
+
+    /// Runs a command that is no test to its end.
+    pub fn run_command(&mut self, command: Vec<OsString>) -> Result<Ended, Error> {
+        self.run(host::process(self.arch, &[&tested_folder(self.arch)], command)?)
     }
 
     /// Runs a test program to its end in the folder `directory`, with these variables in its environment.

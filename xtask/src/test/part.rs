@@ -10,6 +10,9 @@ pub struct Part {
 }
 
 impl Part {
+    /// The only one.
+    pub const WHOLE: Part = Part { number: 0, of: 1 };
+
     /// All parts. Each test is in one of them.
     pub fn all(of: usize) -> impl Iterator<Item = Part> {
         (0..of).map(move |number| Part { number, of })

@@ -26,8 +26,19 @@ pub struct Suite {
 
 /// Builds those for `arch`.
 pub fn build(arch: Arch) -> Result<Vec<Suite>, Error> {
+    let mut suites = build_targets(arch, &[])?;
+    suites.extend(traitor(arch)?);
+    suites.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(suites)
+}
+
+/// Builds those whose target is called so, of all packages; all of them where no name is given.
+pub fn build_targets(arch: Arch, names: &[&str]) -> Result<Vec<Suite>, Error> {
     // The bare guest has none: it is a kernel.
     let mut arguments = vec!["test", "--no-run", "--workspace", "--exclude", BARE_GUEST];
+    for name in names {
+        arguments.extend(["--test", name]);
+    }
     let mut command = if arch == Arch::NATIVE {
         cargo::command(&arguments)
     } else {
@@ -36,10 +47,7 @@ pub fn build(arch: Arch) -> Result<Vec<Suite>, Error> {
         Toolchain::linux(arch)?.cargo(&arguments)
     };
     let message = format!("building the tests for {}", arch.name());
-    let mut suites = suites(&message, &mut command)?;
-    suites.extend(traitor(arch)?);
-    suites.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(suites)
+    suites(&message, &mut command)
 }
 
 fn suites(message: &str, command: &mut Command) -> Result<Vec<Suite>, Error> {

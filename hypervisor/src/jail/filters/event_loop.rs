@@ -39,7 +39,7 @@ pub const EVENT_LOOP: &[Call] = &[
     Call {
         name: "accept4",
         rules: &[&[Is(3, ACCEPTED)]],
-        reason: "a host program opens the vsock socket",
+        reason: "a host program opens the vsock socket; no part of bulkhead's does",
     },
     Call {
         name: "socket",
@@ -61,7 +61,7 @@ pub const EVENT_LOOP: &[Call] = &[
     Call {
         name: "timerfd_settime",
         rules: ANY,
-        reason: "the guest's alarm, and the ticks of those who wait for it",
+        reason: "the guest's alarm; ticks while a host program waits for the guest's answer",
     },
     Call { name: "getrandom", rules: ANY, reason: "the entropy device" },
     Call {
@@ -83,17 +83,17 @@ pub const EVENT_LOOP: &[Call] = &[
     Call {
         name: "mmap",
         rules: MMAP,
-        reason: "malloc, and a page that was cut off a mapped kernel",
+        reason: "malloc of what is large; a page cut off a mapped kernel while the VM runs",
     },
-    Call { name: "munmap", rules: ANY, reason: "free" },
-    Call { name: "mprotect", rules: MPROTECT, reason: "malloc of both C libraries" },
+    Call { name: "munmap", rules: ANY, reason: "free; the standard library's last act" },
+    Call { name: "mprotect", rules: MPROTECT, reason: "malloc whose heap is full" },
     Call {
         name: "mremap",
         rules: &[&[Is(3, MAYMOVE)]],
         reason: "realloc of what is large: tables of connections",
     },
-    Call { name: "brk", rules: ANY, reason: "malloc of both C libraries" },
-    Call { name: "madvise", rules: MADVISE, reason: "free of glibc" },
+    Call { name: "brk", rules: ANY, reason: "malloc whose heap is full" },
+    Call { name: "madvise", rules: MADVISE, reason: "free of glibc, when much is free" },
     Call { name: "rt_sigreturn", rules: ANY, reason: "the end of the handler for a page cut off" },
     Call {
         name: "restart_syscall",

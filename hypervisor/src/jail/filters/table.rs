@@ -6,7 +6,7 @@ pub struct Call {
     pub name: &'static str,
     /// It may be made if one of them fits, each of which fits if all its conditions hold. None: whatever its arguments.
     pub rules: &'static [&'static [Condition]],
-    /// What for.
+    /// What for. If no end-to-end test makes it, which `cargo xtask bench --syscalls` tells, also when it is made.
     #[allow(dead_code, reason = "for readers of the table")]
     pub reason: &'static str,
 }
@@ -32,10 +32,10 @@ use Condition::{Is, Masked};
 /// Whatever the arguments.
 pub const ANY: &[&[Condition]] = &[];
 
-/// linux/futex.h: WAIT and WAKE (musl's list of threads), both with PRIVATE, WAIT_BITSET with PRIVATE (the standard
-/// library).
-pub const FUTEX: &[&[Condition]] =
-    &[&[Is(1, 129)], &[Is(1, 137)], &[Is(1, 128)], &[Is(1, 0)], &[Is(1, 1)]];
+/// linux/futex.h: WAKE, WAIT_BITSET (the standard library) and WAIT (locks of both C libraries, malloc's before all: two
+/// threads meet at one by chance only), each with PRIVATE. Without it musl waits for its list of threads, when one begins
+/// or ends: none does so with a filter.
+pub const FUTEX: &[&[Condition]] = &[&[Is(1, 129)], &[Is(1, 137)], &[Is(1, 128)]];
 
 /// PROT_EXEC (asm-generic/mman-common.h) is not asked for.
 const NOT_EXECUTABLE: Condition = Masked(2, 4, 0);
@@ -47,7 +47,7 @@ pub const MMAP: &[&[Condition]] = &[&[NOT_EXECUTABLE, Masked(3, 0x2f, 0x22)]];
 /// No page becomes executable.
 pub const MPROTECT: &[&[Condition]] = &[&[NOT_EXECUTABLE]];
 
-/// MADV_DONTNEED (asm-generic/mman-common.h).
+/// MADV_DONTNEED (asm-generic/mman-common.h): glibc gives back the end of a thread's heap.
 pub const MADVISE: &[&[Condition]] = &[&[Is(2, 4)]];
 
 /// Stands in a compiled filter for the number of this process. No process has it (linux/threads.h, `PID_MAX_LIMIT`).

@@ -197,6 +197,11 @@ fn arguments_that_open_a_way_are_refused() {
                 assert_eq!(answer, refused(thread), "{thread:?}: {call} {protection}");
             }
         }
+        // WAKE, WAIT and WAIT_BITSET, of this process alone.
+        for operation in 0..=512 {
+            let allowed = answer(thread, number("futex"), [0, operation, 0, 0, 0, 0]) == ALLOW;
+            assert_eq!(allowed, [128, 129, 137].contains(&operation), "{thread:?}: {operation}");
+        }
         // MAP_SHARED of something, MAP_PRIVATE of a file.
         for flags in [0x01, 0x02, 0x21, 0x03] {
             let answer = answer(thread, number("mmap"), [0, 4096, 3, flags, 5, 0]);
