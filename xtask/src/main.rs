@@ -54,6 +54,8 @@ enum Command {
     BenchInside(bench::InnerArgs),
     #[command(name = soak::inside::INNER_COMMAND, hide = true)]
     SoakInside(soak::inside::InnerArgs),
+    #[command(name = soak::lives::inside::INNER_COMMAND, hide = true)]
+    LivesInside(soak::lives::inside::InnerArgs),
 }
 
 fn main() -> ExitCode {
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Command::BareGuest(arguments) => arguments.run(),
         Command::BenchInside(arguments) => arguments.run(),
         Command::SoakInside(arguments) => arguments.run(),
+        Command::LivesInside(arguments) => arguments.run(),
     };
     match result {
         Ok(status) => ExitCode::from(status),
