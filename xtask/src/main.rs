@@ -56,6 +56,8 @@ enum Command {
     SoakInside(soak::inside::InnerArgs),
     #[command(name = test::syscalls::INNER_COMMAND, hide = true)]
     SyscallsInside(test::syscalls::InnerArgs),
+    #[command(name = soak::lives::inside::INNER_COMMAND, hide = true)]
+    LivesInside(soak::lives::inside::InnerArgs),
 }
 
 fn main() -> ExitCode {
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::BenchInside(arguments) => arguments.run(),
         Command::SoakInside(arguments) => arguments.run(),
         Command::SyscallsInside(arguments) => arguments.run(),
+        Command::LivesInside(arguments) => arguments.run(),
     };
     match result {
         Ok(status) => ExitCode::from(status),

@@ -5,10 +5,12 @@
 //! that nothing comes any more: a program outside does, by what the emulator has worked since, and then looks at where the
 //! emulated processor stands.
 //!
-//! With `--bare` there is no emulated host: see [`bare`].
+//! With `--bare` there is no emulated host: see [`bare`]. With `--lives` whole containers are started and killed: see [`lives`].
 
 pub mod bare;
 pub mod inside;
+pub mod lives;
+pub mod random;
 mod table;
 mod verdict;
 mod watcher;
@@ -18,7 +20,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use clap::Args;
+use ::host::kvm::Kvm;
+use clap::{ArgGroup, Args};
 use containers::guest::{self, command_line};
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -32,6 +35,8 @@ use crate::kernel::Choice;
 use crate::toolchain;
 use bare::BareArgs;
 use inside::{INNER_COMMAND, Plan};
+use lives::Lives;
+use random::new_seed;
 use table::Table;
 use watcher::{Ending, Watcher};
 
@@ -48,13 +53,15 @@ Examples:
   cargo xtask soak --icount --guest-words nohz=off          with the counted clock, and a guest that always ticks
   cargo xtask soak --bare                                   ten thousand starts of the bare guest on this machine's KVM
   cargo xtask soak --bare --seed 77 --rounds 1              the round that was told with this seed, again
+  cargo xtask soak --lives 2000                             containers, killed at any moment, which leave nothing
+  cargo xtask soak --bare --lives 2000                      likewise with our own guest, on this machine's KVM
 
 The exit status is 1 when a VMM failed; a host that stood still is the emulator's fault, and counted by its kind.
-With --bare it is 1 when a VMM did not end, or ended otherwise than it has to.";
+With --bare it is 1 when a VMM did not end, or ended otherwise than it has to; with --lives when something was left.";
 
 /// Start guests by the hundred, and tell a host that stands still from a VMM that fails
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("seeded").args(["bare", "lives"]).multiple(true))]
 pub struct SoakArgs {
     /// Starts by each VMM
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
@@ -91,6 +98,12 @@ pub struct SoakArgs {
     verbose: bool,
     #[command(flatten)]
     bare: BareArgs,
+    /// Lives of containers: created, run, killed, removed, after which nothing may be left
+    #[arg(long, value_name = "N", conflicts_with_all = OF_STARTS, value_parser = clap::value_parser!(u32).range(1..))]
+    lives: Option<u32>,
+    /// Where the rounds or lives begin [default: another one each time]
+    #[arg(long, value_name = "N", requires = "seeded")]
+    seed: Option<u64>,
 }
 
 /// What has no meaning where there is no emulated host.
@@ -108,13 +121,19 @@ const OF_HOSTS: [&str; 11] = [
     "verbose",
 ];
 
+/// What has no meaning for a life.
+const OF_STARTS: [&str; 6] = ["starts", "peer", "guest_words", "icount", "rounds", "jobs"];
+
 impl SoakArgs {
     /// Starts, and prints the table.
     pub fn run(self) -> Result<u8, Error> {
-        if self.bare.bare {
-            return self.bare.run();
+        let seed = self.seed.unwrap_or_else(new_seed);
+        match (self.bare.bare, self.lives) {
+            (true, None) => return self.bare.run(seed),
+            (true, Some(count)) => return Lives::bare(seed, count)?.run(),
+            (false, Some(count)) => return self.lives(seed, count)?.run(),
+            (false, None) => {}
         }
-        let find = |path: &Path| path.canonicalize().doing(|| format!("find {}", path.display()));
         let peers = self.peer.iter();
         let peers = peers.map(|peer| Ok(Vmm { path: find(&peer.path)?, kind: peer.kind }));
         let mut vmms = peers.collect::<Result<Vec<Vmm>, Error>>()?;
@@ -123,10 +142,7 @@ impl SoakArgs {
         let initramfs = folder.path().join("initramfs");
         let programs = build::bare_guest(self.arch)?;
         write_initramfs(&initramfs, &programs.with_file_name("first-line"))?;
-        let kernel = match &self.kernel {
-            Some(path) => find(path)?,
-            None => Choice::Debian.provide(self.arch)?,
-        };
+        let kernel = self.guest_kernel(Choice::Debian)?;
         let soak = Soak {
             plan: Plan {
                 vmms,
@@ -135,13 +151,25 @@ impl SoakArgs {
                 initramfs,
                 turns: 0..0,
             },
-            options: self.options(self.qemu.as_deref().map(find).transpose()?),
+            options: self.options()?,
             xtask: build::xtask(self.arch)?,
         };
         let table = Table::new(&soak.plan.vmms, self.starts);
         let table = soak.run(table, self.hosts)?;
         print!("{table}");
         Ok(u8::from(table.has_failed()))
+    }
+
+    fn lives(&self, seed: u64, count: u32) -> Result<Lives, Error> {
+        let kernel = self.guest_kernel(Choice::default())?;
+        let binaries = Binaries::quick(self.arch)?;
+        let is_here = self.arch == Arch::NATIVE && Kvm::probe(&binaries.vmm)? == Kvm::Linux;
+        let lives = Lives::linux(self.arch, binaries, kernel, (seed, count))?;
+        Ok(if is_here { lives } else { lives.in_hosts(self.options()?, self.hosts) })
+    }
+
+    fn guest_kernel(&self, choice: Choice) -> Result<PathBuf, Error> {
+        self.kernel.as_deref().map_or_else(|| choice.provide(self.arch), find)
     }
 
     /// As `bulkhead run` has it, and what is to be tried.
@@ -151,16 +179,20 @@ impl SoakArgs {
         std::iter::once(ours.as_str()).chain(words).collect::<Vec<_>>().join(" ")
     }
 
-    fn options(&self, emulator: Option<PathBuf>) -> Options {
+    fn options(&self) -> Result<Options, Error> {
         let trial = Trial {
-            emulator,
+            emulator: self.qemu.as_deref().map(find).transpose()?,
             words: words(self.qemu_words.as_deref()).into_iter().map(OsString::from).collect(),
             kernel_words: words(self.host_words.as_deref()),
         };
         let (arch, icount, verbose) = (self.arch, self.icount, self.verbose);
         // Whatever takes long is judged by its work instead.
-        Options { arch, icount, verbose, trial, timeout: None, ..Options::default() }
+        Ok(Options { arch, icount, verbose, trial, timeout: None, ..Options::default() })
     }
+}
+
+fn find(path: &Path) -> Result<PathBuf, Error> {
+    path.canonicalize().doing(|| format!("find {}", path.display()))
 }
 
 /// What all hosts have in common.

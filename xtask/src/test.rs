@@ -58,6 +58,7 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask test                       everything; the last line is `N passed, N failed, N skipped`
   cargo xtask test image                 only test executables whose name contains \"image\"
+  cargo xtask test lives                 only containers that are killed at any moment, and leave nothing
   cargo xtask test --arch aarch64        only what is for aarch64
   cargo xtask test --kernel debian       with guests on Debian's kernel in the place of our own
   cargo xtask test --cpu cortex-a72      only what runs in emulated aarch64 hosts, with another processor";
@@ -84,6 +85,9 @@ pub struct TestArgs {
 
 /// The tests that run with Debian's kernel too: what a container is, from its root file system to its exit status.
 const ALSO_WITH_DEBIANS: &str = "tests: containers";
+
+/// What some lives of containers are called, which are no suite.
+const LIVES: &str = "lives";
 
 impl TestArgs {
     /// Runs the tests; the status is 1 when one failed or none passed.
@@ -180,6 +184,12 @@ impl TestArgs {
                 Job::add_bare_guest(place, feeder);
             }
             total.run(&format!("bare soak ({arch})"), || place.soak_here());
+        }
+        if self.name.as_ref().is_none_or(|name| LIVES.contains(name.as_str())) {
+            let name = format!("{LIVES} ({arch})");
+            if total.run(&name, || place.lives_here()).left.is_some() {
+                Job::add_lives(place, times, feeder);
+            }
         }
         // The sooner a host has what takes it longest the better.
         suites.sort_by_cached_key(|(place, suite)| Reverse(Job::expected_of(place, suite, times)));

@@ -25,3 +25,18 @@ fn a_peer_is_a_vmm_that_is_there() {
         assert!(errors.contains(word), "{errors}");
     }
 }
+
+#[test]
+fn lives_are_no_starts_and_a_seed_is_of_lives_or_rounds() {
+    for (words, word) in [
+        (&["--lives", "3", "--starts", "3"][..], "--starts"),
+        (&["--bare", "--lives", "3", "--rounds", "3"], "--rounds"),
+        (&["--lives", "0"], "--lives"),
+        (&["--seed", "3"], "--bare"),
+    ] {
+        let output = soak(words);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), errors.lines().count()), (Some(2), 1), "{errors}");
+        assert!(errors.contains(word), "{errors}");
+    }
+}

@@ -6,7 +6,6 @@
 
 mod patience;
 mod place;
-mod random;
 mod round;
 mod session;
 mod tally;
@@ -17,7 +16,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ::host::kvm::Kvm;
 use clap::Args;
@@ -44,32 +42,22 @@ pub struct BareArgs {
     /// Starts of the bare guest beside each other
     #[arg(long, value_name = "N", requires = "bare", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     jobs: u32,
-    /// Where the rounds begin [default: another one each time]
-    #[arg(long, value_name = "N", requires = "bare")]
-    seed: Option<u64>,
 }
 
 impl BareArgs {
     /// Starts, and prints the table.
-    pub fn run(&self) -> Result<u8, Error> {
+    pub fn run(&self, seed: u64) -> Result<u8, Error> {
         let vmm = build::quick_vmm(Arch::NATIVE)?;
         if let Kvm::None(why) = Kvm::probe(&vmm)? {
             return Err(Error::Missing(format!("--bare: there is no KVM to use: {why}")));
         }
         let kernel = build::bare_guest(Arch::NATIVE)?;
-        let seed = self.seed.unwrap_or_else(new_seed);
         println!("{} rounds from seed {seed}", self.rounds);
         let soak = Soak { vmm, kernel, seed, rounds: self.rounds, jobs: self.jobs };
         let tally = soak.run(&progress::say)?;
         print!("{tally}");
         Ok(u8::from(tally.has_failed()))
     }
-}
-
-/// A seed that nobody has chosen.
-pub fn new_seed() -> u64 {
-    // A clock that stands before its epoch gives one as well.
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
 }
 
 /// What is to be done.

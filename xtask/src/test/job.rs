@@ -43,6 +43,7 @@ enum Work {
 
 enum Tests {
     BareGuest,
+    Lives,
     Suite { suite: Arc<Suite>, left: Left, part: Part },
 }
 
@@ -73,6 +74,18 @@ impl Job {
             name,
             key,
             expected: BARE_GUEST,
+        });
+    }
+
+    /// Adds lives of containers to what waits.
+    pub fn add_lives(place: &Arc<Place>, times: &Times, feeder: &Feeder<'_, Job>) {
+        let key = key(place, "lives");
+        feeder.add(Job {
+            place: place.clone(),
+            work: Work::InHost(Tests::Lives),
+            name: format!("lives ({}, emulated host)", place.arch.name()),
+            expected: times.expected(&key),
+            key,
         });
     }
 
@@ -149,6 +162,7 @@ impl Job {
         };
         let ran = match tests {
             Tests::BareGuest => self.place.bare_guest_in(&mut machine)?,
+            Tests::Lives => self.place.lives_in(&mut machine)?,
             Tests::Suite { suite, left, part } => {
                 self.place.run_in(&mut machine, suite, *left, *part)?
             }

@@ -1,5 +1,7 @@
 //! Where a test executable runs: on this machine, or in an emulated host. And what it finds there.
 
+mod lives;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,7 +25,8 @@ use crate::error::{Doing, Error};
 use crate::host::Cpu;
 use crate::kernel::Choice;
 use crate::run::bare;
-use crate::soak::bare::{self as soak, Soak};
+use crate::soak::bare::Soak;
+use crate::soak::random::new_seed;
 use crate::tool::joined;
 use crate::watchdog::Watchdog;
 
@@ -110,7 +113,7 @@ impl Place {
         let soak = Soak {
             vmm: self.binaries.vmm.clone(),
             kernel: self.bare_guest.clone(),
-            seed: soak::new_seed(),
+            seed: new_seed(),
             rounds: SOAK_ROUNDS,
             jobs: SOAK_JOBS,
         };
@@ -208,9 +211,20 @@ impl Place {
     }
 
     fn here(&self, suite: &Suite, arguments: &[&str]) -> Result<Ended, Error> {
+        let mut command = vec![suite.path.clone().into(), "--show-output".into()];
+        command.extend(arguments.iter().map(OsString::from));
+        self.run_command(command, &suite.directory)
+    }
+
+    /// Runs a test program here.
+    fn run_command(&self, words: Vec<OsString>, directory: &Path) -> Result<Ended, Error> {
         let (capture, stdio) = Capture::new()?;
-        let mut command = Command::new(&suite.path);
-        command.arg("--show-output").args(arguments).current_dir(&suite.directory);
+        let [program, arguments @ ..] = &words[..] else {
+            return Err(Error::Content("no test program".into()));
+        };
+        let name = program.display();
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(directory);
         let mut path = self.binaries.folder().as_os_str().to_owned();
         if let Some(rest) = std::env::var_os("PATH") {
             path.push(":");
@@ -218,17 +232,16 @@ impl Place {
         }
         command.env("PATH", path).envs(self.environment());
         command.stdin(stdio.stdin).stdout(stdio.stdout).stderr(stdio.stderr);
-        let doing = || format!("run {}", suite.path.display());
+        let doing = || format!("run {name}");
         let mut child = command.spawn().doing(doing)?;
         let watchdog = Watchdog::start(&child, Some(TIME_LIMIT))?;
         let status = child.wait().doing(doing)?;
         let output = capture.read()?;
         match watchdog.expired() {
             None => Ok(Ended { status: status.code().unwrap_or(1), output }),
-            Some(limit) => Err(Error::Content(format!(
-                "{output}\n{} did not end in {limit:?}",
-                suite.path.display()
-            ))),
+            Some(limit) => {
+                Err(Error::Content(format!("{output}\n{name} did not end in {limit:?}")))
+            }
         }
     }
 

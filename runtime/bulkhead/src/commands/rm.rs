@@ -1,11 +1,19 @@
 //! `rm`: containers, removed.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use clap::Args;
 
 use crate::error::CommandError;
 use crate::names::{Names, each_says};
-use containers::container::{ContainerError, Containers};
+use containers::container::{Container, ContainerError, Containers};
 use containers::supervisor::{Client, Request, SupervisorError};
+
+/// How long a supervisor may have a container without being there to be asked: it has just taken it, or it writes down its
+/// end, or removes it. That is a moment; and on a machine that stands still for longer this is said.
+const PATIENCE: Duration = Duration::from_secs(30);
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// Remove containers
 #[derive(Debug, Args)]
@@ -39,16 +47,34 @@ fn remove(containers: &Containers, name: &str, force: bool) -> Result<(), Comman
         Err(ContainerError::NotFound(_)) if containers.remove_damaged(name)? => return Ok(()),
         found => found?,
     };
-    if force {
-        let kill = Request::Stop { signal: libc::SIGKILL as u8, timeout: 0 };
-        match Client::connect(&container).and_then(|client| client.request(&kill, &[])) {
-            // It has ended, perhaps in this moment.
-            Ok(()) | Err(SupervisorError::NotRunning | SupervisorError::Lost(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-        if container.config().auto_remove && !container.folder().exists() {
-            return Ok(());
-        }
+    if !force {
+        return Ok(containers.remove(&container, container.tenure()?)?);
     }
-    Ok(containers.remove(&container, container.tenure()?)?)
+    let deadline = Instant::now() + PATIENCE;
+    let tenure = loop {
+        kill(&container)?;
+        match container.tenure() {
+            Err(ContainerError::Running(_)) if Instant::now() < deadline => thread::sleep(GLANCE),
+            // It has removed itself.
+            Err(ContainerError::NotFound(_)) if container.config().auto_remove => return Ok(()),
+            tenure => break tenure?,
+        }
+    };
+    Ok(containers.remove(&container, tenure)?)
+}
+
+/// Ends it, if there is anybody to ask for that.
+fn kill(container: &Container) -> Result<(), CommandError> {
+    let kill = Request::Stop { signal: libc::SIGKILL as u8, timeout: 0 };
+    match Client::connect(container).and_then(|client| client.request(&kill, &[])) {
+        // It has ended, perhaps in this moment, or is about to begin.
+        Ok(()) | Err(SupervisorError::NotRunning | SupervisorError::Lost(_)) => Ok(()),
+        // It has removed itself.
+        Err(SupervisorError::Container(ContainerError::NotFound(_)))
+            if container.config().auto_remove =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }

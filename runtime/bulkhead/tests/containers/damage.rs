@@ -32,6 +32,25 @@ fn a_container_whose_supervisor_is_gone_has_exited() {
 }
 
 #[test]
+fn one_whose_supervisor_begins_or_ends_at_this_moment_is_removed_by_force() {
+    let test = "one_whose_supervisor_begins_or_ends_at_this_moment_is_removed_by_force";
+    let Some(place) = place(test) else { return };
+    let id = create(&place, &["--name", "web"]);
+    // As a supervisor that has the container, and is not there to be asked.
+    let lock = fs::File::create(folder(&place, &id).join("lock")).unwrap();
+    lock.lock().unwrap();
+    let mut removing = place.command(&["rm", "-f", "web"]);
+    let removing = removing.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Long enough for it to find the lock held; if not, it has nothing to wait for.
+    std::thread::sleep(Duration::from_millis(500));
+    drop(lock);
+    let output = removing.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""));
+    assert_eq!((&output.stdout[..], place.says(&["ps", "-aq"]).as_str()), (&b"web\n"[..], ""));
+}
+
+#[test]
 fn a_damaged_container_is_no_obstacle() {
     let Some(place) = place("a_damaged_container_is_no_obstacle") else { return };
     let bad = create(&place, &["--name", "bad"]);

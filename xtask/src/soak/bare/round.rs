@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::random::Random;
+use crate::soak::random::Random;
 
 /// As many processors as a VM may have.
 const MAX_VCPUS: u32 = 32;

@@ -1,5 +1,7 @@
 //! Numbers that look random, and are the same for the same seed.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 /// Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014): SplitMix64, for which neighbouring seeds
 /// are as good as any.
 pub struct Random(u64);
@@ -33,6 +35,12 @@ impl Random {
     pub fn choose<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.between(0, all.len() as u32 - 1) as usize]
     }
+}
+
+/// A seed that nobody has chosen.
+pub fn new_seed() -> u64 {
+    // A clock that stands before its epoch gives one as well.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
 }
 
 #[cfg(test)]
