@@ -124,6 +124,70 @@ fn a_container_of_root_s_is_locked_in() {
     world.assert_nothing_left();
 }
 
+/// The folders of runs' sockets, with the group that they let in.
+fn sockets(world: &World) -> Vec<(u32, PathBuf)> {
+    let folders = world.files().into_iter().filter(|path| path.ends_with("sockets"));
+    folders.map(|path| (fs::metadata(&path).unwrap().gid(), path)).collect()
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn two_containers_of_root_s_are_two_users() {
+    let test = "two_containers_of_root_s_are_two_users";
+    let Some(world) = World::new(test).filter(|_| is_root(test)) else { return };
+    let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
+    if !have(test, &["setpriv"]) {
+        return;
+    }
+    let image = images.get("root");
+    let start = |name, base: &[&str]| {
+        let flags = [&["-d", "--rm", "--name", name], base].concat();
+        let mut run = world.run_as_docker(&flags, &image, &["sh", "-c", SCRIPT]);
+        assert_eq!(Running::start(&mut run, "").wait().status, 0);
+    };
+    start("usual", &[]);
+    let vmm = world.process("bulkhead-vmm");
+    let usual = sockets(&world)[0].0;
+    assert!((0x7E00_0000..0x7E01_0000).contains(&usual), "{usual}");
+    let ids = format!("{usual} {usual} {usual} {usual}");
+    assert_eq!([field(vmm, "Uid"), field(vmm, "Gid")], [ids.clone(), ids]);
+    assert_eq!(field(vmm, "Groups"), "");
+    start("other", &["--uid-base", "300000"]);
+    let folders = sockets(&world);
+    let other = folders.iter().map(|(user, _)| *user).find(|user| *user != usual).unwrap();
+    assert!((300_000..365_536).contains(&other), "{other}");
+
+    // Whoever stands in the folder, as a VM does: what was opened before does not count.
+    let may = |user: u32, folder: &Path, what: &str| {
+        let ids = [format!("--reuid={user}"), format!("--regid={user}")];
+        let mut shell = world.command("setpriv");
+        shell.current_dir(folder).args(ids).args(["--clear-groups", "sh", "-c", what]);
+        Running::start(&mut shell, "").wait().status == 0
+    };
+    assert_eq!(folders.len(), 2);
+    for (owner, folder) in &folders {
+        for user in [usual, other] {
+            assert_eq!(
+                may(user, folder, "test -w vsock_1024"),
+                user == *owner,
+                "{user} {folder:?}"
+            );
+            for more in ["ls .", "touch x", "rm vsock_1024", "chmod 777 .", "cat ../vm.json"] {
+                assert!(!may(user, folder, more), "{user} {folder:?}: {more}");
+            }
+        }
+        let link = fs::read_link(Path::new("/run/bulkhead/users").join(owner.to_string()));
+        assert_eq!(link.unwrap(), folder.parent().unwrap());
+    }
+    world.bulkhead(&["kill", "usual", "other"], "").assert(0, "usual\nother\n", "");
+    assert!(eventually(|| world.processes().is_empty()));
+    for user in [usual, other] {
+        let link = Path::new("/run/bulkhead/users").join(user.to_string());
+        assert!(fs::symlink_metadata(&link).is_err(), "{link:?}");
+    }
+    world.assert_nothing_left();
+}
+
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]
 fn a_container_of_a_user_s_is_locked_in() {

@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod scratch;
 mod stderr;
+pub mod user;
 mod vmm;
 mod watch;
 
@@ -32,6 +33,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 pub use scratch::mke2fs;
 pub(crate) use scratch::{Scratch, keep};
 pub(crate) use stderr::bound as bound_stderr;
+use user::VmUser;
 use vmm::Vmm;
 use watch::watch;
 
@@ -52,6 +54,7 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 pub(crate) struct Machine {
     guest: Guest,
     vmm: Vmm,
+    _user: Option<VmUser>,
     _folder: RunFolder,
 }
 
@@ -59,8 +62,10 @@ impl Machine {
     /// Starts the plan's VM, with `scratch` as its second disk.
     pub fn start(plan: &Plan, scratch: Option<PathBuf>) -> Result<Self, VmError> {
         let folder = RunFolder::new()?;
+        let user = VmUser::claim(plan.vm.uid_base, folder.path())?;
         let mut vm = plan.vm.config.clone();
-        let socket = folder.path().join("vsock");
+        let sockets = folder.make_sockets()?;
+        let socket = sockets.join("vsock");
         vm.vsock = Some(Vsock { guest_cid: GUEST_CID, uds_path: socket.clone() });
         vm.drives.extend(scratch.map(|path| Drive {
             drive_id: "scratch".to_owned(),
@@ -70,10 +75,14 @@ impl Machine {
             is_read_only: false,
         }));
         let reception = Reception::open(&socket)?;
-        let vmm = Vmm::start(&vm, folder.path(), plan.vm.console)?;
+        if let Some(user) = &user {
+            user.let_in(&sockets, reception.path())?;
+        }
+        let uid = user.as_ref().map(VmUser::number);
+        let vmm = Vmm::start(&vm, folder.path(), plan.vm.console, uid)?;
         let guest = Guest::expect(reception, plan.container.setting.clone(), vmm.pidfd())?;
         watch(&guest, &vmm).map_err(ConversationError::from)?;
-        Ok(Self { guest, vmm, _folder: folder })
+        Ok(Self { guest, vmm, _user: user, _folder: folder })
     }
 
     pub fn guest(&self) -> &Guest {

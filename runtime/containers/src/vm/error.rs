@@ -19,6 +19,12 @@ pub enum VmError {
         "{path}: the folder for running VMs is not ours alone: it must belong to this user and have mode 700"
     )]
     NotOurs { path: PathBuf },
+    #[error("--uid-base {base}: {why}")]
+    UserRange { base: u32, why: &'static str },
+    #[error(
+        "all users from {base} to {last} belong to VMs that run: give some of them another range, by --uid-base"
+    )]
+    NoUser { base: u32, last: u32 },
     #[error("cannot make the scratch disk")]
     Scratch(#[source] io::Error),
     #[error(transparent)]

@@ -4,6 +4,7 @@
 //! (on a network or shared file system, as `/tmp` can be, nobody would find the sockets). A run and its VMM hold a shared lock on
 //! its folder for as long as each of them lives. A folder without a lock belongs to nobody any more, and the next run
 //! removes it; a lock on the folder above keeps that from happening between a folder's making and its locking.
+//! The sockets have a folder of their own in it, the only one that the VM still reaches from its jail.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -60,6 +61,13 @@ impl RunFolder {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Makes the folder of its sockets.
+    pub fn make_sockets(&self) -> Result<PathBuf, VmError> {
+        let path = self.path.join("sockets");
+        DirBuilder::new().mode(0o700).create(&path).map_err(failed("make", &path))?;
+        Ok(path)
+    }
 }
 
 impl Drop for RunFolder {
@@ -80,7 +88,7 @@ fn base() -> PathBuf {
 }
 
 /// The folder above, which must be ours: in `/tmp`, anybody could have put it there.
-fn open_base(base: &Path) -> Result<File, VmError> {
+pub(super) fn open_base(base: &Path) -> Result<File, VmError> {
     match DirBuilder::new().mode(0o700).create(base) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             return Err(failed("make", base)(error));
@@ -101,15 +109,20 @@ fn sweep(base: &Path) {
     for entry in entries.flatten() {
         let path = entry.path();
         let is_run = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        if let (true, Ok(file)) = (is_run, File::open(&path))
-            && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
-        {
+        if is_run && let Some(_lock) = lock_ended(&path) {
             let _ = fs::remove_dir_all(&path);
         }
     }
 }
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> VmError {
+/// The folder of a run that is no more, nor its VMM. As long as it is locked so, no VMM starts there. `None`: it lives.
+pub(super) fn lock_ended(path: &Path) -> Option<File> {
+    let file = File::open(path).ok()?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+    Some(file)
+}
+
+pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> VmError {
     let path = path.to_owned();
     move |source| VmError::Folder { action, path, source }
 }

@@ -47,8 +47,14 @@ pub struct Ended {
 }
 
 impl Vmm {
-    /// Start a VM whose files are in `folder`; its console goes to stderr if `show_console`.
-    pub fn start(config: &VmConfig, folder: &Path, show_console: bool) -> Result<Self, VmError> {
+    /// Start a VM whose files are in `folder`; its console goes to stderr if `show_console`. As root it runs as the user of
+    /// this number.
+    pub fn start(
+        config: &VmConfig,
+        folder: &Path,
+        show_console: bool,
+        uid: Option<u32>,
+    ) -> Result<Self, VmError> {
         let program = program::find(PROGRAM)?;
         let config_file = folder.join("vm.json");
         let failed = |source| VmError::Config { path: config_file.clone(), source };
@@ -62,6 +68,7 @@ impl Vmm {
             .arg(&config_file)
             .arg("--runtime-dir")
             .arg(folder);
+        command.args(uid.iter().flat_map(|uid| ["--uid".to_owned(), uid.to_string()]));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let failed = |source| VmError::Spawn { path: program.clone(), source };
         let mut child = spawn_bound(&mut command, &[], Signal::TERM).map_err(failed)?;

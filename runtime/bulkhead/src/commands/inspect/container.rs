@@ -6,6 +6,7 @@ use crate::capabilities;
 use crate::error::CommandError;
 use crate::ulimit;
 use containers::container::{Config, Container, RestartPolicy, State, Status};
+use containers::vm::user::DEFAULT_BASE;
 use host::signal;
 use host::time::{NEVER, show};
 use images::store::ImageStore;
@@ -111,6 +112,7 @@ fn host_facts(config: &Config) -> Value {
         "Memory": setting.memory,
         "NanoCpus": u64::from(processors) * 1_000_000_000,
         "CpuCount": processors,
+        "UidBase": config.plan.vm.uid_base.unwrap_or(DEFAULT_BASE),
         "ShmSize": shared_memory(&setting.tmpfs),
         "Tmpfs": tmpfs.collect::<Map<String, Value>>(),
         "CapAdd": added,
