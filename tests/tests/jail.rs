@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown, lchown};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use bulkhead_tests::{Images, JAILER, Running, World, busybox_folder, eventually, have, is_root};
+use bulkhead_tests::{
+    Images, JAILER, PROGRAMS_OF_A_USER, Running, World, eventually, have, is_root,
+};
 use rustix::process::Signal;
 
 /// Every kind but the user's, in which root needs none of its own.
 const NAMESPACES: [&str; 6] = ["cgroup", "ipc", "mnt", "net", "pid", "uts"];
-
-/// Whoever has no rights on the host.
-const USER: u32 = 1000;
 
 /// What the container does meanwhile.
 const SCRIPT: &str = "trap 'exit 7' TERM; echo running; sleep 1000 & wait";
@@ -193,23 +192,12 @@ fn two_containers_of_root_s_are_two_users() {
 fn a_container_of_a_user_s_is_locked_in() {
     let test = "a_container_of_a_user_s_is_locked_in";
     let Some(world) = World::new(test).filter(|_| is_root(test)) else { return };
-    if !have(test, &["unshare", "setpriv", "mount", "mknod"]) {
+    if !have(test, &PROGRAMS_OF_A_USER) {
         return;
     }
-    busybox_folder(&world.path("image"));
-    fs::copy(world.kernel(), world.path("kernel")).unwrap();
-    for path in world.files() {
-        lchown(path, Some(USER), Some(USER)).unwrap();
-    }
-    chown(world.path(""), Some(USER), Some(USER)).unwrap();
-    // Of the devices only KVM's counts, which belongs to a group that this user is in besides their own.
-    let script = "cp $(command -v bulkhead bulkhead-vmm guest-init) . && mkdir dev && \
-                  mount -t tmpfs -o mode=755 tmpfs dev && mknod -m 666 dev/null c 1 3 && \
-                  mknod -m 660 dev/kvm c 10 232 && chgrp 7777 dev/kvm && mount --move dev /dev && \
-                  exec setpriv --reuid=1000 --regid=1000 --groups=7777 \
-                  ./bulkhead run --rm --kernel kernel image -- sh -c \"$1\"";
-    let mut run = world.command("unshare");
-    let mut running = Running::start(run.args(["--mount", "sh", "-c", script, "sh", SCRIPT]), "");
+    world.give_to_user();
+    let run = ["run", "--rm", "--kernel", "kernel", "image", "--", "sh", "-c", SCRIPT];
+    let mut running = Running::start(&mut world.bulkhead_of_user("", &run), "");
     running.expect("running\n");
     assert_locked_in(&world);
     let vmm = world.process("bulkhead-vmm");

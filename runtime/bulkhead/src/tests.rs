@@ -29,7 +29,7 @@ fn run_arguments(arguments: &[&str]) -> RunArguments {
 
 #[test]
 fn wrong_usage_is_one_line() {
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 20] = [
         (&[], "no command: --help lists them"),
         (&["run", "--cpus", "0", "x"], "'0' for '--cpus <N>': a virtual machine has 1 to 32"),
         (&["run", "--cpus", "33", "x"], "'33' for '--cpus <N>': a virtual machine"),

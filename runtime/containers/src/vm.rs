@@ -11,6 +11,7 @@
 //! SIGTERM when this process dies, whatever the cause, and then stops its VM and removes the run's folder; this process
 //! removes it too. What both of them leave when both are killed, the next run sweeps up.
 
+mod cgroup;
 mod error;
 mod folder;
 mod output;
@@ -26,6 +27,8 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+pub use cgroup::Limits;
+pub(crate) use cgroup::VmCgroup;
 pub use error::VmError;
 pub(crate) use folder::RunFolder;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -34,7 +37,7 @@ pub use scratch::mke2fs;
 pub(crate) use scratch::{Scratch, keep};
 pub(crate) use stderr::bound as bound_stderr;
 use user::VmUser;
-use vmm::Vmm;
+use vmm::{Place, Vmm};
 use watch::watch;
 
 use crate::conversation::{
@@ -54,6 +57,8 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 pub(crate) struct Machine {
     guest: Guest,
     vmm: Vmm,
+    cgroup: Option<VmCgroup>,
+    limits: Limits,
     _user: Option<VmUser>,
     _folder: RunFolder,
 }
@@ -78,15 +83,24 @@ impl Machine {
         if let Some(user) = &user {
             user.let_in(&sockets, reception.path())?;
         }
-        let uid = user.as_ref().map(VmUser::number);
-        let vmm = Vmm::start(&vm, folder.path(), plan.vm.console, uid)?;
+        let (mut cgroup, mut limits) = VmCgroup::make(&vm, folder.name());
+        let place = Place { user: user.as_ref(), cgroup: cgroup.as_ref() };
+        let vmm = Vmm::start(&vm, folder.path(), plan.vm.console, place)?;
+        if let Some(empty) = cgroup.take_if(|cgroup| !cgroup.has(vmm.id())) {
+            limits = empty.not_joined();
+        }
         let guest = Guest::expect(reception, plan.container.setting.clone(), vmm.pidfd())?;
         watch(&guest, &vmm).map_err(ConversationError::from)?;
-        Ok(Self { guest, vmm, _user: user, _folder: folder })
+        Ok(Self { guest, vmm, cgroup, limits, _user: user, _folder: folder })
     }
 
     pub fn guest(&self) -> &Guest {
         &self.guest
+    }
+
+    /// What it may use of its host.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Its VMM's process.
@@ -106,7 +120,11 @@ impl Machine {
             _ => farewell,
         };
         let ended = self.vmm.stop(patience);
-        outcome.map_err(|failure| ended.explain(failure))
+        let is_full = || self.cgroup.as_ref().is_some_and(VmCgroup::was_out_of_memory);
+        outcome.map_err(|failure| match ended.is_killed() && is_full() {
+            true => VmError::OutOfMemory { limit: self.limits.memory },
+            false => ended.explain(failure),
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 //! removes it; a lock on the folder above keeps that from happening between a folder's making and its locking.
 //! The sockets have a folder of their own in it, the only one that the VM still reaches from its jail.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -60,6 +61,12 @@ impl RunFolder {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        // Ours, and so a text.
+        self.path.file_name().and_then(OsStr::to_str).unwrap_or(PREFIX)
     }
 
     /// Makes the folder of its sockets.

@@ -6,6 +6,7 @@ use crate::capabilities;
 use crate::error::CommandError;
 use crate::ulimit;
 use containers::container::{Config, Container, RestartPolicy, State, Status};
+use containers::vm::Limits;
 use containers::vm::user::DEFAULT_BASE;
 use host::signal;
 use host::time::{NEVER, show};
@@ -37,6 +38,7 @@ pub fn facts(container: &Container, store: &ImageStore) -> Result<Value, Command
         "Mounts": [],
         "ExecIDs": [],
         "State": state_facts(&state),
+        "VmLimits": limit_facts(&state.limits),
         "Config": config_facts(config, &words),
         "HostConfig": host_facts(config),
         "NetworkSettings": network_facts(),
@@ -58,6 +60,17 @@ fn state_facts(state: &State) -> Value {
         "StartedAt": time(state.started_at),
         "FinishedAt": time(state.finished_at),
         "Health": null,
+    })
+}
+
+/// What the VM may use of its host, in the words of cgroup v2; what it is not limited in, and why.
+fn limit_facts(limits: &Limits) -> Value {
+    json!({
+        "Cgroup": limits.path,
+        "MemoryMax": limits.memory,
+        "PidsMax": limits.pids,
+        "CpuMax": limits.cpu,
+        "Lack": limits.lack.as_deref().unwrap_or_default(),
     })
 }
 
