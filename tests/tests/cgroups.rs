@@ -79,7 +79,6 @@ fn a_vm_of_root_s_has_limits_for_as_long_as_it_runs() {
     // Half of what is given besides the guest's memory does.
     let peak: u64 = read(&cgroup, "memory.peak").parse().unwrap();
     assert!(peak + (32 << 20) < limits["MemoryMax"].as_u64().unwrap(), "{peak}");
-    println!("{}\n{}", read(&cgroup, "memory.peak"), read(&cgroup, "memory.stat"));
     world.bulkhead(&["kill", "limited"], "").assert(0, "limited\n", "");
     assert!(eventually(|| world.processes().is_empty()));
     assert!(!cgroup.exists());

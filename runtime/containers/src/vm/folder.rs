@@ -7,9 +7,9 @@
 //! The sockets have a folder of their own in it, the only one that the VM still reaches from its jail.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -50,6 +50,8 @@ impl RunFolder {
         sweep(base);
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
+            // Also for who has come into the folder of the sockets.
+            .permissions(Permissions::from_mode(0o700))
             .tempdir_in(base)
             .map_err(failed("make", base))?;
         let file = File::open(folder.path()).map_err(failed("open", folder.path()))?;
@@ -168,7 +170,6 @@ mod tests {
 
     #[test]
     fn a_folder_that_others_can_reach_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
         let work = tempfile::tempdir().unwrap();
         let base = work.path().join("base");
         drop(RunFolder::new_in(&base).unwrap());

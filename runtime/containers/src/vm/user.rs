@@ -16,6 +16,7 @@ use rustix::thread::{CapabilitySet, capabilities};
 
 use super::error::VmError;
 use super::folder::{failed, lock_ended, open_base};
+use host::text::in_one_line;
 
 /// The first number, where nobody chooses another. Nothing that is known takes it or one of the [`USERS`] behind it:
 /// systemd leaves 0x7000_0000 to 0x7FFD_FFFF unused (systemd's docs/UIDS-GIDS.md), ranges of /etc/subuid end at
@@ -54,22 +55,23 @@ pub struct VmUser {
 
 impl VmUser {
     /// One for the VM of the run with this locked folder. `None` for who is not root, and for a root who has only part of
-    /// its rights or numbers, as in a container, unless a range was asked for.
+    /// its rights, numbers or folders, as in a container, unless a range was asked for.
     pub fn claim(base: Option<u32>, run: &Path) -> Result<Option<Self>, VmError> {
-        if let Err(why) = right(base.unwrap_or(DEFAULT_BASE)) {
-            return match base {
-                Some(base) => Err(VmError::UserRange { base, why }),
-                None => {
-                    if geteuid().is_root() {
-                        log::warn!("the VM has no user of its own: {why}");
-                    }
-                    Ok(None)
+        let first = base.unwrap_or(DEFAULT_BASE);
+        let claimed =
+            right(first).map_err(|why| VmError::UserRange { base: first, why }).and_then(|()| {
+                drop(open_base(Path::new(BASE))?);
+                Self::claim_in(&Path::new(BASE).join("users"), first, USERS, run)
+            });
+        match claimed {
+            Err(error) if base.is_none() && is_of_a_lesser_root(&error) => {
+                if geteuid().is_root() {
+                    log::warn!("the VM has no user of its own: {}", in_one_line(&error));
                 }
-            };
+                Ok(None)
+            }
+            result => result.map(Some),
         }
-        let base = base.unwrap_or(DEFAULT_BASE);
-        drop(open_base(Path::new(BASE))?);
-        Self::claim_in(&Path::new(BASE).join("users"), base, USERS, run).map(Some)
     }
 
     /// The first that is free, from a random one on: a number is not used again right after its VM's end.
@@ -150,6 +152,18 @@ fn holds(map: &str, base: u32) -> bool {
     })
 }
 
+/// Whether that is so where root is not all of root: with fewer rights, or without a /run of its own.
+fn is_of_a_lesser_root(error: &VmError) -> bool {
+    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+    match error {
+        VmError::UserRange { .. } => true,
+        VmError::Folder { source, .. } => {
+            [NotFound, PermissionDenied, ReadOnlyFilesystem].contains(&source.kind())
+        }
+        _ => false,
+    }
+}
+
 /// Takes away what leads nowhere: the run's folder was removed, and not by the run.
 fn sweep(claims: &Path) {
     for entry in fs::read_dir(claims).into_iter().flatten().flatten() {
@@ -223,6 +237,15 @@ mod tests {
         assert!(!holds(rootless, DEFAULT_BASE) && !holds(rootless, FIRST_BASE));
         assert!(holds("65536 5 65536", FIRST_BASE) && !holds("65536 5 65535", FIRST_BASE));
         assert!(!holds("", FIRST_BASE) && !holds("a b c", FIRST_BASE));
+    }
+
+    #[test]
+    fn a_lesser_root_does_without() {
+        let of = |kind: io::ErrorKind| failed("make", Path::new("/run/bulkhead"))(kind.into());
+        assert!(is_of_a_lesser_root(&of(io::ErrorKind::ReadOnlyFilesystem)));
+        assert!(is_of_a_lesser_root(&VmError::UserRange { base: 70_000, why: "so" }));
+        assert!(!is_of_a_lesser_root(&of(io::ErrorKind::StorageFull)));
+        assert!(!is_of_a_lesser_root(&VmError::NoUser { base: 70_000, last: 70_001 }));
     }
 
     #[test]

@@ -46,7 +46,7 @@ fn candidates(mounts: &str, own: &str, is_root: bool) -> Result<Vec<PathBuf>, St
     let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default();
     let below = Path::new(own).strip_prefix(&root);
     let below = below.map_err(|_| format!("{} does not show the cgroup {own}", top.display()))?;
-    let nearest = top.join(below);
+    let nearest: PathBuf = top.join(below).components().collect();
     Ok(nearest.ancestors().take_while(|path| path.starts_with(&top)).map(Path::to_owned).collect())
 }
 
@@ -144,6 +144,8 @@ mod tests {
         assert_eq!(all[0], Path::new(service).join("app.slice/a.scope"));
         assert_eq!((all[2].as_path(), all.len()), (Path::new(service), 6));
         assert_eq!(all[5], Path::new("/sys/fs/cgroup"));
+        let root = candidates(UNIFIED, "0::/\n", false).unwrap();
+        assert_eq!((root.len(), root[0].to_str()), (1, Some("/sys/fs/cgroup")));
         // In a container without a cgroup namespace: its part of the tree is mounted.
         let part = "30 23 0:26 /docker/1 /sys/fs/cgroup ro - cgroup2 cgroup rw\n";
         assert_eq!(top(part, "0::/docker/1/x\n", false), Ok("/sys/fs/cgroup/x".into()));
