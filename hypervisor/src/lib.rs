@@ -42,7 +42,7 @@ mod memory;
 pub mod probe;
 pub mod stop;
 #[cfg(feature = "traitor")]
-mod traitor;
+pub mod traitor;
 mod vcpu;
 mod vsock;
 

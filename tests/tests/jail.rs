@@ -43,7 +43,12 @@ fn link(process: &str, name: &str) -> PathBuf {
 fn descriptors(process: u32) -> Vec<String> {
     let folder = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
     let path = |entry: fs::DirEntry| fs::read_link(entry.path()).unwrap();
-    let name = |path: PathBuf| path.to_string_lossy().split(":[").next().unwrap().to_owned();
+    let name = |path: PathBuf| {
+        let path = path.to_string_lossy();
+        // `pipe:[1234]`, but `anon_inode:[eventfd]`.
+        let kind = path.split_once(":[").filter(|(_, rest)| rest.starts_with(char::is_numeric));
+        kind.map_or(&*path, |(kind, _)| kind).to_owned()
+    };
     folder.map(|entry| name(path(entry.unwrap()))).collect()
 }
 

@@ -57,6 +57,19 @@ impl Binaries {
         })
     }
 
+    /// What the tests run, in a folder of its own: the quick ones, but in the place of this machine's VMM the one that people
+    /// get. The other architecture's has checks of overflows, and assertions.
+    pub fn tested(arch: Arch) -> Result<Binaries, Error> {
+        let quick = Binaries::quick(arch)?;
+        let vmm = if arch == Arch::NATIVE { release_vmm(arch)? } else { quick.vmm };
+        let folder = toolchain::tested_folder(arch);
+        Ok(Binaries {
+            bulkhead: gather_in(&quick.bulkhead, &folder)?,
+            vmm: gather_in(&vmm, &folder)?,
+            guest_init: gather_in(&quick.guest_init, &folder)?,
+        })
+    }
+
     /// The folder to put on a PATH.
     pub fn folder(&self) -> &Path {
         self.bulkhead.parent().unwrap_or(Path::new("."))
@@ -64,7 +77,7 @@ impl Binaries {
 }
 
 /// The VMM of [`Binaries::release`] alone: half a minute. The command, of which most is other people's code, takes longer.
-pub fn release_vmm(arch: Arch) -> Result<PathBuf, Error> {
+fn release_vmm(arch: Arch) -> Result<PathBuf, Error> {
     let command = Toolchain::linux(arch)?.cargo(&["build", "--release"]);
     executable(&build(command, &[VMM], arch)?, VMM)
 }

@@ -10,8 +10,8 @@
 //! qemu-user, would run most of them without booting a kernel. It was in use and is not: a program with several threads
 //! that forks can hang in it, and it does not run the programs that a program starts.)
 //!
-//! All of these take programs that are quick to build. The VMM that is given to people is built as well, and runs the bare
-//! guest once, on this machine's KVM: half a minute of one processor, nearly all of it the compiler's.
+//! All of these take programs that are quick to build, but this machine's VMM is the one that is given to people: its system
+//! calls depend on its C library and on how it is compiled, and its filters know no others.
 //!
 //! A test executable that takes long, as is known from the last run, has an emulated host for itself, or several for its tests
 //! in parts. Short ones follow each other in one host, as long as each leaves it as it was. Nothing is ever repeated, except
@@ -27,7 +27,6 @@ mod part;
 mod place;
 mod queue;
 mod ran;
-mod release;
 mod source;
 mod suite;
 mod tally;
@@ -120,7 +119,6 @@ impl TestArgs {
             let (queue, times) = (&queue, &times);
             // There may be more to do as long as something is built.
             let _building = queue.feeder();
-            let mut native = None;
             for _ in 0..thread::available_parallelism().map_or(1, NonZero::get).min(MAX_HOSTS) {
                 scope.spawn(|| job::work(queue, times, total));
             }
@@ -128,16 +126,11 @@ impl TestArgs {
                 let place = Arc::new(Place::provide(arch, self.cpu, self.kernel)?);
                 println!("{}", place.describe());
                 let suites = self.build(&place)?;
-                native = native.or_else(|| (arch == Arch::NATIVE).then(|| place.clone()));
                 let feeder = queue.feeder();
                 scope.spawn(move || self.run_here(&place, suites, &feeder, times, total));
             }
             if self.wants_all() {
                 self.check_sources(architectures, total);
-                // The last of what is built: beside emulated hosts, which have tests for minutes by then.
-                if let Some(place) = native {
-                    total.run("release VMM", || place.release_vmm_here());
-                }
             }
             Ok::<_, Error>(())
         })?;

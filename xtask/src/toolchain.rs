@@ -138,6 +138,11 @@ pub fn quick_folder(arch: Arch) -> PathBuf {
     folder().join("quick").join(arch.name())
 }
 
+/// Where the binaries that tests for `arch` run are. They may not be there yet.
+pub fn tested_folder(arch: Arch) -> PathBuf {
+    folder().join("tested").join(arch.name())
+}
+
 /// Cargo's folder, which this program is in.
 pub fn folder() -> &'static Path {
     tool::own_path().ancestors().nth(2).unwrap_or(Path::new("target"))

@@ -3,68 +3,13 @@
 use std::fs;
 use std::io::{PipeReader, Read};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use crate::guest::Code;
-use crate::proc::{
-    assert_locked_in, child_of, descriptors, field, has_ended, limits, read, state, until,
-};
-use crate::process::{Vm, finish, kvm_is_there};
-
-/// A user who is nobody else on this machine.
-const USER: u32 = 65534;
-
-/// A VM that runs, with whatever is to come.
-struct Running {
-    outer: Child,
-    inner: u32,
-}
-
-impl Running {
-    /// Starts a VM of this configuration with this much in front of its command line, and waits for its guest's first words.
-    fn start(more: &str, arguments: &[&str], before: &[&str]) -> (Vm, Running) {
-        let vm = Vm::new(&Code::new().print("go").forever().into_kernel());
-        let vm = arguments.iter().fold(vm, |vm, argument| vm.argument(argument));
-        vm.configure(more);
-        let plain = vm.command();
-        let mut command = match before {
-            [] => plain,
-            [program, words @ ..] => {
-                let mut command = Command::new(program);
-                command.args(words).arg(plain.get_program()).args(plain.get_args());
-                command
-            }
-        };
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.env("SECRET", "of whoever starts it");
-        let running = Running::spawn(&mut command);
-        (vm, running)
-    }
-
-    fn spawn(command: &mut Command) -> Running {
-        let mut outer = command.spawn().unwrap();
-        let mut said = [0; 2];
-        if outer.stdout.as_mut().unwrap().read_exact(&mut said).is_err() {
-            panic!("{:?}", finish(outer));
-        }
-        assert_eq!(said, *b"go");
-        let inner = child_of(outer.id()).unwrap();
-        Running { outer, inner }
-    }
-
-    fn kill(&self, process: u32, signal: i32) {
-        // SAFETY: neither has been waited for by whoever started it, so that the numbers are theirs.
-        assert_eq!(unsafe { libc::kill(process as i32, signal) }, 0);
-    }
-
-    /// Asks it to end, and gives what it said on stderr.
-    fn end(self) -> String {
-        self.kill(self.outer.id(), libc::SIGTERM);
-        let outcome = finish(self.outer);
-        assert_eq!(outcome.status, 0, "{outcome:?}");
-        outcome.stderr
-    }
-}
+use crate::proc::{assert_locked_in, descriptors, field, has_ended, limits, read, state, until};
+use crate::process::{Vm, is_root, kvm_is_there};
+use crate::running::Running;
+use crate::user::User;
 
 #[test]
 fn root_locks_its_vm_in() {
@@ -72,7 +17,7 @@ fn root_locks_its_vm_in() {
         return;
     }
     let (vm, running) = Running::start("", &[], &[]);
-    let (outer, inner) = (running.outer.id(), running.inner);
+    let (outer, inner) = (running.outer(), running.inner);
     assert_locked_in(inner);
     assert_eq!(limits(inner, "Max file size"), ["0", "0"], "it has no disk to write to");
     assert_eq!(limits(inner, "Max open files"), ["49", "49"]);
@@ -108,23 +53,10 @@ fn an_ordinary_user_does_too() {
     if !kvm_is_there(test) || !is_root(test) {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("bulkhead-vmm");
-    // Not by `fs::copy`, as in `refused.rs`.
-    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_bulkhead-vmm")).arg(&program).status();
-    assert!(copied.unwrap().success());
     let vm = Vm::new(&Code::new().print("go").forever().into_kernel());
-    for path in [folder.path(), vm.folder(), &vm.kernel(), &vm.folder().join("vm.json")] {
-        std::os::unix::fs::chown(path, Some(USER), Some(USER)).unwrap();
-    }
-    // In a mount namespace of its own /dev/kvm is a group's that this user is in besides their own.
-    let mut command = Command::new("unshare");
-    let script = "mkdir $1/dev && mount -t tmpfs -o mode=755 tmpfs $1/dev && mknod -m 666 $1/dev/null c 1 3 && \
-                  mknod -m 660 $1/dev/kvm c 10 232 && chgrp 7777 $1/dev/kvm && mount --move $1/dev /dev && \
-                  exec setpriv --reuid=65534 --regid=65534 --groups=7777 $1/bulkhead-vmm --config-file $2";
-    command.args(["--mount", "sh", "-c", script, "sh"]).arg(folder.path());
-    command.arg(vm.folder().join("vm.json"));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let anybody = User::new();
+    let mut command = anybody.command(&vm);
+    command.stdin(Stdio::null());
     let running = Running::spawn(&mut command);
     assert_locked_in(running.inner);
     let user = |who: &str| fs::read_link(format!("/proc/{who}/ns/user")).unwrap();
@@ -152,9 +84,9 @@ fn root_can_have_its_vm_run_as_another_user() {
     }
     assert_eq!(field(running.inner, "Groups").unwrap(), "");
     // The change of user has not undone it.
-    running.kill(running.outer.id(), libc::SIGKILL);
+    running.kill(running.outer(), libc::SIGKILL);
     until(|| has_ended(running.inner));
-    assert_eq!(finish(running.outer).status, -libc::SIGKILL);
+    assert_eq!(running.finish().status, -libc::SIGKILL);
 }
 
 #[test]
@@ -199,16 +131,16 @@ fn neither_process_outlives_the_other() {
         return;
     }
     let (_vm, running) = Running::start("", &[], &[]);
-    running.kill(running.outer.id(), libc::SIGKILL);
+    running.kill(running.outer(), libc::SIGKILL);
     until(|| has_ended(running.inner));
-    assert_eq!(finish(running.outer).status, -libc::SIGKILL);
+    assert_eq!(running.finish().status, -libc::SIGKILL);
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("v");
     let vsock = format!(r#", "vsock": {{"guest_cid": 3, "uds_path": {socket:?}}}"#);
     let (_vm, running) = Running::start(&vsock, &[], &[]);
     assert!(socket.exists());
     running.kill(running.inner, libc::SIGKILL);
-    let outcome = finish(running.outer);
+    let outcome = running.finish();
     assert_eq!((outcome.status, &*outcome.stderr), (-libc::SIGKILL, ""));
     assert!(!socket.exists());
 }
@@ -219,7 +151,7 @@ fn a_vm_stands_still_until_it_is_told_to_go_on_or_to_end() {
         return;
     }
     let (_vm, running) = Running::start("", &[], &[]);
-    let outer = running.outer.id();
+    let outer = running.outer();
     running.kill(outer, libc::SIGTSTP);
     until(|| state(running.inner) == Some('T'));
     running.kill(outer, libc::SIGCONT);
@@ -273,13 +205,4 @@ fn a_log_that_grows_has_no_limit_and_a_disk_is_one() {
     let (_vm, running) = Running::start(&logger, &[], &[]);
     assert_eq!(limits(running.inner, "Max file size")[1], "unlimited");
     running.end();
-}
-
-fn is_root(test: &str) -> bool {
-    // SAFETY: takes nothing and gives a number.
-    let is_root = unsafe { libc::geteuid() } == 0;
-    if !is_root {
-        println!("SKIPPED: {test}: only root can look at all of it");
-    }
-    is_root
 }

@@ -7,5 +7,7 @@ mod memory;
 mod proc;
 mod process;
 mod refused;
+mod running;
 #[cfg(feature = "traitor")]
 mod traitor;
+mod user;

@@ -64,7 +64,10 @@ pub fn descriptors(process: u32) -> Vec<String> {
     let mut found: Vec<_> = folder
         .map(|entry| {
             let path = fs::read_link(entry.unwrap().path()).unwrap();
-            path.to_string_lossy().split(":[").next().unwrap().to_owned()
+            let path = path.to_string_lossy();
+            // `pipe:[1234]`, but `anon_inode:[eventfd]`.
+            let kind = path.split_once(":[").filter(|(_, rest)| rest.starts_with(char::is_numeric));
+            kind.map_or(&*path, |(kind, _)| kind).to_owned()
         })
         .collect();
     found.sort();

@@ -22,6 +22,16 @@ pub fn kvm_is_there(test: &str) -> bool {
     }
 }
 
+/// Whether this is root; where it is not, the test is counted as skipped.
+pub fn is_root(test: &str) -> bool {
+    // SAFETY: takes nothing and gives a number.
+    let is_root = unsafe { libc::geteuid() } == 0;
+    if !is_root {
+        println!("SKIPPED: {test}: only root can look at all of it");
+    }
+    is_root
+}
+
 /// A folder with a guest and its configuration.
 pub struct Vm {
     folder: tempfile::TempDir,
@@ -111,11 +121,16 @@ impl Vm {
 
     /// Runs it to its end with this input.
     pub fn run(&self, input: &[u8]) -> Outcome {
-        let mut child = self.start();
-        // A guest that ends early closes its end.
-        let _ = child.stdin.take().unwrap().write_all(input);
-        finish(child)
+        run(self.command(), input)
     }
+}
+
+/// Runs a VM, which has pipes, to its end with this input.
+pub fn run(mut command: Command, input: &[u8]) -> Outcome {
+    let mut child = command.spawn().unwrap();
+    // A guest that ends early closes its end.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    finish(child)
 }
 
 /// Waits for the end of a process, and collects what it wrote. Too long is an error.

@@ -2,13 +2,15 @@
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::sync::OnceLock;
 
 use bulkhead_hypervisor::jail::filters::Thread;
 use bulkhead_hypervisor::jail::filters::refused::REFUSED;
 use bulkhead_hypervisor::traitor::{ATTEMPTS, PLACE};
 
 use crate::guest::Code;
-use crate::process::{Outcome, Vm, kvm_is_there};
+use crate::process::{Outcome, Vm, is_root, kvm_is_there, run};
+use crate::user::User;
 
 /// What a filter lets through, because the thread needs the call, and something else must stop.
 const NOT_BY_A_FILTER: &[(Thread, &str)] = &[
@@ -16,27 +18,60 @@ const NOT_BY_A_FILTER: &[(Thread, &str)] = &[
     (Thread::EventLoop, "connect to docker"),
 ];
 
+/// Hears who connects to the abstract name, for all tests.
+static LISTENER: OnceLock<UnixListener> = OnceLock::new();
+
 #[test]
 fn a_traitor_gets_nothing() {
     if !kvm_is_there("a_traitor_gets_nothing") {
         return;
     }
-    let name = SocketAddr::from_abstract_name("bulkhead-traitor").unwrap();
-    let _listener = UnixListener::bind_addr(&name).unwrap();
-    let mut got = Vec::new();
-    for thread in Thread::ALL {
-        for (number, attempt) in ATTEMPTS.iter().enumerate() {
-            let outcome = attempt_in(thread, number as u8);
-            if !ends_as_it_has_to(&outcome, thread, attempt.name) {
-                got.push(format!("{} in thread {}: {outcome:?}", attempt.name, thread.name()));
-            }
-        }
+    let everything = Thread::ALL.into_iter().flat_map(|thread| {
+        ATTEMPTS.iter().enumerate().map(move |(number, attempt)| (thread, number, attempt.name))
+    });
+    assert_nothing_is_got(everything, |vm| vm.run(b""));
+}
+
+/// The filters don't depend on who starts a VM: what they let through does, and of the rest each attempt in one thread.
+#[test]
+fn a_traitor_of_a_user_s_gets_nothing() {
+    let test = "a_traitor_of_a_user_s_gets_nothing";
+    if !kvm_is_there(test) || !is_root(test) {
+        return;
     }
-    assert!(got.is_empty(), "{} of {}:\n{}", got.len(), 3 * ATTEMPTS.len(), got.join("\n"));
+    let user = User::new();
+    let attempts = ATTEMPTS.iter().enumerate().flat_map(|(number, attempt)| {
+        let here = move |thread: &Thread| {
+            *thread as usize % 3 == number % 3 || NOT_BY_A_FILTER.contains(&(*thread, attempt.name))
+        };
+        Thread::ALL.into_iter().filter(here).map(move |thread| (thread, number, attempt.name))
+    });
+    assert_nothing_is_got(attempts, |vm| run(user.command(vm), b""));
+}
+
+/// Runs a VM for each attempt: the thread, its number and its name.
+fn assert_nothing_is_got(
+    attempts: impl Iterator<Item = (Thread, usize, &'static str)>,
+    run: impl Fn(&Vm) -> Outcome,
+) {
+    LISTENER.get_or_init(|| {
+        let name = SocketAddr::from_abstract_name("bulkhead-traitor").unwrap();
+        UnixListener::bind_addr(&name).unwrap()
+    });
+    let (mut made, mut got) = (0, Vec::new());
+    for (thread, number, name) in attempts {
+        let outcome = run(&that_attempts(thread, number as u8));
+        if !ends_as_it_has_to(&outcome, thread, name) {
+            got.push(format!("{name} in thread {}: {outcome:?}", thread.name()));
+        }
+        made += 1;
+    }
+    assert!(made >= ATTEMPTS.len());
+    assert!(got.is_empty(), "{} of {made}:\n{}", got.len(), got.join("\n"));
 }
 
 /// A VM whose guest has a thread make an attempt.
-fn attempt_in(thread: Thread, number: u8) -> Outcome {
+fn that_attempts(thread: Thread, number: u8) -> Vm {
     let code = Code::new().store(PLACE, thread as u8).store(PLACE + 1, number).forever();
     let vm = Vm::new(&code.into_kernel());
     let disk = vm.folder().join("disk");
@@ -44,7 +79,7 @@ fn attempt_in(thread: Thread, number: u8) -> Outcome {
     vm.configure(&format!(
         r#", "drives": [{{"drive_id": "a", "path_on_host": {disk:?}, "is_root_device": false, "is_read_only": false}}]"#
     ));
-    vm.run(b"")
+    vm
 }
 
 /// The kernel killed the process, or it ended with a word, or the call went through and did nothing.

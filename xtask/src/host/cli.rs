@@ -1,9 +1,11 @@
 //! `cargo xtask host`.
 
+use std::cmp::Reverse;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::IsTerminal;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 
@@ -20,7 +22,7 @@ Examples:
   cargo xtask host --arch aarch64 -- ls -l /dev/kvm
 
 The host's root is this machine's own file system, so all paths are the same inside.
-Only /dev, /proc, /sys and /run are its own. What `cargo xtask build` made is on the PATH, else what `run` made.
+Only /dev, /proc, /sys and /run are its own. Of what `cargo xtask build` and `run` made the newer is on the PATH.
 A host of another architecture has /home, /root, /srv, /tmp and whatever else belongs to users
 in common with this machine, and Debian's programs in a system of its own.";
 
@@ -78,10 +80,17 @@ impl HostArgs {
             ..Options::default()
         };
         let command = if shell { vec!["/bin/sh".into()] } else { self.command };
-        let (release, quick) =
-            (toolchain::release_folder(self.arch), toolchain::quick_folder(self.arch));
-        run_in_foreground(&options, process(self.arch, &[&release, &quick], command)?)
+        let mut programs =
+            [toolchain::release_folder(self.arch), toolchain::quick_folder(self.arch)];
+        programs.sort_by_key(|folder| Reverse(built(folder)));
+        let [newer, older] = &programs;
+        run_in_foreground(&options, process(self.arch, &[newer, older], command)?)
     }
+}
+
+/// When the programs in a folder were built, if any are there.
+fn built(folder: &Path) -> Option<SystemTime> {
+    fs::metadata(folder.join("bulkhead")).and_then(|program| program.modified()).ok()
 }
 
 /// Locks on the shared root are not seen outside: what lives as long as a process belongs on the host's own `/run`. Else

@@ -9,7 +9,7 @@ use super::libtest;
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::host::{self, Cpu, Host, Options, Process};
-use crate::toolchain::quick_folder;
+use crate::toolchain::tested_folder;
 
 /// The tests of one file take a few minutes, beside compilers ten. Beyond this they hang, and are ended.
 pub const TIME_LIMIT: Duration = Duration::from_secs(1200);
@@ -78,7 +78,7 @@ impl Machine {
 
     fn look_round(&mut self) -> Result<String, Error> {
         let command = ["sh", "-c", LOOK_ROUND].map(OsString::from);
-        let process = host::process(self.arch, &[&quick_folder(self.arch)], command.to_vec())?;
+        let process = host::process(self.arch, &[&tested_folder(self.arch)], command.to_vec())?;
         Ok(self.run(process)?.output)
     }
 
@@ -93,7 +93,7 @@ impl Machine {
         let own = [("XDG_RUNTIME_DIR", Path::new(OWN_FOLDER)), ("TMPDIR", &temporary)];
         let wrapper = ["sh", "-c", WITH_OWN_FOLDER, OWN_FOLDER].map(OsString::from);
         let command = wrapper.into_iter().chain(command).collect();
-        let mut process = host::process(self.arch, &[&quick_folder(self.arch)], command)?;
+        let mut process = host::process(self.arch, &[&tested_folder(self.arch)], command)?;
         process.directory = directory.into();
         for (key, value) in variables.iter().chain(&own) {
             process.environment.retain(|(other, _)| other != key);

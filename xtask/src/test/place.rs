@@ -15,7 +15,6 @@ use super::machine::{Machine, TIME_LIMIT};
 use super::packages;
 use super::part::Part;
 use super::ran::{Left, Ran, understand};
-use super::release;
 use super::suite::Suite;
 use super::tally::Tally;
 use crate::arch::Arch;
@@ -60,7 +59,7 @@ impl Place {
                 let distribution = (kernel == Choice::Own).then(|| distribution::provide(arch));
                 Ok((packages::provide(arch)?, distribution.transpose()?))
             });
-            let binaries = Binaries::quick(arch)?;
+            let binaries = Binaries::tested(arch)?;
             let bare_guest = build::bare_guest(arch)?;
             // What starts its emulated hosts: none has to wait for it then.
             build::xtask(arch)?;
@@ -97,15 +96,6 @@ impl Place {
         }
         let report = bare::report(&self.binaries.vmm, &self.bare_guest, |_| ())?;
         Ok(Tally::from(report).into())
-    }
-
-    /// The bare guest's checks in the release VMM, likewise.
-    pub fn release_vmm_here(&self) -> Result<Ran, Error> {
-        if let Kvm::None(why) = &self.kvm {
-            let skipped = vec![format!("no KVM to use: {why}")];
-            return Ok(Tally { skipped, ..Tally::default() }.into());
-        }
-        release::try_vmm(&self.bare_guest).map(Ran::from)
     }
 
     /// A short soak with the bare guest, if this is a machine for it: one test for each kind of its rounds.

@@ -9,6 +9,8 @@ const UNIX: u32 = 1;
 const STREAM: u32 = 1 | 0o200_0000 | 0o4000;
 /// SOCK_CLOEXEC, SOCK_NONBLOCK.
 const ACCEPTED: u32 = 0o200_0000 | 0o4000;
+/// F_GETFD (asm-generic/fcntl.h).
+const GETFD: u32 = 1;
 /// MREMAP_MAYMOVE (linux/mman.h), and without MREMAP_FIXED: not over other memory.
 const MAYMOVE: u32 = 1;
 /// SIGRTMIN of glibc and of musl: the kick.
@@ -51,6 +53,11 @@ pub const EVENT_LOOP: &[Call] = &[
     },
     Call { name: "shutdown", rules: ANY, reason: "the guest has sent all" },
     Call { name: "close", rules: ANY, reason: "a stream's end" },
+    Call {
+        name: "fcntl",
+        rules: &[&[Is(1, GETFD)]],
+        reason: "the standard library's look at what it closes, where debug assertions are on",
+    },
     Call {
         name: "timerfd_settime",
         rules: ANY,
