@@ -19,6 +19,7 @@ mod machine;
 mod process;
 mod terminal;
 mod tools;
+mod user;
 mod world;
 
 pub use arm64_image::Arm64Image;
@@ -31,6 +32,7 @@ pub use machine::{ELSEWHERE, HERE, Machine};
 pub use process::{Outcome, Running, kill, signal, words};
 pub use terminal::Terminal;
 pub use tools::{have, is_root, tool};
+pub use user::{PROGRAMS_OF_A_USER, USER};
 pub use world::{JAILER, World};
 
 /// What a test prints, besides its name, when a program that it needs is not there; `cargo xtask test` counts such lines.

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown, lchown};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use bulkhead_tests::{Images, JAILER, Running, World, busybox_folder, eventually, have, is_root};
+use bulkhead_tests::{
+    Images, JAILER, PROGRAMS_OF_A_USER, Running, World, eventually, have, is_root,
+};
 use rustix::process::Signal;
 
 /// Every kind but the user's, in which root needs none of its own.
 const NAMESPACES: [&str; 6] = ["cgroup", "ipc", "mnt", "net", "pid", "uts"];
-
-/// Whoever has no rights on the host.
-const USER: u32 = 1000;
 
 /// What the container does meanwhile.
 const SCRIPT: &str = "trap 'exit 7' TERM; echo running; sleep 1000 & wait";
@@ -129,28 +128,81 @@ fn a_container_of_root_s_is_locked_in() {
     world.assert_nothing_left();
 }
 
+/// The folders of runs' sockets, with the group that they let in.
+fn sockets(world: &World) -> Vec<(u32, PathBuf)> {
+    let folders = world.files().into_iter().filter(|path| path.ends_with("sockets"));
+    folders.map(|path| (fs::metadata(&path).unwrap().gid(), path)).collect()
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn two_containers_of_root_s_are_two_users() {
+    let test = "two_containers_of_root_s_are_two_users";
+    let Some(world) = World::new(test).filter(|_| is_root(test)) else { return };
+    let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
+    if !have(test, &["setpriv"]) {
+        return;
+    }
+    let image = images.get("root");
+    let start = |name, base: &[&str]| {
+        let flags = [&["-d", "--rm", "--name", name], base].concat();
+        let mut run = world.run_as_docker(&flags, &image, &["sh", "-c", SCRIPT]);
+        assert_eq!(Running::start(&mut run, "").wait().status, 0);
+    };
+    start("usual", &[]);
+    let vmm = world.process("bulkhead-vmm");
+    let usual = sockets(&world)[0].0;
+    assert!((0x7E00_0000..0x7E01_0000).contains(&usual), "{usual}");
+    let ids = format!("{usual} {usual} {usual} {usual}");
+    assert_eq!([field(vmm, "Uid"), field(vmm, "Gid")], [ids.clone(), ids]);
+    assert_eq!(field(vmm, "Groups"), "");
+    start("other", &["--uid-base", "300000"]);
+    let folders = sockets(&world);
+    let other = folders.iter().map(|(user, _)| *user).find(|user| *user != usual).unwrap();
+    assert!((300_000..365_536).contains(&other), "{other}");
+
+    // Whoever stands in the folder, as a VM does: what was opened before does not count.
+    let may = |user: u32, folder: &Path, what: &str| {
+        let ids = [format!("--reuid={user}"), format!("--regid={user}")];
+        let mut shell = world.command("setpriv");
+        shell.current_dir(folder).args(ids).args(["--clear-groups", "sh", "-c", what]);
+        Running::start(&mut shell, "").wait().status == 0
+    };
+    assert_eq!(folders.len(), 2);
+    for (owner, folder) in &folders {
+        for user in [usual, other] {
+            assert_eq!(
+                may(user, folder, "test -w vsock_1024"),
+                user == *owner,
+                "{user} {folder:?}"
+            );
+            for more in ["ls .", "touch x", "rm vsock_1024", "chmod 777 .", "cat ../vm.json"] {
+                assert!(!may(user, folder, more), "{user} {folder:?}: {more}");
+            }
+        }
+        let link = fs::read_link(Path::new("/run/bulkhead/users").join(owner.to_string()));
+        assert_eq!(link.unwrap(), folder.parent().unwrap());
+    }
+    world.bulkhead(&["kill", "usual", "other"], "").assert(0, "usual\nother\n", "");
+    assert!(eventually(|| world.processes().is_empty()));
+    for user in [usual, other] {
+        let link = Path::new("/run/bulkhead/users").join(user.to_string());
+        assert!(fs::symlink_metadata(&link).is_err(), "{link:?}");
+    }
+    world.assert_nothing_left();
+}
+
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]
 fn a_container_of_a_user_s_is_locked_in() {
     let test = "a_container_of_a_user_s_is_locked_in";
     let Some(world) = World::new(test).filter(|_| is_root(test)) else { return };
-    if !have(test, &["unshare", "setpriv", "mount", "mknod"]) {
+    if !have(test, &PROGRAMS_OF_A_USER) {
         return;
     }
-    busybox_folder(&world.path("image"));
-    fs::copy(world.kernel(), world.path("kernel")).unwrap();
-    for path in world.files() {
-        lchown(path, Some(USER), Some(USER)).unwrap();
-    }
-    chown(world.path(""), Some(USER), Some(USER)).unwrap();
-    // Of the devices only KVM's counts, which belongs to a group that this user is in besides their own.
-    let script = "cp $(command -v bulkhead bulkhead-vmm guest-init) . && mkdir dev && \
-                  mount -t tmpfs -o mode=755 tmpfs dev && mknod -m 666 dev/null c 1 3 && \
-                  mknod -m 660 dev/kvm c 10 232 && chgrp 7777 dev/kvm && mount --move dev /dev && \
-                  exec setpriv --reuid=1000 --regid=1000 --groups=7777 \
-                  ./bulkhead run --rm --kernel kernel image -- sh -c \"$1\"";
-    let mut run = world.command("unshare");
-    let mut running = Running::start(run.args(["--mount", "sh", "-c", script, "sh", SCRIPT]), "");
+    world.give_to_user();
+    let run = ["run", "--rm", "--kernel", "kernel", "image", "--", "sh", "-c", SCRIPT];
+    let mut running = Running::start(&mut world.bulkhead_of_user("", &run), "");
     running.expect("running\n");
     assert_locked_in(&world);
     let vmm = world.process("bulkhead-vmm");

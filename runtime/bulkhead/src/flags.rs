@@ -11,6 +11,7 @@ use crate::commands::pull::PullPolicy;
 use crate::security::{SecurityOption, parse_security_option};
 use crate::size::{parse_cpus, parse_memory, parse_scratch, parse_shared_memory};
 use crate::tmpfs::parse_tmpfs;
+use crate::uid_base::parse_uid_base;
 use crate::ulimit::parse_ulimit;
 
 /// What to run, in what machine.
@@ -87,6 +88,9 @@ pub struct Flags {
     /// no-new-privileges, or seccomp=unconfined
     #[arg(long, value_name = "OPTION", value_parser = parse_security_option)]
     pub security_opt: Vec<SecurityOption>,
+    /// As root: the first of the 65536 numbers of users, of which each VM gets one for itself [default: 2113929216]
+    #[arg(long, value_name = "UID", value_parser = parse_uid_base)]
+    pub uid_base: Option<u32>,
     /// Show the guest kernel's console on stderr
     #[arg(long)]
     pub console: bool,

@@ -50,6 +50,7 @@ mod template;
 mod tests;
 mod timeouts;
 mod tmpfs;
+mod uid_base;
 mod ulimit;
 mod variables;
 

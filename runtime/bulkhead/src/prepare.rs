@@ -77,8 +77,8 @@ pub fn prepare(
         vsock: None,
         entropy: Entropy {},
     };
-    let (console, scratch) = (flags.console, flags.scratch);
-    let vm = VmPlan { platform, config, console, scratch };
+    let Flags { console, scratch, uid_base, .. } = *flags;
+    let vm = VmPlan { platform, config, console, scratch, uid_base };
     let plan = Plan { vm, container: ContainerPlan { setting, process } };
     let stop_signal = match image.config.stop_signal.as_str() {
         "" => libc::SIGTERM as u8,

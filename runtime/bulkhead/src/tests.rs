@@ -29,10 +29,14 @@ fn run_arguments(arguments: &[&str]) -> RunArguments {
 
 #[test]
 fn wrong_usage_is_one_line() {
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 20] = [
         (&[], "no command: --help lists them"),
         (&["run", "--cpus", "0", "x"], "'0' for '--cpus <N>': a virtual machine has 1 to 32"),
         (&["run", "--cpus", "33", "x"], "'33' for '--cpus <N>': a virtual machine"),
+        (
+            &["run", "--uid-base", "1000", "x"],
+            "'1000' for '--uid-base <UID>': give a number from 65536",
+        ),
         (&["run", "--cpus", "1.5", "x"], "a virtual machine has 1 to 32 whole processors"),
         (&["run", "--cap-add", "ROOT", "x"], "'--cap-add <CAP>': 'ROOT' is not a capability"),
         (

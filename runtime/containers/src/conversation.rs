@@ -101,6 +101,11 @@ impl Reception {
             Err(source) => Err(ConversationError::Listen { path, source }),
         }
     }
+
+    /// The socket that is called.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// A socket file that no one listens on any more.

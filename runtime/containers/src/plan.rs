@@ -33,20 +33,23 @@ struct Written {
     process: Process,
     console: bool,
     scratch: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uid_base: Option<u32>,
 }
 
 impl From<Written> for Plan {
     fn from(written: Written) -> Self {
-        let Written { platform, vm: config, setting, process, console, scratch } = written;
-        let vm = VmPlan { platform, config, console, scratch };
+        let Written { platform, vm: config, setting, process, console, scratch, uid_base } =
+            written;
+        let vm = VmPlan { platform, config, console, scratch, uid_base };
         Self { vm, container: ContainerPlan { setting, process } }
     }
 }
 
 impl From<Plan> for Written {
     fn from(plan: Plan) -> Self {
-        let VmPlan { platform, config: vm, console, scratch } = plan.vm;
+        let VmPlan { platform, config: vm, console, scratch, uid_base } = plan.vm;
         let ContainerPlan { setting, process } = plan.container;
-        Self { platform, vm, setting, process, console, scratch }
+        Self { platform, vm, setting, process, console, scratch, uid_base }
     }
 }

@@ -11,12 +11,14 @@
 //! SIGTERM when this process dies, whatever the cause, and then stops its VM and removes the run's folder; this process
 //! removes it too. What both of them leave when both are killed, the next run sweeps up.
 
+mod cgroup;
 mod error;
 mod folder;
 mod output;
 mod progress;
 mod scratch;
 mod stderr;
+pub mod user;
 mod vmm;
 mod watch;
 
@@ -25,6 +27,8 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+pub use cgroup::Limits;
+pub(crate) use cgroup::VmCgroup;
 pub use error::VmError;
 pub(crate) use folder::RunFolder;
 use rustix::event::{PollFd, PollFlags, poll};
@@ -32,7 +36,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 pub use scratch::mke2fs;
 pub(crate) use scratch::{Scratch, keep};
 pub(crate) use stderr::bound as bound_stderr;
-use vmm::Vmm;
+use user::VmUser;
+use vmm::{Place, Vmm};
 use watch::watch;
 
 use crate::conversation::{
@@ -52,6 +57,9 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 pub(crate) struct Machine {
     guest: Guest,
     vmm: Vmm,
+    cgroup: Option<VmCgroup>,
+    limits: Limits,
+    _user: Option<VmUser>,
     _folder: RunFolder,
 }
 
@@ -59,8 +67,10 @@ impl Machine {
     /// Starts the plan's VM, with `scratch` as its second disk.
     pub fn start(plan: &Plan, scratch: Option<PathBuf>) -> Result<Self, VmError> {
         let folder = RunFolder::new()?;
+        let user = VmUser::claim(plan.vm.uid_base, folder.path())?;
         let mut vm = plan.vm.config.clone();
-        let socket = folder.path().join("vsock");
+        let sockets = folder.make_sockets()?;
+        let socket = sockets.join("vsock");
         vm.vsock = Some(Vsock { guest_cid: GUEST_CID, uds_path: socket.clone() });
         vm.drives.extend(scratch.map(|path| Drive {
             drive_id: "scratch".to_owned(),
@@ -70,14 +80,27 @@ impl Machine {
             is_read_only: false,
         }));
         let reception = Reception::open(&socket)?;
-        let vmm = Vmm::start(&vm, folder.path(), plan.vm.console)?;
+        if let Some(user) = &user {
+            user.let_in(&sockets, reception.path())?;
+        }
+        let (mut cgroup, mut limits) = VmCgroup::make(&vm, folder.name());
+        let place = Place { user: user.as_ref(), cgroup: cgroup.as_ref() };
+        let vmm = Vmm::start(&vm, folder.path(), plan.vm.console, place)?;
+        if let Some(empty) = cgroup.take_if(|cgroup| !cgroup.has(vmm.id())) {
+            limits = empty.not_joined();
+        }
         let guest = Guest::expect(reception, plan.container.setting.clone(), vmm.pidfd())?;
         watch(&guest, &vmm).map_err(ConversationError::from)?;
-        Ok(Self { guest, vmm, _folder: folder })
+        Ok(Self { guest, vmm, cgroup, limits, _user: user, _folder: folder })
     }
 
     pub fn guest(&self) -> &Guest {
         &self.guest
+    }
+
+    /// What it may use of its host.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Its VMM's process.
@@ -97,7 +120,11 @@ impl Machine {
             _ => farewell,
         };
         let ended = self.vmm.stop(patience);
-        outcome.map_err(|failure| ended.explain(failure))
+        let is_full = || self.cgroup.as_ref().is_some_and(VmCgroup::was_out_of_memory);
+        outcome.map_err(|failure| match ended.is_killed() && is_full() {
+            true => VmError::OutOfMemory { limit: self.limits.memory },
+            false => ended.explain(failure),
+        })
     }
 }
 

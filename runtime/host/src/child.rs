@@ -1,6 +1,6 @@
 //! Child processes that don't outlive this one, whatever ends it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
@@ -36,6 +36,18 @@ pub fn spawn_bound(
     command.process_group(0).spawn()
 }
 
+/// Has the process of this command join a cgroup before its program starts, by `processes`, its `cgroup.procs` open for
+/// writing. Whoever has to know whether it did looks there.
+pub fn join_cgroup(command: &mut Command, processes: File) {
+    let join = move || {
+        // cgroup-v2.rst, `cgroup.procs`: 0 is who writes it. It runs as well outside.
+        let _ = rustix::io::write(&processes, b"0");
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes one system call; it allocates nothing and takes no lock.
+    unsafe { command.pre_exec(join) };
+}
+
 /// The first child there is of a process of this machine, not necessarily of this one.
 pub fn child_of(process: u32) -> io::Result<u32> {
     // Not every kernel has `/proc/PID/task/TID/children`.
@@ -62,6 +74,17 @@ mod tests {
     use rustix::process::Pid;
 
     use super::*;
+
+    #[test]
+    fn a_child_joins_before_its_program_starts() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut cat = Command::new("cat");
+        join_cgroup(cat.arg(file.path()), file.reopen().unwrap());
+        assert_eq!(cat.output().unwrap().stdout, b"0");
+        // Who may not goes on all the same.
+        join_cgroup(&mut cat, File::open("/dev/null").unwrap());
+        assert_eq!(cat.output().unwrap().status.code(), Some(0));
+    }
 
     #[test]
     fn a_child_is_found() {

@@ -9,6 +9,7 @@ use crate::life::Life;
 use crate::output::print;
 use crate::prepare::{Prepared, prepare};
 use crate::process::said;
+use crate::uid_base::check_right;
 use containers::container::{self, Config, Container, ContainerError, Containers, Id, ImageName};
 use containers::supervisor::KEPT;
 use host::platform::Platform;
@@ -37,6 +38,9 @@ pub fn execute(arguments: &CreateArguments) -> Result<u8, CommandError> {
 /// Makes a container.
 pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
     life.check()?;
+    if let Some(base) = flags.uid_base {
+        check_right(base)?;
+    }
     let note = life.cidfile.as_deref().map(IdFile::create).transpose()?;
     let (own_labels, log) = (life.labels()?, life.log()?);
     let Prepared { mut plan, entrypoint, stop_signal, mut labels, stored } =

@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::error::failed;
 use super::lock::Lock;
 use super::{Config, ContainerError, Id, State, json, now};
-use crate::vm::RunFolder;
+use crate::vm::{RunFolder, VmCgroup};
 
 pub(super) const CONFIG: &str = "config.json";
 pub(super) const STATE: &str = "state.json";
@@ -97,6 +97,7 @@ impl Container {
             tenure.set(&settled)?;
             // Its VMM may have had no time to remove its files.
             RunFolder::sweep();
+            VmCgroup::sweep();
         }
         Ok(settled)
     }

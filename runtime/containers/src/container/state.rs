@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::vm::Limits;
+
 /// What changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +26,9 @@ pub struct State {
     pub out_of_memory: bool,
     /// How often it was started again.
     pub restart_count: u32,
+    /// What its VM may use of its host, the last time that it ran.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// The stations.

@@ -20,6 +20,8 @@ pub struct VmPlan {
     pub console: bool,
     /// The size of the scratch disk in bytes; without one, the container writes to memory.
     pub scratch: Option<u64>,
+    /// As root: the first of the numbers of users of which the VM gets one, if it is not the usual one.
+    pub uid_base: Option<u32>,
 }
 
 /// The configuration file of `bulkhead-vmm`, as far as it is used here.

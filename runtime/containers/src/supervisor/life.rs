@@ -17,7 +17,7 @@ use super::socket;
 use crate::container::log;
 use crate::container::{Container, RestartPolicy, State, Status, now};
 use crate::conversation::{Exit, Running, Signals, Stdio, Streams};
-use crate::vm::{Machine, VmError, with_signals};
+use crate::vm::{Limits, Machine, VmError, with_signals};
 use host::terminal;
 use host::text::in_one_line;
 
@@ -72,7 +72,7 @@ impl RunEnd {
         };
         let (status, out_of_memory) = match &result {
             Ok(exit) => (exit.status.exit_code(), exit.out_of_memory),
-            Err(error) => (error.exit_status(), false),
+            Err(error) => (error.exit_status(), matches!(error, VmError::OutOfMemory { .. })),
         };
         Self { result, status, out_of_memory, error }
     }
@@ -232,7 +232,7 @@ impl Supervisor {
         let terminal = config.terminal.then(|| size.unwrap_or(terminal::UNSEEN));
         let process = config.plan.container.process.clone();
         let outcome = machine.guest().start(process, terminal, streams).and_then(|running| {
-            self.is_up();
+            self.is_up(machine.limits());
             started();
             Running::wait(running)
         });
@@ -249,12 +249,13 @@ impl Supervisor {
         result
     }
 
-    fn is_up(&self) {
+    fn is_up(&self, limits: &Limits) {
         let recorded = self.lifecycle.record(|state| {
             state.status = Status::Running;
             state.started_at = Some(now());
             state.finished_at = None;
             state.error = None;
+            state.limits.clone_from(limits);
         });
         if let Err(error) = recorded {
             // It runs all the same.

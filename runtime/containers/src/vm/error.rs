@@ -19,6 +19,12 @@ pub enum VmError {
         "{path}: the folder for running VMs is not ours alone: it must belong to this user and have mode 700"
     )]
     NotOurs { path: PathBuf },
+    #[error("--uid-base {base}: {why}")]
+    UserRange { base: u32, why: &'static str },
+    #[error(
+        "all users from {base} to {last} belong to VMs that run: give some of them another range, by --uid-base"
+    )]
+    NoUser { base: u32, last: u32 },
     #[error("cannot make the scratch disk")]
     Scratch(#[source] io::Error),
     #[error(transparent)]
@@ -37,6 +43,8 @@ pub enum VmError {
     Config { path: PathBuf, source: io::Error },
     #[error("{path}: cannot start it")]
     Spawn { path: PathBuf, source: io::Error },
+    #[error("{}", out_of_memory(*.limit))]
+    OutOfMemory { limit: Option<u64> },
     #[error(transparent)]
     Program(#[from] NoProgram),
     /// What the VMM said before it ended.
@@ -67,6 +75,8 @@ impl VmError {
                 _ => error.exit_code(),
             },
             Self::Vmm { status, .. } => *status,
+            // As of a process that was killed.
+            Self::OutOfMemory { .. } => 128 + libc::SIGKILL as u8,
             _ => 1,
         }
     }
@@ -76,4 +86,9 @@ impl From<ConversationError> for VmError {
     fn from(error: ConversationError) -> Self {
         Self::Conversation(error.into())
     }
+}
+
+fn out_of_memory(limit: Option<u64>) -> String {
+    let limit = limit.map(|bytes| format!(" (memory.max of its cgroup is {bytes} bytes)"));
+    format!("the host ran out of memory for the VM and killed it{}", limit.unwrap_or_default())
 }

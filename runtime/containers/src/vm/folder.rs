@@ -4,10 +4,12 @@
 //! (on a network or shared file system, as `/tmp` can be, nobody would find the sockets). A run and its VMM hold a shared lock on
 //! its folder for as long as each of them lives. A folder without a lock belongs to nobody any more, and the next run
 //! removes it; a lock on the folder above keeps that from happening between a folder's making and its locking.
+//! The sockets have a folder of their own in it, the only one that the VM still reaches from its jail.
 
-use std::fs::{self, DirBuilder, File};
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -48,6 +50,8 @@ impl RunFolder {
         sweep(base);
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
+            // Also for who has come into the folder of the sockets.
+            .permissions(Permissions::from_mode(0o700))
             .tempdir_in(base)
             .map_err(failed("make", base))?;
         let file = File::open(folder.path()).map_err(failed("open", folder.path()))?;
@@ -59,6 +63,19 @@ impl RunFolder {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        // Ours, and so a text.
+        self.path.file_name().and_then(OsStr::to_str).unwrap_or(PREFIX)
+    }
+
+    /// Makes the folder of its sockets.
+    pub fn make_sockets(&self) -> Result<PathBuf, VmError> {
+        let path = self.path.join("sockets");
+        DirBuilder::new().mode(0o700).create(&path).map_err(failed("make", &path))?;
+        Ok(path)
     }
 }
 
@@ -80,7 +97,7 @@ fn base() -> PathBuf {
 }
 
 /// The folder above, which must be ours: in `/tmp`, anybody could have put it there.
-fn open_base(base: &Path) -> Result<File, VmError> {
+pub(super) fn open_base(base: &Path) -> Result<File, VmError> {
     match DirBuilder::new().mode(0o700).create(base) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             return Err(failed("make", base)(error));
@@ -101,15 +118,20 @@ fn sweep(base: &Path) {
     for entry in entries.flatten() {
         let path = entry.path();
         let is_run = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        if let (true, Ok(file)) = (is_run, File::open(&path))
-            && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
-        {
+        if is_run && let Some(_lock) = lock_ended(&path) {
             let _ = fs::remove_dir_all(&path);
         }
     }
 }
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> VmError {
+/// The folder of a run that is no more, nor its VMM. As long as it is locked so, no VMM starts there. `None`: it lives.
+pub(super) fn lock_ended(path: &Path) -> Option<File> {
+    let file = File::open(path).ok()?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+    Some(file)
+}
+
+pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> VmError {
     let path = path.to_owned();
     move |source| VmError::Folder { action, path, source }
 }
@@ -148,7 +170,6 @@ mod tests {
 
     #[test]
     fn a_folder_that_others_can_reach_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
         let work = tempfile::tempdir().unwrap();
         let base = work.path().join("base");
         drop(RunFolder::new_in(&base).unwrap());

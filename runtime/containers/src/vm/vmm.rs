@@ -11,11 +11,13 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use super::cgroup::VmCgroup;
 use super::error::VmError;
 use super::output::{LOG_ID, console, last_lines, messages, reason};
+use super::user::VmUser;
 use crate::conversation::{ConversationError, Failure};
 use crate::plan::VmConfig;
-use host::child::spawn_bound;
+use host::child::{join_cgroup, spawn_bound};
 use host::kvm::Kvm;
 use host::program;
 
@@ -36,6 +38,15 @@ pub struct Vmm {
     messages: Option<JoinHandle<Option<String>>>,
 }
 
+/// Whose process it is, and in which cgroup.
+#[derive(Clone, Copy, Default)]
+pub struct Place<'a> {
+    /// As root: a user of its own.
+    pub user: Option<&'a VmUser>,
+    /// As far as its limits can be set.
+    pub cgroup: Option<&'a VmCgroup>,
+}
+
 /// How the VMM ended, and what it had to say.
 pub struct Ended {
     status: Option<ExitStatus>,
@@ -48,7 +59,12 @@ pub struct Ended {
 
 impl Vmm {
     /// Start a VM whose files are in `folder`; its console goes to stderr if `show_console`.
-    pub fn start(config: &VmConfig, folder: &Path, show_console: bool) -> Result<Self, VmError> {
+    pub fn start(
+        config: &VmConfig,
+        folder: &Path,
+        show_console: bool,
+        place: Place<'_>,
+    ) -> Result<Self, VmError> {
         let program = program::find(PROGRAM)?;
         let config_file = folder.join("vm.json");
         let failed = |source| VmError::Config { path: config_file.clone(), source };
@@ -62,6 +78,12 @@ impl Vmm {
             .arg(&config_file)
             .arg("--runtime-dir")
             .arg(folder);
+        if let Some(user) = place.user {
+            command.arg("--uid").arg(user.number().to_string());
+        }
+        if let Some(processes) = place.cgroup.and_then(|cgroup| cgroup.processes().ok()) {
+            join_cgroup(&mut command, processes);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let failed = |source| VmError::Spawn { path: program.clone(), source };
         let mut child = spawn_bound(&mut command, &[], Signal::TERM).map_err(failed)?;
@@ -131,6 +153,12 @@ impl Drop for Vmm {
 }
 
 impl Ended {
+    /// Whether somebody else's SIGKILL was its end.
+    pub fn is_killed(&self) -> bool {
+        let signal = self.status.and_then(|status| status.signal());
+        self.by_itself && signal == Some(libc::SIGKILL)
+    }
+
     /// The best reason for a failed run: what the VMM said, else what the guest said last, else what the conversation saw.
     pub fn explain(self, seen: Failure) -> VmError {
         if let ConversationError::NotReady(why) = &*seen {

@@ -16,7 +16,7 @@ pub(in crate::commands) enum Files {
     /// By its supervisor.
     Running(Box<Container>),
     /// It does not run: in a VM for this purpose.
-    Stopped(CopyVm),
+    Stopped(Box<CopyVm>),
 }
 
 impl Files {
@@ -27,7 +27,7 @@ impl Files {
     ) -> Result<Self, CommandError> {
         Ok(match container.state()?.control {
             Some(_) => Self::Running(container),
-            None => Self::Stopped(CopyVm::start(&container, &folders()?, to_write)?),
+            None => Self::Stopped(Box::new(CopyVm::start(&container, &folders()?, to_write)?)),
         })
     }
 

@@ -6,6 +6,8 @@ use crate::capabilities;
 use crate::error::CommandError;
 use crate::ulimit;
 use containers::container::{Config, Container, RestartPolicy, State, Status};
+use containers::vm::Limits;
+use containers::vm::user::DEFAULT_BASE;
 use host::signal;
 use host::time::{NEVER, show};
 use images::store::ImageStore;
@@ -36,6 +38,7 @@ pub fn facts(container: &Container, store: &ImageStore) -> Result<Value, Command
         "Mounts": [],
         "ExecIDs": [],
         "State": state_facts(&state),
+        "VmLimits": limit_facts(&state.limits),
         "Config": config_facts(config, &words),
         "HostConfig": host_facts(config),
         "NetworkSettings": network_facts(),
@@ -57,6 +60,17 @@ fn state_facts(state: &State) -> Value {
         "StartedAt": time(state.started_at),
         "FinishedAt": time(state.finished_at),
         "Health": null,
+    })
+}
+
+/// What the VM may use of its host, in the words of cgroup v2; what it is not limited in, and why.
+fn limit_facts(limits: &Limits) -> Value {
+    json!({
+        "Cgroup": limits.path,
+        "MemoryMax": limits.memory,
+        "PidsMax": limits.pids,
+        "CpuMax": limits.cpu,
+        "Lack": limits.lack.as_deref().unwrap_or_default(),
     })
 }
 
@@ -111,6 +125,7 @@ fn host_facts(config: &Config) -> Value {
         "Memory": setting.memory,
         "NanoCpus": u64::from(processors) * 1_000_000_000,
         "CpuCount": processors,
+        "UidBase": config.plan.vm.uid_base.unwrap_or(DEFAULT_BASE),
         "ShmSize": shared_memory(&setting.tmpfs),
         "Tmpfs": tmpfs.collect::<Map<String, Value>>(),
         "CapAdd": added,

@@ -25,6 +25,7 @@ pub fn draft(name: &str) -> Config {
         },
         console: false,
         scratch: None,
+        uid_base: None,
     };
     let container = ContainerPlan {
         setting: setting(),
