@@ -53,7 +53,7 @@ impl Session<'_> {
         };
         let began = Instant::now();
         match life.fate {
-            Fate::None => return self.end_by_itself(command),
+            Fate::None => self.end_by_itself(command),
             Fate::Kill(first, second, moment) => {
                 self.reach(moment, &command, began)?;
                 for victim in [first].into_iter().chain(second) {
