@@ -5,9 +5,10 @@ use std::path::Path;
 use super::vmm::MEMORY_MIB;
 use crate::error::{Doing, Error};
 
-/// Resident memory in KiB of the process whose folder in `/proc` this is, outside guest RAM.
+/// The part in KiB of the process whose folder in `/proc` this is in resident memory outside guest RAM.
 ///
-/// Every resident page of every mapping counts, also a page of a binary that other processes share. Guest RAM is a
+/// Every resident page of every mapping counts, also one of a binary's; one that both of a VMM's processes have counts half for
+/// each (`Pss`), and nobody else has their binary while it is measured. Guest RAM is a
 /// mapping of a memfd, of one of the files that we map as guest RAM (kernels), or one that is at least an eighth
 /// of the guest's memory long; and what makes a whole of just the guest's memory together with the longest, without a hole:
 /// where a file is mapped into the middle of anonymous memory, a small piece of that is left before it.
@@ -23,7 +24,7 @@ pub fn outside_guest_ram(proc: &Path, guest_files: &[&Path]) -> Result<u64, Erro
             || whole.contains(mapping)
     };
     let outside = mappings.iter().filter(|mapping| !is_guest_ram(mapping));
-    Ok(outside.map(|mapping| mapping.rss_kib).sum())
+    Ok(outside.map(|mapping| mapping.pss_kib).sum())
 }
 
 /// The mappings without a hole between them that are so long together, the longest of all among them.
@@ -81,7 +82,7 @@ struct Mapping<'a> {
     start: u64,
     end: u64,
     name: &'a str,
-    rss_kib: u64,
+    pss_kib: u64,
 }
 
 impl Mapping<'_> {
@@ -100,9 +101,9 @@ fn parse(smaps: &str) -> Option<Vec<Mapping<'_>>> {
             let (start, end) = (address(start)?, address(end)?);
             // After permissions, offset, device and inode.
             let name = words.nth(4).unwrap_or_default();
-            mappings.push(Mapping { start, end, name, rss_kib: 0 });
-        } else if first == "Rss:" {
-            mappings.last_mut()?.rss_kib = words.next()?.parse().ok()?;
+            mappings.push(Mapping { start, end, name, pss_kib: 0 });
+        } else if first == "Pss:" {
+            mappings.last_mut()?.pss_kib = words.next()?.parse().ok()?;
         }
     }
     Some(mappings)
@@ -115,17 +116,19 @@ mod tests {
     const SMAPS: &str = "\
 5555-7555 r-xp 00000000 00:01 42     /tmp/vmm
 Size:                  8 kB
-Rss:                   4 kB
+Rss:                   8 kB
+Pss:                   4 kB
 VmFlags: rd ex
 7ff0-7ff1 rw-p 00000000 00:00 0 
 Rss:                  12 kB
+Pss:                  12 kB
 ";
 
     #[test]
-    fn mappings_have_length_name_and_resident_size() {
+    fn mappings_have_length_name_and_share() {
         let expected = [
-            Mapping { start: 0x5555, end: 0x7555, name: "/tmp/vmm", rss_kib: 4 },
-            Mapping { start: 0x7ff0, end: 0x7ff1, name: "", rss_kib: 12 },
+            Mapping { start: 0x5555, end: 0x7555, name: "/tmp/vmm", pss_kib: 4 },
+            Mapping { start: 0x7ff0, end: 0x7ff1, name: "", pss_kib: 12 },
         ];
         assert_eq!(parse(SMAPS).unwrap(), expected);
     }
