@@ -10,7 +10,8 @@ use crate::plan::VmConfig;
 /// What both processes of a VMM may use besides the guest's memory, in bytes.
 ///
 /// Measured on a guest of two processors that had filled 480 MiB: 2.1 MiB of the kernel's, of which 1.2 MiB are page tables,
-/// and 0.2 MiB of the process outside; the VM's own is 0.9 MiB (README, "resident outside guest memory"). The rest is for a VMM whose host's programs read nothing: each of its streams holds up
+/// and 0.2 MiB of the process outside; the VM's own is 0.9 MiB (README, "resident outside guest memory"). The rest is for a
+/// VMM whose host's programs read nothing: each of its streams holds up
 /// to 64 KiB itself (`BUF_ALLOC` in devices/src/virtio/vsock.rs) and 208 KiB in the kernel (net.core.wmem_default), so that
 /// more than 200 may stand still.
 const OVERHEAD: u64 = 64 << 20;
