@@ -27,7 +27,6 @@ use crate::kvm::{Notification, Vm};
 use crate::native::layout;
 use slot::Slot;
 
-pub(super) use block::open as open_disk;
 pub use rng::HostEntropy;
 
 /// A device in its slot, whatever its kind.

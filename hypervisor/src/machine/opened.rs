@@ -1,13 +1,14 @@
 //! What the configuration names, opened while this process still is whatever its user started: in a user namespace nobody
 //! can tell any more who owns a file, or reach what another process has open; and in the jail no name means anything.
 
+mod drive;
+
 use std::fs::File;
 use std::os::unix::net::UnixListener;
 
 use devices::virtio::block::Disk;
 
 use super::boot::shared;
-use super::devices::open_disk;
 use crate::config::Config;
 use crate::error::VmmError;
 use crate::vsock::{Listener, SocketName};
@@ -38,7 +39,7 @@ impl Opened {
         Ok(Opened {
             kernel: KernelFile { file, may_be_mapped },
             initrd: initrd.transpose()?,
-            disks: config.drives.iter().map(open_disk).collect::<Result<_, _>>()?,
+            disks: config.drives.iter().map(drive::open).collect::<Result<_, _>>()?,
             listener: listener.transpose()?,
         })
     }
