@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::statfs;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::VmConfig;
@@ -11,9 +12,8 @@ use crate::plan::VmConfig;
 ///
 /// Measured on a guest of two processors that had filled 480 MiB: 2.1 MiB of the kernel's, of which 1.2 MiB are page tables,
 /// and 0.2 MiB of the process outside; the VM's own is 0.9 MiB (README, "resident outside guest memory"). The rest is for a
-/// VMM whose host's programs read nothing: each of its streams holds up
-/// to 64 KiB itself (`BUF_ALLOC` in devices/src/virtio/vsock.rs) and 208 KiB in the kernel (net.core.wmem_default), so that
-/// more than 200 may stand still.
+/// VMM whose host's programs read nothing: each of its streams holds up to 64 KiB itself (`BUF_ALLOC` in
+/// devices/src/virtio/vsock.rs) and 208 KiB in the kernel (net.core.wmem_default), so that more than 200 may stand still.
 const OVERHEAD: u64 = 64 << 20;
 
 /// And one byte for so many of the guest's: page tables, the host's and those of KVM, have eight bytes each for a page of
@@ -52,7 +52,7 @@ impl Limits {
     pub(super) fn set(path: &Path, config: &VmConfig, controllers: &[&str]) -> Self {
         let machine = &config.machine_config;
         let guest = machine.mem_size_mib << 20;
-        let memory = guest + guest / OVERHEAD_SHARE + OVERHEAD;
+        let memory = guest + guest / OVERHEAD_SHARE + OVERHEAD + disks_in_memory(config);
         let pids = THREADS + machine.vcpu_count + config.drives.len() as u32;
         let cpu = format!("{} {PERIOD}", u64::from(machine.vcpu_count) * PERIOD);
         let mut lacks = Vec::new();
@@ -75,4 +75,18 @@ impl Limits {
             lack: (!lacks.is_empty()).then(|| lacks.join("; ")),
         }
     }
+}
+
+/// linux/magic.h: `TMPFS_MAGIC`, `RAMFS_MAGIC`.
+const IN_MEMORY: [i64; 2] = [0x0102_1994, 0x8584_58f6];
+
+/// How long the disks are that the guest writes and that are memory of the host, which counts for whoever first writes there.
+fn disks_in_memory(config: &VmConfig) -> u64 {
+    let written = config.drives.iter().filter(|drive| !drive.is_read_only);
+    let in_memory = written.filter_map(|drive| drive.path_on_host.as_deref()).filter(|path| {
+        #[allow(clippy::unnecessary_cast, reason = "the C libraries have different types for it")]
+        statfs(*path).is_ok_and(|system| IN_MEMORY.contains(&(system.f_type as i64)))
+    });
+    // What can't be looked at the VMM can't open.
+    in_memory.map(|path| fs::metadata(path).map_or(0, |metadata| metadata.len())).sum()
 }
