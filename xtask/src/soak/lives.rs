@@ -1,13 +1,13 @@
-//! `cargo xtask soak --lives N`: containers that are created, run, killed at any moment and removed, after which nothing of
-//! them is left on their host.
+//! `cargo xtask soak --lives N`: containers that are created, run, killed at any moment and removed, after which
+//! nothing of them is left on their host.
 //!
-//! What a life is follows from its seed: how it is started, whether as root or as an ordinary user, and who is killed when:
-//! the command, the supervisor, the VMM's outer process, the VM, or two of them. One to three are led beside each other. Then
-//! all their processes have to have ended, and there must be no file, lock, mount, socket, namespace or control group that was
-//! not there before.
+//! What a life is follows from its seed: how it is started, whether as root or as an ordinary user, and who is killed
+//! when: the command, the supervisor, the VMM's outer process, the VM, or two of them. One to three are led beside each
+//! other. Then all their processes have to have ended, and there must be no file, lock, mount, socket, namespace or
+//! control group that was not there before.
 //!
-//! Containers run where KVM runs Linux, else in emulated hosts. With `--bare` VMs boot our own kernel, on this machine's KVM:
-//! no container runs then, but what is on the host is the same, and a life takes a tenth of a second.
+//! Containers run where KVM runs Linux, else in emulated hosts. With `--bare` VMs boot our own kernel, on this
+//! machine's KVM: no container runs then, but what is on the host is the same, and a life takes a tenth of a second.
 
 mod command;
 pub mod inside;

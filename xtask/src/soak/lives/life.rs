@@ -12,8 +12,8 @@ use crate::soak::random::Random;
 pub enum Guest {
     /// Linux, and the container runs.
     Linux,
-    /// Our own kernel, which checks the machine and switches it off: the container never runs, and all that is on the host's
-    /// side of it is as with Linux.
+    /// Our own kernel, which checks the machine and switches it off: the container never runs, and all that is on the
+    /// host's side of it is as with Linux.
     Bare,
 }
 

@@ -32,7 +32,8 @@ const USER: u32 = 1000;
 const KVM: &str = "/dev/kvm";
 const READ_AND_WRITE: u32 = 0o6;
 
-/// How long what was killed may take until the last of its processes has gone: a VM that is stopped in order, on a busy machine.
+/// How long what was killed may take until the last of its processes has gone: a VM that is stopped in order, on a busy
+/// machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// All that lives need.
@@ -149,8 +150,8 @@ impl Place {
         Ok(left)
     }
 
-    /// Waits until nothing of them runs any more, and ends what does all the same. That, and containers that there are, comes
-    /// to what is `left`.
+    /// Waits until nothing of them runs any more, and ends what does all the same. That, and containers that there are,
+    /// comes to what is `left`.
     pub fn settle(&self, left: &mut Vec<String>) -> Result<(), Error> {
         let doing = || "wait for what was killed".to_owned();
         let alive = wait_for_all(PATIENCE).doing(doing)?;

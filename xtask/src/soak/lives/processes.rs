@@ -153,8 +153,8 @@ pub fn ended_within(pidfds: &[impl std::os::fd::AsFd], time: Duration) -> io::Re
     }
 }
 
-/// Waits for the end of all children, adopted ones too; those that live on after `patience`. There must be nobody else who
-/// waits for one.
+/// Waits for the end of all children, adopted ones too; those that live on after `patience`. There must be nobody else
+/// who waits for one.
 pub fn wait_for_all(patience: Duration) -> io::Result<Vec<Process>> {
     let deadline = Instant::now() + patience;
     loop {

@@ -13,8 +13,8 @@ const OWN: [&str; 2] = ["/dev/shm", "/run"];
 /// How things of ours are called.
 const NAME: &str = "bulkhead";
 
-/// Lists of the kernel's in which there is nothing of ours while no container lives: System V's shared memory, queues and
-/// semaphores (proc_sysvipc(5)).
+/// Lists of the kernel's in which there is nothing of ours while no container lives: System V's shared memory, queues
+/// and semaphores (proc_sysvipc(5)).
 const KERNEL_LISTS: [&str; 3] = ["/proc/sysvipc/shm", "/proc/sysvipc/msg", "/proc/sysvipc/sem"];
 
 /// A line for each thing, of any kind.
@@ -22,8 +22,8 @@ const KERNEL_LISTS: [&str; 3] = ["/proc/sysvipc/shm", "/proc/sysvipc/msg", "/pro
 pub struct Traces(BTreeSet<String>);
 
 impl Traces {
-    /// What there is. Of a machine that is `alone` with lives all; of another what belongs to `folder`. Files of running VMs are
-    /// another matter: they are not looked for in `passing`.
+    /// What there is. Of a machine that is `alone` with lives all; of another what belongs to `folder`. Files of
+    /// running VMs are another matter: they are not looked for in `passing`.
     pub fn look(folder: &Path, passing: &[PathBuf], alone: bool) -> Traces {
         let mut traces = Traces::default();
         let own = files(folder, passing);
