@@ -18,7 +18,7 @@ const CONTAINERS: usize = 4;
 /// After this time nothing of the starts goes on. An idle host's clock leaps, so it costs little.
 const SETTLING: Duration = Duration::from_secs(10);
 
-/// The memory of one container's processes on the host, in KiB: the supervisor and its VMM, guest RAM included.
+/// The memory of one container's processes on the host, in KiB: the supervisor and its VMM's two, guest RAM included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Idle {
     /// What no other process has.
@@ -45,17 +45,14 @@ fn look(home: &Home) -> Result<Vec<Idle>, Error> {
     let bulkhead = home.program("bulkhead");
     let mut all = Vec::new();
     for supervisor in processes.iter().filter(|process| process.program == bulkhead) {
+        // The VMM's process outside of the jail, and in it the VM.
+        let outer = child_of(supervisor, &processes)?;
+        let vm = child_of(outer, &processes)?;
         let mut idle = Idle { unshared_kib: 0, proportional_kib: 0 };
-        let children = processes.iter().filter(|process| process.parent == supervisor.pid);
-        let mut parts = 0;
-        for process in [supervisor].into_iter().chain(children) {
+        for process in [supervisor, outer, vm] {
             let rollup = Rollup::of(&Path::new("/proc").join(process.pid.to_string()))?;
             idle.unshared_kib += rollup.private_kib;
             idle.proportional_kib += rollup.pss_kib;
-            parts += 1;
-        }
-        if parts < 2 {
-            return Err(Error::Content("a supervisor of an idle container has no VMM".into()));
         }
         all.push(idle);
     }
@@ -63,6 +60,18 @@ fn look(home: &Home) -> Result<Vec<Idle>, Error> {
         return Ok(all);
     }
     Err(Error::Content(format!("{} supervisors of {CONTAINERS} idle containers", all.len())))
+}
+
+/// The only one.
+fn child_of<'a>(parent: &Process, all: &'a [Process]) -> Result<&'a Process, Error> {
+    let mut children = all.iter().filter(|process| process.parent == parent.pid);
+    match (children.next(), children.next()) {
+        (Some(child), None) => Ok(child),
+        _ => {
+            let of = parent.program.display();
+            Err(Error::Content(format!("an idle container: {of} has no child, or several")))
+        }
+    }
 }
 
 /// A process of a program that can be seen.
