@@ -35,17 +35,13 @@ pub fn of_vmms(plan: &Plan, figures: &[Figures], columns: usize) -> Result<Vec<R
         row(
             "start to a one-page guest's first byte",
             "ms",
-            Target::Times {
-                peer: Column::Vmm(Kind::FirecrackerWithoutFilters),
-                must: 0.3,
-                goal: 0.15,
-            },
+            Target::Times { peer: FIRECRACKER, must: 0.3, goal: 0.15 },
             all(&|figures| milliseconds(&figures.one_page)),
         ),
         row(
             "resident outside guest RAM, guest idle",
             "MiB",
-            Target::AtMost { must: 3.0, goal: None },
+            Target::AtMost { must: 1.5, goal: None },
             all(&|figures| mebibytes(&figures.resident)),
         ),
         row(
@@ -57,7 +53,7 @@ pub fn of_vmms(plan: &Plan, figures: &[Figures], columns: usize) -> Result<Vec<R
         row(
             "size of the VMM's static binary",
             "MB",
-            Target::AtMost { must: 2.0, goal: None },
+            Target::AtMost { must: 1.2, goal: None },
             sizes.collect::<Result<_, Error>>()?,
         ),
         row(
