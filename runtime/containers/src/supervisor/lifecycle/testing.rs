@@ -19,8 +19,10 @@ use crate::container::{LogOptions, State, Status};
 use crate::conversation::{Guest, Reception, Stdio};
 use crate::testing::{FakeGuest, null, process, setting};
 
-/// In place of a VMM: stands still when it is told to, as a VMM's outer process has its VM do.
-const VMM: &str = "trap 'kill -STOP $$' TSTP; echo; while :; do read line; done";
+/// In place of a VMM: stands still when it is told to, as a VMM's outer process has its VM do. A signal ends a wait, and so does
+/// the end of whoever started it, also when that is killed.
+const VMM: &str =
+    "trap 'kill -STOP $$' TSTP; echo; while :; do read line || kill -0 $PPID || exit; done";
 
 /// A container whose first process runs, in a guest that the test plays; in place of a VMM there is a shell.
 pub(in crate::supervisor) struct Container {
