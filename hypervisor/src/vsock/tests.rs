@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use devices::virtio::VirtioDevice;
 use devices::virtio::queue::{Area, Queue};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use vm_memory::{Bytes, GuestAddress};
 
 use super::*;
@@ -226,6 +227,10 @@ fn a_slow_reader_holds_the_guest_back_and_loses_nothing() {
 #[test]
 fn a_thousand_streams_at_once() {
     const STREAMS: u32 = 1000;
+    // Both ends of each stream are this process's; 1,024 is a usual limit.
+    let limit = getrlimit(Resource::Nofile);
+    let current = Some(limit.maximum.unwrap_or(4096).min(4096));
+    setrlimit(Resource::Nofile, Rlimit { current, ..limit }).unwrap();
     let mut bench = Bench::new();
     let listener = UnixListener::bind(bench.path("_7")).unwrap();
     let mut programs: Vec<_> = (0..STREAMS)

@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::process::Command;
 
-use rustix::process::{Resource, getrlimit, setrlimit};
-
 use super::*;
 
 /// Set in the process that is to have few.
@@ -23,7 +21,7 @@ fn without_descriptors_the_listener_rests() {
     }
     let mut bench = Bench::new();
     let mut program = UnixStream::connect(bench.path("")).unwrap();
-    let limit = rustix::process::Rlimit { current: Some(64), ..getrlimit(Resource::Nofile) };
+    let limit = Rlimit { current: Some(64), ..getrlimit(Resource::Nofile) };
     setrlimit(Resource::Nofile, limit).unwrap();
     let hoard: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
     assert!(bench.is_ready(NOW));
