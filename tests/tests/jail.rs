@@ -60,6 +60,8 @@ fn assert_locked_in(world: &World) {
         let number: u32 = thread.unwrap().file_name().to_str().unwrap().parse().unwrap();
         names.insert(field(number, "Name"));
         assert_eq!(field(number, "NoNewPrivs"), "1");
+        // SECCOMP_MODE_FILTER.
+        assert_eq!(field(number, "Seccomp"), "2");
         for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
             assert_eq!(field(number, set), "0000000000000000", "{set}");
         }
@@ -231,5 +233,53 @@ fn a_paused_container_s_vmm_stands_still() {
     assert!(!is_stopped());
     world.bulkhead(&["kill", "still"], "").assert(0, "still\n", "");
     assert!(eventually(|| world.processes().is_empty()));
+    world.assert_nothing_left();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn a_refused_system_call_is_told() {
+    let test = "a_refused_system_call_is_told";
+    let Some(world) = World::new(test).filter(|_| is_root(test)) else { return };
+    let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
+    if !have(test, &["strace"]) {
+        return;
+    }
+    let flags = ["-d", "--name", "told", "--restart", "on-failure:1"];
+    let mut run = world.run_as_docker(&flags, &images.get("root"), &["sh", "-c", SCRIPT]);
+    assert_eq!(Running::start(&mut run, "").wait().status, 0);
+    let state = |format| world.bulkhead(&["inspect", "--format", format, "told"], "").stdout;
+    // The next wait of the event loop becomes another call, behind which its filter looks.
+    let refuse = || {
+        let vmm = world.process("bulkhead-vmm").to_string();
+        let mut strace = world.command("strace");
+        strace.args([
+            "-o",
+            "calls",
+            "-e",
+            "inject=epoll_pwait:syscall=getppid:error=EINTR",
+            "-p",
+            &vmm,
+        ]);
+        let outcome = Running::start(&mut strace, "").wait();
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+    };
+    refuse();
+    assert!(eventually(|| state("{{.State.Status}} {{.RestartCount}}") == "running 1\n"));
+    refuse();
+    assert!(eventually(|| world.processes().is_empty()));
+    assert_eq!(state("{{.State.Status}} {{.State.ExitCode}}"), "exited 137\n");
+    let told = state("{{.State.Error}}").trim_end().to_owned();
+    let ends_well = told.ends_with(" in thread event loop was refused");
+    assert!(told.starts_with("system call ") && ends_well, "{told}");
+    let log = world.files().into_iter().find(|path| path.ends_with("supervisor.log")).unwrap();
+    let log = fs::read_to_string(log).unwrap();
+    let lines: Vec<&str> = log.lines().collect();
+    assert!(
+        lines.len() == 2 && lines[0].ends_with(&format!("{told}: it is started again")),
+        "{log}"
+    );
+    assert_eq!(lines[1], format!("bulkhead: {told}"));
+    world.bulkhead(&["rm", "told"], "").assert(0, "told\n", "");
     world.assert_nothing_left();
 }

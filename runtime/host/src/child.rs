@@ -55,13 +55,17 @@ pub fn child_of(process: u32) -> io::Result<u32> {
         let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
         // One that ends meanwhile is nobody's.
         if let Some(number) = number
-            && fs::read_to_string(entry.path().join("stat"))
-                .is_ok_and(|stat| parent(&stat) == Some(process))
+            && parent_of(number) == Some(process)
         {
             return Ok(number);
         }
     }
     Err(io::ErrorKind::NotFound.into())
+}
+
+/// The parent of a process of this machine, unless it has ended.
+pub fn parent_of(process: u32) -> Option<u32> {
+    parent(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
 }
 
 /// proc_pid_stat(5), `ppid`: the second field after the name in brackets, which may hold anything.
@@ -99,6 +103,7 @@ mod tests {
             }
         };
         rustix::process::kill_process(Pid::from_raw(child as i32).unwrap(), Signal::KILL).unwrap();
+        assert_eq!(parent_of(shell.id()), Some(std::process::id()));
         shell.wait().unwrap();
         assert!(child_of(shell.id()).is_err());
     }

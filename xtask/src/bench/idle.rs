@@ -11,6 +11,7 @@ use super::home::{Home, end_well};
 use super::memory::Rollup;
 use crate::error::{Doing, Error};
 use crate::run::demo;
+use host::child::parent_of;
 
 /// Containers of one image, so that what they can share is shared.
 const CONTAINERS: usize = 4;
@@ -92,28 +93,16 @@ impl Process {
             let (Some(pid), Ok(program)) = (pid, fs::read_link(entry.path().join("exe"))) else {
                 continue;
             };
-            let stat = fs::read_to_string(entry.path().join("stat")).doing(doing)?;
-            let parent = parent(&stat).ok_or_else(|| Error::Content(format!("stat: {stat}")))?;
+            let Some(parent) = parent_of(pid) else { continue };
             all.push(Process { pid, parent, program });
         }
         Ok(all)
     }
 }
 
-/// The second word after the command's name, which is in parentheses and may hold anything (proc_pid_stat(5)).
-fn parent(stat: &str) -> Option<u32> {
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_parent_is_found_behind_a_strange_name() {
-        assert_eq!(parent("42 (a ) S 7 (x) R 9 42 42 0 -1"), Some(9));
-        assert_eq!(parent("42 nothing"), None);
-    }
 
     #[test]
     fn this_process_is_among_all() {

@@ -59,8 +59,8 @@ pub static DPKG_DEB: Program = on_path("dpkg-deb", "kernel packages", &["dpkg"])
 /// Compiles the fuzzer.
 pub static CXX: Program = on_path("c++", "fuzzing", &["g++"]);
 
-/// Counts system calls.
-pub static STRACE: Program = on_path("strace", "benchmark", &["strace"]);
+/// Counts system calls, and has a VMM make one that its filters refuse.
+pub static STRACE: Program = on_path("strace", "benchmark, tests", &["strace"]);
 
 /// Link programs for the other architecture without rustup's targets: the linker, and the C library that it links in.
 static CROSS_X86_64: [Program; 2] = [

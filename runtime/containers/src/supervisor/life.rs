@@ -177,6 +177,10 @@ impl Supervisor {
         if !wanted || self.lifecycle.is_stopping() {
             return Ok(false);
         }
+        if let Some(error) = &end.error {
+            // Its next life has none, and nobody else tells of it.
+            ::log::warn!("{error}: it is started again");
+        }
         self.lifecycle.record(|state| {
             end.note(state);
             state.status = Status::Restarting;

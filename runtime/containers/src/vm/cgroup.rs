@@ -17,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 
 use self::place::Place;
+use super::folder::lock_ended;
 use crate::plan::VmConfig;
 
 /// The cgroup that holds all of them.
@@ -161,8 +162,7 @@ fn sweep(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir()
-            && let Ok(file) = File::open(&path)
-            && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+            && let Some(_lock) = lock_ended(&path)
         {
             let _ = fs::remove_dir(&path);
         }

@@ -124,7 +124,8 @@ fn sweep(base: &Path) {
     }
 }
 
-/// The folder of a run that is no more, nor its VMM. As long as it is locked so, no VMM starts there. `None`: it lives.
+/// The folder, or the cgroup, of a run that is no more, nor its VMM. As long as it is locked so, no VMM starts there. `None`: it
+/// lives.
 pub(super) fn lock_ended(path: &Path) -> Option<File> {
     let file = File::open(path).ok()?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
