@@ -35,6 +35,9 @@ const BARE_GUEST: (&str, &str) = ("BULKHEAD_FREESTANDING", "1");
 /// How cargo is told of another compiler.
 const COMPILER: &str = "RUSTC";
 
+/// How cargo is told of another folder for what it builds.
+const TARGET_DIR: &str = "CARGO_TARGET_DIR";
+
 /// A way to build for one target.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Toolchain {
@@ -93,7 +96,7 @@ impl Toolchain {
             environment.extend([
                 (COMPILER.to_owned(), compiler.rustc.into()),
                 (format!("CARGO_TARGET_{linker}_LINKER"), compiler.linker.into()),
-                ("CARGO_TARGET_DIR".to_owned(), debian_folder().into()),
+                (TARGET_DIR.to_owned(), debian_folder().into()),
             ]);
         }
         Ok(Toolchain { target: arch.gnu(), environment })
@@ -107,6 +110,12 @@ impl Toolchain {
     /// Clippy is of one version with the compiler that is on the PATH.
     pub fn has_clippy(&self) -> bool {
         self.environment.iter().all(|(key, _)| key != COMPILER)
+    }
+
+    /// Cargo's folder for it.
+    pub fn folder(&self) -> PathBuf {
+        let own = self.environment.iter().find(|(key, _)| key == TARGET_DIR);
+        own.map_or_else(|| folder().to_owned(), |(_, path)| path.into())
     }
 
     /// Cargo in this workspace, for this target. The first of `arguments` is its command.

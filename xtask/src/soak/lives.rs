@@ -29,7 +29,6 @@ use std::process::{Command, Stdio as ProcessStdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use ::host::kvm::Kvm;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::arch::Arch;
@@ -73,14 +72,14 @@ impl Lives {
         Lives { plan: Plan { alone: true, ..self.plan }, hosts: Some((options, hosts)), ..self }
     }
 
-    /// With our own kernel, on this machine's KVM.
-    pub fn bare(seed: u64, lives: u32) -> Result<Lives, Error> {
+    /// With our own kernel, given, on this machine's KVM.
+    pub fn bare(
+        binaries: Binaries,
+        kernel: PathBuf,
+        (seed, lives): (u64, u32),
+    ) -> Result<Lives, Error> {
         let arch = Arch::NATIVE;
-        let binaries = Binaries::quick(arch)?;
-        if let Kvm::None(why) = Kvm::probe(&binaries.vmm)? {
-            return Err(Error::Missing(format!("--bare: there is no KVM to use: {why}")));
-        }
-        let plan = plan(arch, binaries, build::bare_guest(arch)?, Guest::Bare, (seed, lives))?;
+        let plan = plan(arch, binaries, kernel, Guest::Bare, (seed, lives))?;
         Ok(Lives { plan, arch, hosts: None })
     }
 

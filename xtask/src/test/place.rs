@@ -36,6 +36,10 @@ const SOAK_ROUNDS: u32 = 200;
 /// Beside compilers and emulated hosts.
 const SOAK_JOBS: u32 = 2;
 
+/// How many inputs a property test is given by default, where a machine is emulated that takes ten times as long, and the same
+/// property has had four times as many on this one.
+const FOREIGN_CASES: &str = "64";
+
 /// Where the tests of one architecture run.
 #[derive(Clone)]
 pub struct Place {
@@ -253,6 +257,8 @@ impl Place {
             ("BULKHEAD_PACKAGES", Some(&self.packages)),
             ("BULKHEAD_DISTRIBUTION", self.distribution.as_ref()),
         ];
-        all.into_iter().filter_map(|(name, path)| Some((name, path?.as_path()))).collect()
+        let paths = all.into_iter().filter_map(|(name, path)| Some((name, path?.as_path())));
+        let is_foreign = self.arch != Arch::NATIVE;
+        paths.chain(is_foreign.then(|| ("PROPTEST_CASES", Path::new(FOREIGN_CASES)))).collect()
     }
 }

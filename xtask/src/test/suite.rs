@@ -78,10 +78,14 @@ fn traitor(arch: Arch) -> Result<Option<Suite>, Error> {
         "--target-dir",
         &target,
     ];
-    let mut command = match arch {
-        Arch::NATIVE => cargo::command(&arguments),
-        _ => Toolchain::linux(arch)?.cargo(&arguments),
+    let (mut command, libraries) = if arch == Arch::NATIVE {
+        (cargo::command(&arguments), toolchain::folder().to_owned())
+    } else {
+        let toolchain = Toolchain::linux(arch)?;
+        (toolchain.cargo(&arguments), toolchain.folder())
     };
+    // What it is made of is there: only its programs are put elsewhere.
+    command.env("CARGO_BUILD_BUILD_DIR", libraries);
     let message = format!("building a traitor for {}", arch.name());
     let suite = suites(&message, &mut command)?.pop();
     Ok(suite.map(|suite| Suite { name: format!("{}, a traitor", suite.name), ..suite }))

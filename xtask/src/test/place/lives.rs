@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use host::kvm::Kvm;
+
 use super::Place;
-use crate::arch::Arch;
 use crate::error::Error;
 use crate::soak::lives::Lives;
 use crate::soak::random::new_seed;
@@ -12,30 +13,37 @@ use crate::test::machine::Machine;
 use crate::test::ran::{Left, Ran};
 use crate::test::tally::Tally;
 
-/// How many. An emulated host of another architecture takes twice as long for each.
+/// How many on a KVM: each is over in a moment.
 const LIVES: u32 = 50;
-const FOREIGN_LIVES: u32 = 12;
+/// How many in an emulated host, where each takes seconds.
+const LIVES_IN_HOST: u32 = 12;
 
 impl Place {
-    /// Leads them, if there is a KVM for that here.
+    /// Leads them on the KVM that is here, of VMs that boot our own kernel where it can't run Linux: what they are on their
+    /// host is the same. Those with Linux are left then.
     pub fn lives_here(&self) -> Result<Ran, Error> {
-        if self.kvm.obstacle().is_some() {
-            return Ok(Ran { left: Some(Left::All), ..Ran::default() });
-        }
-        let lives = self.lives()?;
+        let lives = match self.kvm {
+            Kvm::Linux => self.lives(LIVES)?,
+            Kvm::Slow(_) | Kvm::Bare(_) if self.has_native_tests() => {
+                let (binaries, kernel) = (self.binaries.clone(), self.bare_guest.clone());
+                Lives::bare(binaries, kernel, (new_seed(), LIVES))?
+            }
+            _ => return Ok(Ran { left: Some(Left::All), ..Ran::default() }),
+        };
         let ended = self.run_command(lives.command(false)?, Path::new("/"))?;
-        understand(&lives, &ended)
+        let left = (self.kvm != Kvm::Linux).then_some(Left::All);
+        Ok(Ran { left, ..understand(&lives, &ended)? })
     }
 
-    /// Leads them in an emulated host.
+    /// Leads some in an emulated host.
     pub fn lives_in(&self, machine: &mut Machine) -> Result<Ran, Error> {
-        let lives = self.lives()?;
+        let lives = self.lives(LIVES_IN_HOST)?;
         let ended = machine.test(lives.command(true)?, Path::new("/"), &self.environment())?;
         understand(&lives, &ended)
     }
 
-    fn lives(&self) -> Result<Lives, Error> {
-        let count = if self.arch == Arch::NATIVE { LIVES } else { FOREIGN_LIVES };
+    /// So many, of containers in Linux guests.
+    fn lives(&self, count: u32) -> Result<Lives, Error> {
         let (binaries, kernel) = (self.binaries.clone(), self.kernel.clone());
         Lives::linux(self.arch, binaries, kernel, (new_seed(), count))
     }
