@@ -181,6 +181,10 @@ fn place(layer: &mut Layer, line: Line) -> Result<(), String> {
     if let Some(part) = parts.iter().find(|part| part.len() > limits::NAME) {
         return Err(format!("a name of {} bytes; the limit is {}", part.len(), limits::NAME));
     }
+    // A tree takes names as they are, and no name in it is one of these.
+    if parts.contains(&&b".."[..]) || path.contains(&0) {
+        return Err("its path has '..' or a NUL byte in it".to_owned());
+    }
     let mut xattrs = BTreeMap::new();
     for (name, value) in &line.xattrs {
         xattrs.insert(unescape(name)?, unescape(value)?);
@@ -283,6 +287,10 @@ mod tests {
         assert!(read(&format!("a/{}", "n".repeat(255)), r#"{"user.a":"b"}"#).is_ok());
         let long_name = read(&format!("a/{}", "n".repeat(256)), "{}").unwrap_err();
         assert!(long_name.contains("256 bytes"), "{long_name}");
+        for path in ["..", "a/..", "a/../b", "a\\u0000b", "%00"] {
+            let refused = read(path, "{}").unwrap_err();
+            assert!(refused.contains("'..' or a NUL byte"), "{path}: {refused}");
+        }
         let attribute = format!(r#"{{"user.{}":"b"}}"#, "n".repeat(251));
         assert!(read("a", &attribute).unwrap_err().contains("extended attribute"));
     }
