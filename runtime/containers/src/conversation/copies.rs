@@ -60,7 +60,10 @@ impl Copies {
 
     /// Its stream is there. `None`: nobody asked for it, or it was there before. What we lack for it is the end of this one.
     pub(super) fn place(&mut self, number: u32, stream: UnixStream) -> Option<()> {
-        let copy = self.under_way.get_mut(&number)?;
+        let Some(copy) = self.under_way.get_mut(&number) else {
+            // The guest said that it failed, and that was heard before this call.
+            return (number < self.next).then_some(());
+        };
         let archive = copy.archive.take()?;
         let pump = match copy.direction {
             Direction::Out => Pump::output(stream, archive),

@@ -32,6 +32,11 @@ impl Processes {
         self.next += 1;
     }
 
+    /// Whether there ever was one of this number.
+    pub(super) fn had(&self, number: u32) -> bool {
+        number < self.next
+    }
+
     pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut Process> {
         self.under_way.get_mut(&number)
     }

@@ -10,8 +10,8 @@ use guest_init::rehearsal::{ProcessGroups, UnixHost};
 use host::poll::wait;
 use host::text::in_one_line;
 use protocol::{
-    ExitStatus, Hello, Process, Stream, ToGuest, ToHost, VERSION, encode, read_message,
-    write_message,
+    ExitStatus, FailureKind, Hello, Process, Stream, ToGuest, ToHost, VERSION, encode,
+    read_message, write_message,
 };
 use rustix::event::{PollFd, PollFlags};
 use rustix::pipe::{PipeFlags, pipe_with};

@@ -155,7 +155,10 @@ impl Conversation {
                 Ok(())
             }
             Stream::Stdin { process } | Stream::Stdout { process } | Stream::Stderr { process } => {
-                let taken = self.processes.get_mut(process).ok_or_else(unasked)?;
+                let Some(taken) = self.processes.get_mut(process) else {
+                    // The guest said that it can't be started, and that was heard before this call.
+                    return self.processes.had(process).then_some(()).ok_or_else(unasked);
+                };
                 let fate = taken.place(kind, stream)?;
                 self.see_to(process, fate)
             }

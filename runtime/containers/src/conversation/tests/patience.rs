@@ -50,6 +50,40 @@ fn who_leaves_does_not_wait_for_an_answer() {
 }
 
 #[test]
+fn a_failure_that_is_heard_before_the_calls_for_it_ends_nothing_else() {
+    let run = Run::new(process(&["sh"]));
+    let fake = run.fake_guest();
+    let [mut control, _stdin, stdout, stderr] = fake.started();
+
+    let guest = run.guest.clone();
+    let stdio = Stdio { stdin: None, stdout: null(), stderr: null() };
+    let exec = thread::spawn(move || guest.start(process(&["nonesuch"]), None, stdio));
+    assert!(matches!(read_message(&mut control).unwrap(), ToGuest::Start(_)));
+    let (kind, message) = (FailureKind::NotFound, "nonesuch: not found".into());
+    write_message(&mut control, &ToHost::StartFailed { process: 1, kind, message }).unwrap();
+    assert_eq!(exec.join().unwrap().unwrap_err().to_string(), "nonesuch: not found");
+
+    let guest = run.guest.clone();
+    let copy = thread::spawn(move || guest.copy_out("/nonesuch".into(), null()));
+    let ToGuest::CopyOut { transfer, .. } = read_message(&mut control).unwrap() else { panic!() };
+    let message = "read: no such file".into();
+    write_message(&mut control, &ToHost::CopyFailed { transfer, message }).unwrap();
+    assert_eq!(copy.join().unwrap().unwrap_err().to_string(), "read: no such file");
+
+    let late = [
+        Stream::Stdout { process: 1 },
+        Stream::Stderr { process: 1 },
+        Stream::Transfer { transfer },
+    ];
+    for stream in late {
+        assert_eq!(fake.open(stream).read(&mut [0]).unwrap(), 0, "{stream:?} was taken");
+    }
+    write_message(&mut control, &exited(ExitStatus::Code(3))).unwrap();
+    drop((stdout, stderr));
+    assert_eq!(status(run.outcome), ExitStatus::Code(3));
+}
+
+#[test]
 fn an_end_without_an_answer_reaches_who_stays() {
     let run = Run::new(process(&["sh"]));
     let [mut control, ..] = run.fake_guest().started();
