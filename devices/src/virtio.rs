@@ -6,6 +6,7 @@
 pub mod block;
 pub mod mmio;
 pub mod queue;
+pub mod rate;
 pub mod rng;
 pub mod vsock;
 
