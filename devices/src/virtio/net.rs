@@ -11,8 +11,7 @@
 //! | `backend` | the other end, as a trait |
 //!
 //! How it is driven: a notification of the driver's makes the device look at that queue. When what [`Backend::wait_for`]
-//! was told happens, [`Net::work`] looks at both, through
-//! [`Mmio::with_device`](super::mmio::Mmio::with_device).
+//! was told happens, [`Net::work`] looks at both, through [`Mmio::with_device`](super::mmio::Mmio::with_device).
 //!
 //! Every frame is copied once, between guest memory and a buffer of the device's: nothing that the guest does meanwhile
 //! changes what was checked. Both directions go on by themselves, whatever the other one waits for:
@@ -23,7 +22,7 @@
 //! | the guest's rx queue | one packet here, the others at the back end | a notification of the rx queue |
 //! | a limit | either of these | the time of [`Waits::until`] |
 //!
-//! (In Firecracker's CVE-2020-16843 a link stood still for ever once both were full.)
+//! In Firecracker's CVE-2020-16843 a link stood still for ever once both were full.
 //!
 //! Snapshots: the packet that waits here is lost, as packets are. A restored device has another back end, and the driver
 //! is told if that makes a difference to its link. The limits begin anew.
@@ -56,7 +55,7 @@ use way::Way;
 const DEVICE_ID: u32 = 1;
 /// The name in error messages.
 const NAME: &str = "virtio-net";
-/// The queue to the guest; that from the guest comes next (virtio 1.2 §5.1.2).
+/// The queue to the guest (virtio 1.2 §5.1.2).
 pub const RX: usize = 0;
 /// The queue from the guest.
 pub const TX: usize = 1;
@@ -134,10 +133,15 @@ impl<B: Backend> Net<B> {
         self.work_on(&[TX, RX], queues, mem)
     }
 
+    /// Whether it waits for something to receive, and so finds by itself that nobody is there any more.
+    pub fn is_receiving(&self) -> bool {
+        self.waits.readable
+    }
+
     /// The other end has hung up. What it has still sent is received, if there is room for it now; [`Net::work`] finds
     /// the end of it.
     pub fn hung_up(&mut self) {
-        if !self.waits.readable {
+        if !self.is_receiving() {
             self.lose_link();
             self.sync_waits();
         }

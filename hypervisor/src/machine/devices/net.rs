@@ -84,9 +84,9 @@ impl Attached for AttachedNet {
     }
 
     fn ready(&mut self) -> io::Result<()> {
-        let hung_up = self.events.hung_up()?;
         let mut mmio = self.device.lock();
-        if hung_up {
+        // A system call for each packet that comes, otherwise.
+        if !mmio.device().is_receiving() && self.events.hung_up()? {
             mmio.device_mut().hung_up();
         }
         mmio.with_device(|net, queues, mem| net.work(queues, mem));
