@@ -1,6 +1,7 @@
 //! Stand-ins for the outside world: for the tests here and, with the feature `testing`, for the fuzz targets.
 
 pub mod clock;
+pub mod net;
 pub mod uart;
 pub mod vsock;
 

@@ -5,7 +5,9 @@
 
 pub mod block;
 pub mod mmio;
+pub mod net;
 pub mod queue;
+pub mod rate;
 pub mod rng;
 pub mod vsock;
 
@@ -46,6 +48,12 @@ pub trait VirtioDevice: Device + Send {
     /// The driver finished its set-up (DRIVER_OK) with these features, a subset of what was offered, and these queues,
     /// of which it uses those that are ready.
     fn activate(&mut self, features: u64, queues: &[Queue]);
+
+    /// Whether the configuration space has changed since this was last asked, which the transport does after each of
+    /// the device's turns, and then tells the driver.
+    fn take_config_change(&mut self) -> bool {
+        false
+    }
 }
 
 /// A device that is done with a chain in the call that finds it, for it has nothing to wait for. One that has answers

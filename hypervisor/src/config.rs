@@ -2,13 +2,16 @@
 //! fields of our own where we add something. `CONFIG.md` beside this crate documents it.
 
 mod json;
+mod network;
 mod read;
 #[cfg(test)]
 mod tests;
 
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 
 pub use json::FieldError;
+pub use network::{Interface, InterfaceSource};
 
 /// Everything that one VM is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct Config {
     pub machine: Machine,
     /// The socket device, if wanted.
     pub vsock: Option<Vsock>,
+    /// The network interfaces, in the order in which the guest sees them.
+    pub network: Vec<Interface>,
     /// Whether the guest gets an entropy device.
     pub entropy: bool,
     /// Where the log goes and what it shows.
@@ -173,6 +178,15 @@ impl Config {
         let value = serde_json::from_slice(&text)
             .map_err(|error| ConfigError::Json { file: file.to_owned(), error })?;
         read::config(&value).map_err(|error| ConfigError::Field { file: file.to_owned(), error })
+    }
+
+    /// The descriptors that it names, of whoever starts the VM.
+    pub fn descriptors(&self) -> Vec<RawFd> {
+        let descriptors = self.network.iter().filter_map(|interface| match interface.source {
+            InterfaceSource::Descriptor(number) => Some(number),
+            _ => None,
+        });
+        descriptors.collect()
     }
 
     /// The kernel command line: `boot_args`, then `root=` when a drive is the root device.

@@ -9,6 +9,7 @@ use crate::config::ConfigError;
 use crate::disk::DiskError;
 use crate::jail::JailError;
 use crate::kvm::KvmError;
+use crate::machine::InterfaceError;
 use crate::memory::MemoryError;
 use crate::native::{InitrdError, KernelError};
 use crate::vsock::ListenError;
@@ -31,6 +32,9 @@ pub enum VmmError {
     /// The socket device's Unix socket could not be set up.
     #[error(transparent)]
     Vsock(#[from] ListenError),
+    /// A network interface could not be opened.
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
     /// This process could not lock itself in.
     #[error(transparent)]
     Jail(#[from] JailError),
@@ -57,7 +61,9 @@ pub enum VmmError {
     #[error("boot-source.boot_args: {0}")]
     Cmdline(#[from] boot::cmdline::CmdlineError),
     /// More devices than the memory map has slots for.
-    #[error("{wanted} virtio devices (drives, vsock and entropy): expected at most {most}")]
+    #[error(
+        "{wanted} virtio devices (drives, network interfaces, vsock and entropy): expected at most {most}"
+    )]
     TooManyDevices {
         /// As the configuration file has it.
         wanted: usize,

@@ -44,7 +44,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-pub use descriptors::close_inherited;
+pub use descriptors::{Inherited, close_inherited};
 pub use error::JailError;
 pub use lack::Lack;
 pub use namespaces::{Side, divide};

@@ -23,8 +23,8 @@
 //! The main thread does all device work that is not a plain register access; each vCPU thread does nothing but run the
 //! guest and answer its exits, and a virtio device's registers only note what is to be done. Each disk has a thread of
 //! its own, for which nothing else waits. `unsafe` stands in `memory::overlay`, `memory::ram`, `kvm::run_page`,
-//! `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals`, `x86_64::probe` or `aarch64::probe`, and in `jail` where the C
-//! library or the kernel has no other interface: `descriptors`, `environment`, `folder`, `landlock`, `namespaces`, `outside`.
+//! `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals`, `machine::devices::net::tap`, `x86_64::probe` or
+//! `aarch64::probe`, and in `jail` where the C library or the kernel has no other interface: `descriptors`, `environment`, `folder`, `landlock`, `namespaces`, `outside`.
 
 mod bus;
 pub mod cli;

@@ -29,6 +29,7 @@ use crate::vcpu::{Counters, Shared, Vcpus};
 use platform::Platform;
 
 pub use self::devices::HostEntropy;
+pub(crate) use self::devices::InterfaceError;
 pub use boot::Boot;
 pub use opened::Opened;
 pub use vm::{Assembled, assemble};

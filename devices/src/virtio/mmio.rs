@@ -166,6 +166,9 @@ impl<D: VirtioDevice> Mmio<D> {
         if used {
             self.interrupt(INTERRUPT_USED);
         }
+        if self.device.take_config_change() {
+            self.config_changed();
+        }
         result.map_err(|error| self.fail(&error)).ok()
     }
 

@@ -151,24 +151,34 @@ impl Queue {
         Ok(Some(chain))
     }
 
-    /// Puts back the chain popped last, for a device that can't serve it yet. It is popped again, and read again.
+    /// Puts back the chain popped last, for a device that can't serve it yet. It is popped again, and read again. So many
+    /// calls put back so many chains.
     pub fn undo_pop(&mut self) {
         self.state.next_avail = self.state.next_avail.wrapping_sub(1);
     }
 
     /// Gives a popped chain back, of whose writable part the first `written` bytes were written.
     pub fn push(&mut self, mem: &GuestMemory, head: u16, written: u32) -> Result<(), QueueError> {
-        if head >= self.state.size {
-            return Err(QueueError::Head { head, size: self.state.size });
+        self.push_all(mem, &[(head, written)])
+    }
+
+    /// The same for several (head, written), of which the driver sees all or none: it may look at any time.
+    pub fn push_all(&mut self, mem: &GuestMemory, used: &[(u16, u32)]) -> Result<(), QueueError> {
+        let mut next_used = self.state.next_used;
+        for &(head, written) in used {
+            if head >= self.state.size {
+                return Err(QueueError::Head { head, size: self.state.size });
+            }
+            let slot = u64::from(next_used % self.state.size);
+            let element = at(self.state.device, RING + slot * USED_ELEMENT)?;
+            let mut bytes = [0; USED_ELEMENT as usize];
+            bytes[..4].copy_from_slice(&u32::from(head).to_le_bytes());
+            bytes[4..].copy_from_slice(&written.to_le_bytes());
+            mem.write_slice(&bytes, element)?;
+            next_used = next_used.wrapping_add(1);
         }
-        let slot = u64::from(self.state.next_used % self.state.size);
-        let element = at(self.state.device, RING + slot * USED_ELEMENT)?;
-        let mut bytes = [0; USED_ELEMENT as usize];
-        bytes[..4].copy_from_slice(&u32::from(head).to_le_bytes());
-        bytes[4..].copy_from_slice(&written.to_le_bytes());
-        mem.write_slice(&bytes, element)?;
-        self.state.next_used = self.state.next_used.wrapping_add(1);
-        // Release: the driver that sees the new index also sees the element and the buffers.
+        self.state.next_used = next_used;
+        // Release: the driver that sees the new index also sees the elements and the buffers.
         let idx = at(self.state.device, IDX)?;
         mem.store(self.state.next_used.to_le(), idx, Ordering::Release)?;
         Ok(())

@@ -6,7 +6,7 @@
 //!
 //! | module | whose input |
 //! |---|---|
-//! | [`queue`], [`mmio`], [`block`], [`vsock`], [`uart`], [`clock`] | the guest's, at its devices; the host's programs' |
+//! | [`queue`], [`mmio`], [`block`], [`vsock`], [`net`], [`uart`], [`clock`] | the guest's, at its devices; the host's programs' |
 //! | [`state`] | a snapshot's |
 //! | [`kernel`], [`initramfs`] | a person's: kernel files, names |
 //! | [`tar`], [`layer`], [`erofs`], [`image`] | an image's |
@@ -27,6 +27,7 @@ mod kernel;
 mod layer;
 mod messages;
 mod mmio;
+mod net;
 mod orders;
 mod queue;
 mod state;
@@ -63,6 +64,7 @@ pub const TARGETS: &[Target] = &[
     target("layer", layer::layer),
     target("layer-index", layer::layer_index),
     target("mmio", mmio::mmio),
+    target("net", net::net),
     target("oci-image", image::oci_image),
     target("order", orders::order),
     target("pl011", uart::pl011),

@@ -13,6 +13,7 @@ use devices::fixed::uart::Uart;
 use devices::virtio::ImmediateDevice;
 use devices::virtio::block::Block;
 use devices::virtio::mmio::Mmio;
+use devices::virtio::net::{Link, Net};
 use devices::virtio::rng::{Entropy, Rng};
 use devices::virtio::vsock::Vsock;
 use devices::{Device, Registers};
@@ -20,6 +21,7 @@ use devices::{Device, Registers};
 use crate::driver::{is_reachable, status};
 use crate::input::Input;
 use crate::kernel::check_refusal;
+use devices::testing::net::Peer;
 use devices::testing::vsock::Host;
 use devices::testing::{Counter, Hand, Screen, memory};
 
@@ -42,7 +44,7 @@ pub fn state(bytes: &[u8]) {
     let json = input.rest();
     let line = || Box::new(Counter::default());
     let (screen, hand) = (|| Box::new(Screen::default()), Hand::at(1 << 30));
-    match which % 9 {
+    match which % 10 {
         0 => restore(I8042::new(), json, touch),
         1 => restore(AcpiPower::new(), json, touch),
         2 => restore(Serial::new(screen(), line()), json, type_and_touch),
@@ -62,9 +64,13 @@ pub fn state(bytes: &[u8]) {
             let vsock = Vsock::new(3, Host::with_room(0));
             restore(Mmio::new(vsock, memory(0x4000), line(), line()), json, notify);
         }
-        _ => {
+        8 => {
             let block = Block::new(1 << 16, "fuzz", false);
             restore(Mmio::new(block, memory(0x4000), line(), line()), json, touch);
+        }
+        _ => {
+            let net = Net::new(&Link::default(), Peer::with_offloads(0));
+            restore(Mmio::new(net, memory(0x4000), line(), line()), json, notify);
         }
     }
 }

@@ -82,13 +82,14 @@ enum Finished {
 
 /// Nothing but this thread is there until the machine runs.
 fn start(options: &Options) -> Result<Finished, VmmError> {
-    jail::close_inherited().map_err(VmmError::system("close_range"))?;
+    let config = Config::load(&options.config_file)?;
+    let inherited = jail::close_inherited(&config.descriptors());
+    let inherited = inherited.map_err(VmmError::system("close_range"))?;
     // Whatever is made here is nobody else's.
     umask(Mode::RWXG | Mode::RWXO);
     let folder = options.runtime_dir.as_deref().map(lock).transpose()?;
-    let config = Config::load(&options.config_file)?;
     let hearing = Hearing::new()?;
-    let opened = Opened::open(&config)?;
+    let opened = Opened::open(&config, inherited)?;
     match jail::divide(options.jail, hearing)? {
         Side::Outside(outside) => {
             // Removed after the VM's end.

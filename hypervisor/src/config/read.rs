@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::json::{FieldError, Object};
+use super::network::interface;
 use super::{BootSource, Config, Drive, DriveSource, HugePages, Logger, Machine, Part, Vsock};
 
 /// What Firecracker boots with where `boot_args` is absent
@@ -39,6 +40,10 @@ pub(super) fn config(value: &Value) -> Result<Config, FieldError> {
         None => Machine { vcpus: 1, memory: 128 << 20, huge_pages: HugePages::None },
     };
     let vsock = top.object("vsock")?.map(vsock).transpose()?;
+    let mut network = Vec::new();
+    for object in top.list("network-interfaces")?.unwrap_or_default() {
+        network.push(interface(object, &network)?);
+    }
     let entropy = match top.object("entropy")? {
         Some(mut object) => {
             object.unsupported("rate_limiter")?;
@@ -48,19 +53,11 @@ pub(super) fn config(value: &Value) -> Result<Config, FieldError> {
         None => false,
     };
     let logger = top.object("logger")?.map_or_else(|| Ok(Logger::default()), logger)?;
-    for name in [
-        "balloon",
-        "cpu-config",
-        "memory-hotplug",
-        "metrics",
-        "mmds-config",
-        "network-interfaces",
-        "pmem",
-    ] {
+    for name in ["balloon", "cpu-config", "memory-hotplug", "metrics", "mmds-config", "pmem"] {
         top.unsupported(name)?;
     }
     top.finish()?;
-    Ok(Config { boot_source, drives, machine, vsock, entropy, logger })
+    Ok(Config { boot_source, drives, machine, vsock, network, entropy, logger })
 }
 
 fn boot_source(mut object: Object) -> Result<BootSource, FieldError> {

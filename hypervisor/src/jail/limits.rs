@@ -20,10 +20,15 @@ pub(super) fn descriptors(config: &Config) -> u64 {
     };
     let disks = config.drives.iter().map(|drive| files(drive) as u64 + DESCRIPTORS_OF_A_DEVICE);
     let vsock = DESCRIPTORS_OF_A_DEVICE + (MAX_CONNECTIONS + MAX_WAITING) as u64;
+    let interfaces = config.network.len() as u64 * DESCRIPTORS_OF_A_DEVICE;
     let others = [(config.vsock.is_some(), vsock), (config.entropy, DESCRIPTORS_OF_A_DEVICE)];
     let others = others.iter().filter(|(there, _)| *there).map(|(_, descriptors)| *descriptors);
     // One for each processor.
-    DESCRIPTORS + u64::from(config.machine.vcpus) + disks.sum::<u64>() + others.sum::<u64>()
+    DESCRIPTORS
+        + u64::from(config.machine.vcpus)
+        + disks.sum::<u64>()
+        + interfaces
+        + others.sum::<u64>()
 }
 
 /// As much as the machine needs, if that is allowed: the usual limit of 1,024 is less than a thousand streams need.

@@ -6,6 +6,7 @@
 
 mod block;
 mod drain;
+mod net;
 mod rng;
 mod slot;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use crate::kvm::{Notification, Vm};
 use crate::native::layout;
 use slot::Slot;
 
+pub use net::{End, InterfaceError, open as open_interface};
 pub use rng::HostEntropy;
 
 /// A device in its slot, whatever its kind.
@@ -70,10 +72,10 @@ trait Attached {
     fn pause(&mut self);
 }
 
-/// The slots that a configuration needs: drives, vsock, entropy, in this order.
+/// The slots that a configuration needs: drives, vsock, entropy, network interfaces, in this order.
 pub fn slots(config: &Config) -> Result<Vec<VirtioSlot>, VmmError> {
-    let wanted =
-        config.drives.len() + usize::from(config.vsock.is_some()) + usize::from(config.entropy);
+    let single = usize::from(config.vsock.is_some()) + usize::from(config.entropy);
+    let wanted = config.drives.len() + single + config.network.len();
     let too_many = VmmError::TooManyDevices { wanted, most: layout::VIRTIO_SLOTS };
     (0..wanted).map(layout::virtio_slot).collect::<Option<_>>().ok_or(too_many)
 }
@@ -108,6 +110,9 @@ impl Devices {
         }
         if config.entropy {
             attached.push(Box::new(rng::attach(slot()?, mmio)?));
+        }
+        for (interface, end) in config.network.iter().zip(opened.interfaces) {
+            attached.push(Box::new(net::attach(interface, end, slot()?, mmio)?));
         }
         let devices = Devices(attached);
         devices.wait_for_drivers(poll).map_err(VmmError::system("epoll"))?;

@@ -9,8 +9,10 @@ use std::os::unix::net::UnixListener;
 use devices::virtio::block::Disk;
 
 use super::boot::shared;
+use super::devices::{End, open_interface};
 use crate::config::Config;
 use crate::error::VmmError;
+use crate::jail::Inherited;
 use crate::vsock::{Listener, SocketName};
 
 /// What [`Machine::build`](super::Machine::build) is given besides the configuration.
@@ -18,6 +20,7 @@ pub struct Opened {
     pub(super) kernel: KernelFile,
     pub(super) initrd: Option<File>,
     pub(super) disks: Vec<Box<dyn Disk>>,
+    pub(super) interfaces: Vec<End>,
     listener: Option<Listener>,
 }
 
@@ -28,18 +31,22 @@ pub(super) struct KernelFile {
 }
 
 impl Opened {
-    /// Opens it.
-    pub fn open(config: &Config) -> Result<Opened, VmmError> {
+    /// Opens it, but for what was inherited.
+    pub fn open(config: &Config, mut inherited: Inherited) -> Result<Opened, VmmError> {
         let path = &config.boot_source.kernel;
         let file = File::open(path).map_err(VmmError::file(path))?;
         let may_be_mapped = shared::may_be_mapped(&file, path).map_err(VmmError::file(path))?;
         let initrd = config.boot_source.initrd.as_ref();
         let initrd = initrd.map(|path| File::open(path).map_err(VmmError::file(path)));
+        let interfaces = config.network.iter();
+        let interfaces = interfaces.map(|interface| open_interface(interface, &mut inherited));
+        let interfaces = interfaces.collect::<Result<_, _>>()?;
         let listener = config.vsock.as_ref().map(|vsock| Listener::bind(&vsock.uds_path));
         Ok(Opened {
             kernel: KernelFile { file, may_be_mapped },
             initrd: initrd.transpose()?,
             disks: config.drives.iter().map(drive::open).collect::<Result<_, _>>()?,
+            interfaces,
             listener: listener.transpose()?,
         })
     }

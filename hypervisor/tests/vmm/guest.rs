@@ -6,6 +6,6 @@ mod aarch64;
 mod x86_64;
 
 #[cfg(target_arch = "aarch64")]
-pub use aarch64::{Code, PRINTED_TWO, unbootable};
+pub use aarch64::{Code, PRINTED_TWO, SCRATCH, unbootable};
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::{Code, PRINTED_TWO, unbootable};
+pub use x86_64::{Code, PRINTED_TWO, SCRATCH, unbootable};

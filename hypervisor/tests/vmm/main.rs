@@ -4,6 +4,7 @@ mod ends;
 mod guest;
 mod jail;
 mod memory;
+mod network;
 mod proc;
 mod process;
 mod refused;

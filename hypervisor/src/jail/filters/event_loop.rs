@@ -13,6 +13,8 @@ const ACCEPTED: u32 = 0o200_0000 | 0o4000;
 const GETFD: u32 = 1;
 /// MREMAP_MAYMOVE (linux/mman.h), and without MREMAP_FIXED: not over other memory.
 const MAYMOVE: u32 = 1;
+/// linux/if_tun.h: `_IOW('T', 208, unsigned int)`.
+pub const TUNSETOFFLOAD: u32 = 0x4004_54d0;
 /// SIGRTMIN of glibc and of musl: the kick.
 const KICKS: [u32; 2] = [34, 35];
 
@@ -27,15 +29,20 @@ pub const EVENT_LOOP: &[Call] = &[
     Call {
         name: "read",
         rules: ANY,
-        reason: "notifications, timers, the bell; the console's input; streams",
+        reason: "notifications, timers, the bell; the console's input; streams, frames",
     },
     Call {
         name: "write",
         rules: ANY,
-        reason: "interrupts, bells; streams; the log, the last words",
+        reason: "interrupts, bells; streams, frames; the log, the last words",
     },
     Call { name: "recvfrom", rules: ANY, reason: "a host program's CONNECT line; streams" },
-    Call { name: "sendto", rules: ANY, reason: "streams" },
+    Call { name: "sendto", rules: ANY, reason: "streams, frames to passt" },
+    Call {
+        name: "ioctl",
+        rules: &[&[Is(1, TUNSETOFFLOAD)]],
+        reason: "the guest's driver says which offloads its TAP may use",
+    },
     Call {
         name: "accept4",
         rules: &[&[Is(3, ACCEPTED)]],
@@ -61,7 +68,7 @@ pub const EVENT_LOOP: &[Call] = &[
     Call {
         name: "timerfd_settime",
         rules: ANY,
-        reason: "the guest's alarm; ticks while a host program waits for the guest's answer",
+        reason: "the guest's alarm; limits of network interfaces; ticks while a host program waits for the guest's answer",
     },
     Call { name: "getrandom", rules: ANY, reason: "the entropy device" },
     Call {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kvm_bindings::{kvm_one_reg, kvm_regs, kvm_translation};
 use libc::sock_filter;
 
+use super::event_loop::TUNSETOFFLOAD;
 use super::table::{Call, Condition};
 use super::vcpu::{KVM_GET_ONE_REG, KVM_GET_REGS, KVM_RUN, KVM_TRANSLATE};
 use super::*;
@@ -219,6 +220,11 @@ fn arguments_that_open_a_way_are_refused() {
     for (command, allowed) in (0..16).map(|command| (command, command == 1)) {
         assert_eq!(main("fcntl", [5, command, 0, 0, 0, 0]) == ALLOW, allowed, "{command}");
     }
+    // TUNSETOFFLOAD, and what would attach a TAP to another interface, or give it away.
+    assert_eq!(main("ioctl", [5, TUNSETOFFLOAD.into(), 7, 0, 0, 0]), ALLOW);
+    for request in [0x4004_54ca_u64, 0x4004_54cb, 0x4004_54cc, 0x4004_54d5, 0x4004_54d9] {
+        assert_ne!(main("ioctl", [5, request, 7, 0, 0, 0]), ALLOW, "{request:#x}");
+    }
     let own = u64::from(std::process::id());
     assert_eq!(main("tgkill", [own, 7, 34, 0, 0, 0]), ALLOW);
     for (process, signal) in [(own + 1, 34), (1 << 31, 34), (own, 9), (own, 31), (own, 0)] {
@@ -245,7 +251,7 @@ fn other_processors_calls_end_the_process() {
 fn the_lists_are_short() {
     let count = |thread| table(thread).len();
     let counts = Thread::ALL.map(count);
-    assert_eq!(counts, [13, 14, 28]);
+    assert_eq!(counts, [13, 14, 29]);
     let all: BTreeSet<_> =
         Thread::ALL.iter().flat_map(|thread| table(*thread)).map(|call| call.name).collect();
     assert!(all.len() <= 40, "{}", all.len());
@@ -279,6 +285,7 @@ fn requests_are_those_of_the_bindings() {
     };
     const WRITE: u32 = 1;
     const READ: u32 = 2;
+    assert_eq!(TUNSETOFFLOAD, rustix::ioctl::opcode::write::<u32>(b'T', 208));
     assert_eq!(KVM_RUN, request(0, 0, 0x80));
     assert_eq!(KVM_TRANSLATE, request(READ | WRITE, size_of::<kvm_translation>(), 0x85));
     assert_eq!(KVM_GET_ONE_REG, request(WRITE, size_of::<kvm_one_reg>(), 0xab));

@@ -3,6 +3,9 @@
 /// The PL011.
 const UART: u64 = 0x0900_0000;
 
+/// Memory that nothing else is in.
+pub const SCRATCH: u64 = 0x4080_0000;
+
 /// What `--stats` says first of a guest that prints two bytes and does nothing else.
 pub const PRINTED_TWO: &str = "port_reads=0 port_writes=0 mmio_reads=0 mmio_writes=2";
 
@@ -48,6 +51,33 @@ impl Code {
             .instruction(0xF280_0009 | (address as u32 & 0xFFFF) << 5) // movk x9, #low
             .instruction(0x5280_000A | u32::from(value) << 5) // movz w10, #value
             .instruction(0x3900_012A) // strb w10, [x9]
+    }
+
+    /// 32 bits to memory or a register.
+    pub fn store32(self, address: u64, value: u32) -> Code {
+        self.point_at(address)
+            .instruction(0x5280_000A | (value & 0xFFFF) << 5) // movz w10, #low
+            .instruction(0x72A0_000A | (value >> 16) << 5) // movk w10, #high, lsl #16
+            .instruction(0xB900_012A) // str w10, [x9]
+    }
+
+    /// Waits until the 32 bits there are not 0: `ldr w10, [x9]; cbz w10, -4`.
+    pub fn wait_for(self, address: u64) -> Code {
+        self.point_at(address).instruction(0xB940_012A).instruction(0x34FF_FFEA)
+    }
+
+    /// The byte there to the UART.
+    pub fn print_byte_at(self, address: u64) -> Code {
+        self.point_at(address)
+            .instruction(0x3940_012A) // ldrb w10, [x9]
+            .uart()
+            .instruction(0x3900_012A) // strb w10, [x9]
+    }
+
+    /// `movz x9, #high, lsl #16; movk x9, #low`
+    fn point_at(self, address: u64) -> Code {
+        self.instruction(0xD2A0_0009 | ((address >> 16) as u32) << 5)
+            .instruction(0xF280_0009 | (address as u32 & 0xFFFF) << 5)
     }
 
     /// Text to the UART.

@@ -5,6 +5,9 @@ const ADDRESS: u64 = 0x10_0000;
 /// Where it is in the file: a page on, so that it can be mapped.
 const OFFSET: u64 = 0x1000;
 
+/// Memory that nothing else is in.
+pub const SCRATCH: u64 = 0x80_0000;
+
 /// What `--stats` says first of a guest that prints two bytes and does nothing else.
 pub const PRINTED_TWO: &str = "port_reads=0 port_writes=2 mmio_reads=0 mmio_writes=0";
 
@@ -45,6 +48,26 @@ impl Code {
     #[cfg(feature = "traitor")]
     pub fn store(self, port: u64, value: u8) -> Code {
         self.out(port as u16, value)
+    }
+
+    /// `mov edi, address; mov dword [rdi], value`
+    pub fn store32(self, address: u64, value: u32) -> Code {
+        self.point_at(address).bytes(&[0xC7, 0x07]).bytes(&value.to_le_bytes())
+    }
+
+    /// Waits until the 32 bits there are not 0: `cmp dword [rdi], 0; jz -5`.
+    pub fn wait_for(self, address: u64) -> Code {
+        self.point_at(address).bytes(&[0x83, 0x3F, 0x00, 0x74, 0xFB])
+    }
+
+    /// The byte there to the serial port: `mov dx, 0x3F8; mov al, [rdi]; out dx, al`.
+    pub fn print_byte_at(self, address: u64) -> Code {
+        self.point_at(address).bytes(&[0x66, 0xBA, 0xF8, 0x03, 0x8A, 0x07, 0xEE])
+    }
+
+    /// `mov edi, address`
+    fn point_at(self, address: u64) -> Code {
+        self.bytes(&[0xBF]).bytes(&(address as u32).to_le_bytes())
     }
 
     /// Text to the serial port.

@@ -14,6 +14,7 @@
 //! After a change of a state, `BULKHEAD_WRITE_SNAPSHOTS=1 cargo test -p bulkhead-devices snapshots` on x86_64 writes the files anew.
 
 mod block;
+mod net;
 mod rng;
 mod vsock;
 

@@ -1,0 +1,58 @@
+//! The other end of the link, as the device sees it.
+
+use std::time::Duration;
+
+/// Why a back end does not do what it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not now: it says when, to whoever waits for it as [`Backend::wait_for`] was told.
+    WouldBlock,
+    /// Never again: nobody is there any more.
+    Gone,
+}
+
+/// What the device waits for at its back end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// Call [`Net::work`](super::Net::work) when there is something to receive, or nobody there any more.
+    pub readable: bool,
+    /// Call it when something can be sent again.
+    pub writable: bool,
+    /// Call it at this time of [`Backend::now`].
+    pub until: Option<Duration>,
+    /// Call [`Net::hung_up`](super::Net::hung_up), and then [`Net::work`](super::Net::work), when nobody is there any more
+    /// and that can be told without receiving.
+    pub hang_up: bool,
+}
+
+/// Takes frames and gives them. The VMM's is a TAP or a socket; a test's is memory. No method may block.
+///
+/// A packet is a header of [`HEADER_LEN`](super::HEADER_LEN) bytes as of virtio 1.2 §5.1.6, and a frame. The bytes are a
+/// copy that the guest does not reach: what was checked is what goes.
+pub trait Backend: Send {
+    /// Which of the [`OFFLOADS`](super::OFFLOADS) it can do.
+    fn offloads(&self) -> u64;
+
+    /// The driver has agreed to these of them: those towards the guest may be used from now on, and no others.
+    fn start(&mut self, offloads: u64) -> Result<(), Refusal>;
+
+    /// Sends a packet, whole. It may write over the header's place. What it can't send it drops, as networks do; having
+    /// taken part of a packet it takes all of it, and sends the rest with the next call of this or of
+    /// [`flush`](Backend::flush).
+    fn send(&mut self, packet: &mut [u8]) -> Result<(), Refusal>;
+
+    /// Sends what is left of an earlier packet.
+    fn flush(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Receives a packet into `packet`, which holds the longest; gives its length. One that is longer, or no packet,
+    /// may have any length, and is dropped.
+    fn receive(&mut self, packet: &mut [u8]) -> Result<usize, Refusal>;
+
+    /// Time of a clock that does not go back.
+    fn now(&self) -> Duration;
+
+    /// What the device waits for from now on, level-triggered; at first nothing.
+    fn wait_for(&mut self, waits: Waits);
+}

@@ -1,0 +1,120 @@
+//! A Unix stream socket with a program like passt at the other end (passt(1), "--fd"): before each frame stands its
+//! length, of 4 bytes, the highest first; there is no header.
+//!
+//! The peer is trusted as far as any network is. A length that cannot be ends the link: after it there is no telling
+//! where the next frame begins.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use devices::virtio::net::{HEADER_LEN, Refusal};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
+
+/// The longest frame in bytes (passt's tap.h: `L2_MAX_LEN_PASST`).
+pub const MAX_FRAME: usize = 65_535;
+/// Length of a frame's length.
+const LENGTH: usize = 4;
+/// Bytes that are read ahead: two of the longest frames, so that one call fetches many small ones.
+const BUFFER: usize = 2 * (LENGTH + MAX_FRAME);
+
+/// A connected socket that does not block.
+pub struct Stream {
+    socket: OwnedFd,
+    /// What it did not take yet of a frame.
+    rest: Vec<u8>,
+    sent: usize,
+    buffer: Box<[u8]>,
+    /// Where in `buffer` that is which was read and not given to the device.
+    unread: std::ops::Range<usize>,
+}
+
+impl Stream {
+    /// Over a connected socket that does not block.
+    pub fn new(socket: OwnedFd) -> Stream {
+        let buffer = vec![0; BUFFER].into_boxed_slice();
+        Stream { socket, rest: Vec::new(), sent: 0, buffer, unread: 0..0 }
+    }
+
+    /// Sends a packet's frame. The length comes into the header's place.
+    pub fn send(&mut self, packet: &mut [u8]) -> Result<(), Refusal> {
+        self.flush()?;
+        let frame = packet.len().saturating_sub(HEADER_LEN);
+        if frame > MAX_FRAME {
+            return Ok(());
+        }
+        let bytes = &mut packet[HEADER_LEN - LENGTH..];
+        bytes[..LENGTH].copy_from_slice(&(frame as u32).to_be_bytes());
+        let sent = write(&self.socket, bytes)?;
+        if sent < bytes.len() {
+            self.rest.extend(&bytes[sent..]);
+        }
+        Ok(())
+    }
+
+    /// Sends what is left of a frame.
+    pub fn flush(&mut self) -> Result<(), Refusal> {
+        while self.sent < self.rest.len() {
+            self.sent += write(&self.socket, &self.rest[self.sent..])?;
+        }
+        self.rest.clear();
+        self.sent = 0;
+        Ok(())
+    }
+
+    /// Receives a frame, behind a header of zeroes.
+    pub fn receive(&mut self, packet: &mut [u8]) -> Result<usize, Refusal> {
+        if let Some(len) = self.next_frame(packet)? {
+            return Ok(len);
+        }
+        // Once: a peer that sends byte by byte is called for by the poll, in turn with all others.
+        self.fill()?;
+        self.next_frame(packet)?.ok_or(Refusal::WouldBlock)
+    }
+
+    /// The next frame of those that were read.
+    fn next_frame(&mut self, packet: &mut [u8]) -> Result<Option<usize>, Refusal> {
+        let unread = &self.buffer[self.unread.clone()];
+        let Some((length, rest)) = unread.split_first_chunk::<LENGTH>() else { return Ok(None) };
+        let frame = u32::from_be_bytes(*length) as usize;
+        if !(1..=MAX_FRAME).contains(&frame) {
+            log::debug!("a network's peer announced a frame of {frame} bytes");
+            return Err(Refusal::Gone);
+        }
+        let Some(bytes) = rest.get(..frame) else { return Ok(None) };
+        packet[..HEADER_LEN].fill(0);
+        packet[HEADER_LEN..HEADER_LEN + frame].copy_from_slice(bytes);
+        self.unread.start += LENGTH + frame;
+        Ok(Some(HEADER_LEN + frame))
+    }
+
+    /// Reads what there is, behind the beginning of a frame.
+    fn fill(&mut self) -> Result<(), Refusal> {
+        // Of a frame that is not whole there is always room for the rest, once it stands at the front.
+        self.buffer.copy_within(self.unread.clone(), 0);
+        self.unread = 0..self.unread.len();
+        match rustix::io::read(&self.socket, &mut self.buffer[self.unread.end..]) {
+            Ok(0) => Err(Refusal::Gone),
+            Ok(read) => {
+                self.unread.end += read;
+                Ok(())
+            }
+            Err(Errno::AGAIN | Errno::INTR) => Err(Refusal::WouldBlock),
+            Err(_) => Err(Refusal::Gone),
+        }
+    }
+}
+
+/// Writes as much as the socket takes.
+fn write(socket: &OwnedFd, bytes: &[u8]) -> Result<usize, Refusal> {
+    match send(socket, bytes, SendFlags::NOSIGNAL) {
+        Ok(sent) => Ok(sent),
+        Err(Errno::AGAIN | Errno::INTR) => Err(Refusal::WouldBlock),
+        Err(_) => Err(Refusal::Gone),
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
