@@ -67,7 +67,8 @@ proptest! {
             let youngest: Vec<_> = table.youngest_first().map(|(key, value)| (*key, *value)).collect();
             let expected: Vec<_> = list.iter().rev().map(|entry| (entry.0, entry.1)).collect();
             prop_assert_eq!(youngest, expected);
-            let mut good: Vec<_> = list.iter().filter(|it| now <= it.2 && (2..=5).contains(&it.0)).map(|it| it.0).collect();
+            let inside = |entry: &&(u8, usize, Duration)| now <= entry.2 && (2..=5).contains(&entry.0);
+            let mut good: Vec<_> = list.iter().filter(inside).map(|entry| entry.0).collect();
             good.sort();
             prop_assert_eq!(table.keys(2..=5, now).copied().collect::<Vec<_>>(), good);
             if table.is_full(now) {
