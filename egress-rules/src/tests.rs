@@ -96,6 +96,8 @@ fn nonsense_is_told_what_would_be_right() {
         ("10.0.0.1:53/udp", "no rule opens port 53"),
         ("dns:53", "dns stands alone"),
         ("dns/udp", "dns stands alone"),
+        ("dns.", "dns stands alone"),
+        ("DNS.:443", "dns stands alone"),
         ("*", "is no name"),
         ("*.", "is no name"),
         ("*.*.org", "is no name"),

@@ -91,7 +91,8 @@ impl FromStr for Rule {
         if target.is_empty() {
             return Err(RuleError::Empty);
         }
-        if target.eq_ignore_ascii_case("dns") {
+        // Not as a name either: it would be printed without the dot, and so be read as something else.
+        if target.strip_suffix('.').unwrap_or(target).eq_ignore_ascii_case("dns") {
             return Err(RuleError::DnsAlone(text.to_owned()));
         }
         let (address, prefix) = split_prefix(target);
