@@ -9,8 +9,10 @@
 //! |---|---|
 //! | [`fixed`] | the fixed devices: a PC's serial port, clock, keyboard controller and ACPI power registers; an Arm machine's UART and clock |
 //! | [`virtio`] | the virtqueue, the memory-mapped transport, and the devices behind it |
+//! | [`egress`] | the filter between a network device and its back end |
 //! | [`limits`] | what one guest may cost the host |
 
+pub mod egress;
 pub mod fixed;
 pub mod limits;
 #[cfg(any(test, feature = "testing"))]

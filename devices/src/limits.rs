@@ -37,3 +37,56 @@ pub const REQUEST_TICK: Duration = Duration::from_secs(1);
 /// At which of these they are sent away: two seconds, as with Firecracker (`CONN_REQUEST_TIMEOUT_MS`), and what was
 /// left of the second in which they came.
 pub const MAX_REQUEST_TICKS: u8 = 3;
+
+/// How many connections, or pairs of ports, an egress filter remembers each way: those that came in, and those to
+/// addresses that a name resolved to. Some 3 MiB in the worst case. The oldest is forgotten for a new one.
+pub const FLOWS: usize = 16_384;
+
+/// How long a TCP connection is remembered without a word from the peer: 2 hours and 4 minutes (RFC 5382 REQ-5).
+pub const TCP_IDLE: Duration = Duration::from_secs(7_440);
+
+/// The same if the peer has said nothing yet, or only its first word: 4 minutes (RFC 5382 REQ-5).
+pub const TCP_OPENING: Duration = Duration::from_secs(240);
+
+/// The same for UDP: 5 minutes (RFC 4787 REQ-5).
+pub const UDP_IDLE: Duration = Duration::from_secs(300);
+
+/// How long a ping may be answered: a minute (RFC 5508 REQ-2).
+pub const PING_IDLE: Duration = Duration::from_secs(60);
+
+/// How often at most what is remembered of a flow is renewed: each time takes some hundred instructions.
+pub const FLOW_TICK: Duration = Duration::from_secs(1);
+
+/// How many pairs of an address and the rule by whose name it was found an egress filter knows. Some 1 MiB.
+pub const ADMITTED: usize = 4_096;
+
+/// For how long an address is let through at least: less would cut off a program that takes its time between a question
+/// and its use (FACTS.md §2, as with smolvm).
+pub const ADMITTED_AT_LEAST: Duration = Duration::from_secs(60);
+
+/// And at most: names move (the same).
+pub const ADMITTED_AT_MOST: Duration = Duration::from_secs(3_600);
+
+/// How many questions may be without an answer: some 600 KiB. The oldest is forgotten for a new one.
+pub const QUESTIONS: usize = 1_024;
+
+/// How long an answer may take. C libraries ask again after 5 s (`RES_TIMEOUT`), resolvers give up after some 10 s.
+pub const QUESTION_TIME: Duration = Duration::from_secs(30);
+
+/// How many connections to resolvers are read. One more has to wait until one of these was idle for
+/// [`DNS_STREAM_IDLE`].
+pub const DNS_STREAMS: usize = 64;
+
+/// How long a connection to a resolver is read without a question. Resolvers close theirs after seconds (RFC 7766
+/// §6.2.3).
+pub const DNS_STREAM_IDLE: Duration = Duration::from_secs(120);
+
+/// How many records of an answer are looked at.
+pub const DNS_RECORDS: usize = 64;
+
+/// How many aliases are followed, from one name to the next. Resolvers themselves follow 8 to 16.
+pub const DNS_ALIASES: usize = 16;
+
+/// How many different destinations, and how many refused names, a report has: those of the last frames that were
+/// dropped.
+pub const REPORTED: usize = 256;

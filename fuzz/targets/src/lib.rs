@@ -7,6 +7,7 @@
 //! | module | whose input |
 //! |---|---|
 //! | [`queue`], [`mmio`], [`block`], [`vsock`], [`net`], [`uart`], [`clock`] | the guest's, at its devices; the host's programs' |
+//! | [`egress`] | the guest's, at its egress filter; a person's rules for that |
 //! | [`state`] | a snapshot's |
 //! | [`kernel`], [`initramfs`] | a person's: kernel files, names |
 //! | [`tar`], [`layer`], [`erofs`], [`image`] | an image's |
@@ -18,6 +19,7 @@ mod block;
 mod clock;
 mod config;
 mod driver;
+mod egress;
 mod erofs;
 mod files;
 mod image;
@@ -56,6 +58,8 @@ pub const TARGETS: &[Target] = &[
     target("control", messages::control),
     target("cpio", initramfs::cpio),
     target("docker-image", image::docker_image),
+    target("egress", egress::frames),
+    target("egress-rule", egress::rule),
     target("elf", kernel::elf),
     target("erofs", erofs::erofs),
     target("frame", messages::frame),
