@@ -133,7 +133,7 @@ fn visit(first: Option<u32>) -> Result<(), StartError> {
 
 /// Root, mounts, name: what the first process finds.
 fn furnish(setting: &Setting, process: &Process) -> Result<(), StartError> {
-    let names = names::write(&setting.hostname)?;
+    let names = names::open()?;
     root::enter()?;
     rustix::process::umask(rustix::fs::Mode::empty());
     mounts::mount_all()?;

@@ -5,7 +5,7 @@
 //!   session     calls the host, says Hello                      (protocol's crate documentation has the talk)
 //!   root        /dev/vda, the image, under an overlay
 //!   session     Ready; Setup arrives
-//!   network     interfaces, addresses, routes
+//!   network     interfaces, addresses, routes; the files in /etc that say of them
 //!   session     Start arrives
 //!   order       the program starts itself again, and tells that one what to become
 //!   container   cgroup, namespaces, root, mounts, user, rights: the process, PID 1 of its own namespace
@@ -27,7 +27,7 @@
 //! | [`order`] | what guest-init tells the program that it starts, and the answers |
 //! | [`container`] | that program: namespaces, rights and seccomp filters, until it is the container's process |
 //! | [`root`] | the container's root: the image under an overlay |
-//! | [`names`] | `/etc/hostname` and `/etc/hosts`, whatever the image holds |
+//! | [`names`] | `/etc/hostname`, `/etc/hosts` and `/etc/resolv.conf`, whatever the image holds |
 //! | [`mounts`] | what else it finds mounted, and what is masked |
 //! | [`cgroup`] | its limits, its counters, its freezer |
 //! | [`users`], [`environment`], [`command`] | user, variables and file of a process |
@@ -44,7 +44,6 @@
 //!   the container's.
 //! - When it ends, everything else in the container is killed, as in docker. What was written before is delivered; a
 //!   background process that holds stdout open delays nothing.
-//! - `/etc/resolv.conf` is the image's own; the host's name has the address 127.0.1.1 in `/etc/hosts`.
 //! - `/tmp` and `/run` are the image's own folders, in the overlay, and so refuse writes under `read_only`.
 
 pub mod cgroup;

@@ -21,7 +21,7 @@ use crate::error::{During, StartError};
 use crate::log::log;
 use crate::order::{self, Order, Report};
 use crate::session::{Child, Guest};
-use crate::{cgroup, host_facts, modules, network, root};
+use crate::{cgroup, host_facts, modules, names, network, root};
 
 /// Everything that this kernel runs belongs to one container.
 #[derive(Default)]
@@ -86,6 +86,7 @@ impl Guest for Machine {
         host_facts::seed(&setup.seed)?;
         cgroup::limit_memory(setup.setting.memory);
         network::set_up(&setup.network)?;
+        names::write(&setup.setting.hostname, &setup.network)?;
         // The conversation lets it come only once.
         let _ = self.setting.set(setup.setting.clone());
         Ok(())

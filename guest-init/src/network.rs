@@ -6,7 +6,7 @@
 mod links;
 mod message;
 mod netlink;
-mod sysctl;
+pub(crate) mod sysctl;
 #[cfg(test)]
 mod tests;
 

@@ -49,6 +49,12 @@ pub(super) fn prepare_ipv6(interface: &str, wanted: bool) -> Result<(), StartErr
     Ok(())
 }
 
+/// Whether IPv6 is off altogether: what moby asks (`daemon/libnetwork/osl`) before it writes lines of IPv6 in /etc/hosts.
+pub(crate) fn ipv6_is_off() -> bool {
+    let file = Path::new(FOLDER).join("net/ipv6/conf/lo/disable_ipv6");
+    std::fs::read(file).map_or(true, |value| value.trim_ascii() != b"0")
+}
+
 /// Makes one setting of the host's.
 pub(super) fn set(sysctl: &Sysctl) -> Result<(), StartError> {
     let made = write(&path(sysctl), sysctl.value.as_bytes()).map_err(|error| match error.kind() {

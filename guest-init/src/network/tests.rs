@@ -72,6 +72,7 @@ fn without_a_network_there_is_loopback() {
         assert_eq!(read("ipv4/ip_unprivileged_port_start"), "0");
         // Of a user namespace with one group, every group is that one or none.
         assert_ne!(read("ipv4/ping_group_range"), "1\t0");
+        assert!(!sysctl::ipv6_is_off());
     });
 }
 
@@ -215,6 +216,7 @@ fn settings_are_made_or_refused_with_name_and_value() {
         assert_eq!(read("ipv4/ip_local_port_range"), "2000\t3000");
         assert_eq!(read("ipv6/conf/eth0/accept_ra"), "2");
         assert_eq!(ip("-6 -o address"), "");
+        assert!(sysctl::ipv6_is_off());
 
         let refused = |key: &str, value: &str| {
             let network = Network { sysctls: vec![sysctl(key, value)], ..Network::default() };
