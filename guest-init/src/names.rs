@@ -79,7 +79,8 @@ pub fn mount_all(names: &[Name]) -> Result<(), StartError> {
     Ok(())
 }
 
-/// docker's file (moby, `daemon/libnetwork/etchosts` and `sandbox_dns_unix.go`): without a network the host's name is not in it.
+/// docker's file (moby, `daemon/libnetwork/etchosts` and `sandbox_dns_unix.go`): without a network the host's name is
+/// not in it.
 fn hosts(hostname: &[u8], network: &Network, ipv6: bool) -> Vec<u8> {
     let mut hosts = b"127.0.0.1\tlocalhost\n".to_vec();
     if ipv6 {

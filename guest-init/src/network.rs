@@ -1,5 +1,5 @@
-//! The container's network. Every process of the guest is in the kernel's first network namespace, whose devices are the
-//! VM's: what PID 1 sets up here is what the container has, and what it has no other way to.
+//! The container's network. Every process of the guest is in the kernel's first network namespace, whose devices are
+//! the VM's: what PID 1 sets up here is what the container has, and what it has no other way to.
 //!
 //! The host says all of it ([`protocol::Network`]); nothing is asked of the link: no DHCP, no router advertisements.
 
@@ -29,8 +29,8 @@ const LOOPBACK: u32 = 1;
 const PATIENCE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_micros(200);
 
-/// What each container has, before the host has said anything: `lo` up, which gives it 127.0.0.1/8 and ::1, and docker's
-/// settings. Without them most containers still run.
+/// What each container has, before the host has said anything: `lo` up, which gives it 127.0.0.1/8 and ::1, and
+/// docker's settings. Without them most containers still run.
 pub fn prepare() {
     let raised =
         Netlink::open().and_then(|mut netlink| netlink.change(message::up(LOOPBACK, None)));
@@ -100,8 +100,8 @@ fn set_up_interface(
 }
 
 /// The kernel says that an address of IPv6 is there, and lets packets to it in a moment later, in a thread of its own
-/// (linux/net/ipv6/addrconf.c, `addrconf_dad_work`). Until then a call to it, by the container itself, goes out to the link and
-/// is answered by nobody for three seconds.
+/// (linux/net/ipv6/addrconf.c, `addrconf_dad_work`). Until then a call to it, by the container itself, goes out to the
+/// link and is answered by nobody for three seconds.
 fn await_use(netlink: &mut Netlink, interface: &str, ip: IpAddr) {
     let begin = Instant::now();
     while !netlink.is_own(ip) {

@@ -57,8 +57,8 @@ impl fmt::Display for MacAddress {
     }
 }
 
-/// An address and how much of it names its network (RFC 4632, §3.1; RFC 4291, §2.3): of an interface, or, with nothing but
-/// zeros behind the prefix, a network.
+/// An address and how much of it names its network (RFC 4632, §3.1; RFC 4291, §2.3): of an interface, or, with nothing
+/// but zeros behind the prefix, a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cidr {

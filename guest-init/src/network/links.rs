@@ -24,8 +24,8 @@ pub(super) fn find(links: &[Link], mac: MacAddress) -> Result<&Link, Errno> {
     }
 }
 
-/// Who gets which name, in an order in which no name is taken when it is given: first those that have another's name get one
-/// that nobody has or wants, then each of `wanted`, if it isn't called so yet, its own.
+/// Who gets which name, in an order in which no name is taken when it is given: first those that have another's name
+/// get one that nobody has or wants, then each of `wanted`, if it isn't called so yet, its own.
 pub(super) fn renames(links: &[Link], wanted: &[(u32, &str)]) -> Vec<(u32, String)> {
     let taken: Vec<&str> =
         links.iter().map(|link| &*link.name).chain(wanted.iter().map(|(_, name)| *name)).collect();

@@ -13,8 +13,8 @@ use crate::log::log;
 
 const FOLDER: &str = "/proc/sys";
 
-/// What docker sets for a container's network (moby, `daemon/oci_linux.go`): ports below 1024, and ICMP echo sockets, are
-/// every user's.
+/// What docker sets for a container's network (moby, `daemon/oci_linux.go`): ports below 1024, and ICMP echo sockets,
+/// are every user's.
 const USUAL: [(&str, &str); 2] =
     [("net/ipv4/ip_unprivileged_port_start", "0"), ("net/ipv4/ping_group_range", "0 2147483647")];
 
@@ -49,7 +49,8 @@ pub(super) fn prepare_ipv6(interface: &str, wanted: bool) -> Result<(), StartErr
     Ok(())
 }
 
-/// Whether IPv6 is off altogether: what moby asks (`daemon/libnetwork/osl`) before it writes lines of IPv6 in /etc/hosts.
+/// Whether IPv6 is off altogether: what moby asks (`daemon/libnetwork/osl`) before it writes lines of IPv6 in
+/// /etc/hosts.
 pub(crate) fn ipv6_is_off() -> bool {
     let file = Path::new(FOLDER).join("net/ipv6/conf/lo/disable_ipv6");
     std::fs::read(file).map_or(true, |value| value.trim_ascii() != b"0")

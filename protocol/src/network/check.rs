@@ -151,8 +151,8 @@ impl Interface {
     }
 }
 
-/// The kernel's rule (linux/net/core/dev.c, `dev_valid_name`), narrowed to what needs no quoting, without the names that
-/// mean something else in `/proc/sys/net` and the loopback interface's.
+/// The kernel's rule (linux/net/core/dev.c, `dev_valid_name`), narrowed to what needs no quoting, without the names
+/// that mean something else in `/proc/sys/net` and the loopback interface's.
 fn check_name(name: &str) -> Result<(), NetworkError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let taken = [".", "..", "all", "default", "lo"].contains(&name);
