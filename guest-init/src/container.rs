@@ -34,7 +34,7 @@ use crate::error::{During, StartError};
 use crate::order::{self, Order, Report, SOCKET};
 use crate::{cgroup, host_facts, mounts, names, root};
 
-/// Everything that a container has of its own. Not the network: there is none but the loopback interface.
+/// Everything that a container has of its own. Not the network: the VM's is the container's.
 const OWN: ThreadNameSpaceType = ThreadNameSpaceType::MOUNT
     .union(ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME)
     .union(ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION)
@@ -133,7 +133,7 @@ fn visit(first: Option<u32>) -> Result<(), StartError> {
 
 /// Root, mounts, name: what the first process finds.
 fn furnish(setting: &Setting, process: &Process) -> Result<(), StartError> {
-    let names = names::write(&setting.hostname)?;
+    let names = names::open()?;
     root::enter()?;
     rustix::process::umask(rustix::fs::Mode::empty());
     mounts::mount_all()?;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use protocol::{ByteString, FailureKind, ProcessError};
+use protocol::{ByteString, FailureKind, NetworkError, ProcessError};
 
 use crate::command::CommandError;
 use crate::users::UserError;
@@ -13,6 +13,9 @@ pub enum StartError {
     /// A field of the process is wrong.
     #[error("process: {0}")]
     Process(#[from] ProcessError),
+    /// A field of the network is wrong.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The user or group is not in the image.
     #[error(transparent)]
     User(#[from] UserError),

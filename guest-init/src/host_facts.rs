@@ -1,12 +1,11 @@
-//! What only the host knows: the time, randomness, the name; and the one network interface that needs no host.
+//! What only the host knows: the time, randomness, the name.
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 
 use protocol::{ByteString, Clock};
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::time::{ClockId, Timespec};
 
 use crate::error::{During, StartError};
@@ -70,46 +69,6 @@ pub fn seed(bytes: &ByteString) -> Result<(), StartError> {
 pub fn set_hostname(hostname: &ByteString) -> Result<(), StartError> {
     rustix::system::sethostname(hostname.as_bytes())
         .during(format!("set the host name \"{hostname}\""))
-}
-
-/// What docker sets for a container's network (moby, `daemon/oci_linux.go`): ports below 1024, and ICMP echo sockets, are
-/// every user's.
-const NETWORK: [(&str, &str); 2] = [
-    ("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"),
-    ("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"),
-];
-
-/// Sets it, where this kernel has it.
-pub fn open_network() -> io::Result<()> {
-    for (path, value) in NETWORK {
-        match fs::write(path, value) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(io::Error::new(error.kind(), format!("{path}: {error}")));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Brings `lo` up; the kernel then gives it 127.0.0.1/8 and ::1 by itself.
-pub fn raise_loopback() -> io::Result<()> {
-    let socket: OwnedFd = rustix::net::socket_with(
-        AddressFamily::INET,
-        SocketType::DGRAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )?;
-    // SAFETY: an ifreq is plain data for which zeros are valid.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    request.ifr_name[0] = b'l' as libc::c_char;
-    request.ifr_name[1] = b'o' as libc::c_char;
-    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-    // SAFETY: SIOCSIFFLAGS reads a whole ifreq, netdevice(7).
-    match unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
 }
 
 /// Most of /etc/passwd or /etc/group that is read.

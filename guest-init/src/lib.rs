@@ -4,7 +4,9 @@
 //!   modules     /modules/* are loaded: a stock kernel has its drivers there
 //!   session     calls the host, says Hello                      (protocol's crate documentation has the talk)
 //!   root        /dev/vda, the image, under an overlay
-//!   session     Ready; Start arrives
+//!   session     Ready; Setup arrives
+//!   network     interfaces, addresses, routes; the files in /etc that say of them
+//!   session     Start arrives
 //!   order       the program starts itself again, and tells that one what to become
 //!   container   cgroup, namespaces, root, mounts, user, rights: the process, PID 1 of its own namespace
 //!   pump        threads between its streams and the host
@@ -16,7 +18,8 @@
 //! |---|---|
 //! | [`machine`] | the guest as PID 1 has it: boot, the container's processes, power-off |
 //! | [`modules`] | kernel modules, for a kernel that has its drivers in files |
-//! | [`host_facts`] | what only the host knows: time, randomness, the name; and the loopback interface |
+//! | [`host_facts`] | what only the host knows: time, randomness, the name |
+//! | [`network`] | interfaces, addresses, routes, settings of the kernel's network |
 //! | [`link`] | the way to the host: one vsock connection a stream |
 //! | [`session`] | the guest's half of the conversation |
 //! | [`pump`] | bytes from one descriptor to another, with back pressure |
@@ -24,7 +27,7 @@
 //! | [`order`] | what guest-init tells the program that it starts, and the answers |
 //! | [`container`] | that program: namespaces, rights and seccomp filters, until it is the container's process |
 //! | [`root`] | the container's root: the image under an overlay |
-//! | [`names`] | `/etc/hostname` and `/etc/hosts`, whatever the image holds |
+//! | [`names`] | `/etc/hostname`, `/etc/hosts` and `/etc/resolv.conf`, whatever the image holds |
 //! | [`mounts`] | what else it finds mounted, and what is masked |
 //! | [`cgroup`] | its limits, its counters, its freezer |
 //! | [`users`], [`environment`], [`command`] | user, variables and file of a process |
@@ -37,11 +40,10 @@
 //! # Against docker
 //! The process finds what it finds in docker's default container, PID 1 of its namespace under docker's seccomp profile,
 //! with these differences, most of them because the wall around it is a virtual machine's:
-//! - No user namespace: it would protect a kernel that nobody else uses. No network namespace: there
-//!   is no network but the loopback interface.
+//! - No user namespace: it would protect a kernel that nobody else uses. No network namespace: the VM's interfaces are
+//!   the container's.
 //! - When it ends, everything else in the container is killed, as in docker. What was written before is delivered; a
 //!   background process that holds stdout open delays nothing.
-//! - `/etc/resolv.conf` is the image's own; the host's name has the address 127.0.1.1 in `/etc/hosts`.
 //! - `/tmp` and `/run` are the image's own folders, in the overlay, and so refuse writes under `read_only`.
 
 pub mod cgroup;
@@ -57,6 +59,9 @@ pub mod machine;
 pub mod modules;
 pub mod mounts;
 pub mod names;
+#[cfg(test)]
+mod namespaces;
+pub mod network;
 pub mod order;
 pub mod pump;
 #[cfg(any(test, feature = "testing"))]

@@ -21,7 +21,7 @@ use crate::error::{During, StartError};
 use crate::log::log;
 use crate::order::{self, Order, Report};
 use crate::session::{Child, Guest};
-use crate::{cgroup, host_facts, modules, root};
+use crate::{cgroup, host_facts, modules, names, network, root};
 
 /// Everything that this kernel runs belongs to one container.
 #[derive(Default)]
@@ -75,12 +75,7 @@ impl Guest for Machine {
     fn mount(&self) -> Result<(), StartError> {
         root::mount_all()?;
         cgroup::make()?;
-        if let Err(error) = host_facts::raise_loopback() {
-            log(format_args!("network interface lo: {error}"));
-        }
-        if let Err(error) = host_facts::open_network() {
-            log(error);
-        }
+        network::prepare();
         let children = Arc::clone(&self.children);
         let reaper = Builder::new().name("reaper".into()).spawn(move || children.reap());
         reaper.map(drop).during("start the thread that reaps")
@@ -90,6 +85,8 @@ impl Guest for Machine {
         host_facts::set_clock(setup.clock)?;
         host_facts::seed(&setup.seed)?;
         cgroup::limit_memory(setup.setting.memory);
+        network::set_up(&setup.network)?;
+        names::write(&setup.setting.hostname, &setup.network)?;
         // The conversation lets it come only once.
         let _ = self.setting.set(setup.setting.clone());
         Ok(())

@@ -1,4 +1,4 @@
-//! `/etc/hostname` and `/etc/hosts`: the runtime's, whatever the image holds there.
+//! `/etc/hostname`, `/etc/hosts` and `/etc/resolv.conf`: the runtime's, whatever the image holds there.
 //!
 //! As in docker each is a file of the runtime's own, mounted on one of the image's (moby's `daemon/initlayer` makes the
 //! latter where something else is): new at each start, writable under a read-only root, and in no copy of what the
@@ -9,20 +9,25 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use protocol::ByteString;
+use protocol::{ByteString, Network, Resolver};
 use rustix::fs::CWD;
 use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags, mount, move_mount, open_tree};
 
 use crate::error::{During, StartError};
+use crate::network::sysctl;
 use crate::root::{folder, make_folder};
 
 /// Where they are written, in the guest's own root: a file system of theirs, so that what the container writes to them
 /// has an end.
 const FOLDER: &str = "/names";
-const OPTIONS: &CStr = c"mode=0755,size=1m";
+const OPTIONS: &CStr = c"mode=0755,size=2m";
 const FLAGS: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC);
+
+const HOSTNAME: &str = "/etc/hostname";
+const HOSTS: &str = "/etc/hosts";
+const RESOLVER: &str = "/etc/resolv.conf";
 
 /// One of the files, and where it belongs.
 pub struct Name {
@@ -30,25 +35,38 @@ pub struct Name {
     tree: OwnedFd,
 }
 
-/// Writes them, in the container's mount namespace but before its root is the root.
-pub fn write(hostname: &ByteString) -> Result<Vec<Name>, StartError> {
+/// Writes them, once the network is up: PID 1 does, for the container.
+pub fn write(hostname: &ByteString, network: &Network) -> Result<(), StartError> {
     folder(FOLDER)?;
     mount("names", FOLDER, "tmpfs", FLAGS, Some(OPTIONS)).during(format!("mount {FOLDER}"))?;
+    let hostname = hostname.as_bytes();
     let files = [
-        ("/etc/hostname", [hostname.as_bytes(), b"\n"].concat()),
-        ("/etc/hosts", hosts(hostname.as_bytes())),
+        (HOSTNAME, [hostname, b"\n"].concat()),
+        (HOSTS, hosts(hostname, network, !sysctl::ipv6_is_off())),
+        (RESOLVER, resolver(&network.resolver)),
     ];
-    let write = |(target, content): (&'static str, Vec<u8>)| {
-        let name = Path::new(target).file_name().unwrap_or_default();
-        let file = Path::new(FOLDER).join(name);
+    for (target, content) in files {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o644);
-        let written = options.open(&file).and_then(|mut file| file.write_all(&content));
+        let written = options.open(source(target)).and_then(|mut file| file.write_all(&content));
+        written.during(format!("write {target}"))?;
+    }
+    Ok(())
+}
+
+/// Where a file is until it is mounted.
+fn source(target: &str) -> PathBuf {
+    Path::new(FOLDER).join(Path::new(target).file_name().unwrap_or_default())
+}
+
+/// Takes them along, in the container's mount namespace but before its root is the root.
+pub fn open() -> Result<Vec<Name>, StartError> {
+    let open = |target| {
         let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        let tree = written.and_then(|()| Ok(open_tree(CWD, &file, flags)?));
-        Ok(Name { target, tree: tree.during(format!("write {target}"))? })
+        let tree = open_tree(CWD, source(target), flags).during(format!("open {target}"))?;
+        Ok(Name { target, tree })
     };
-    files.into_iter().map(write).collect()
+    [HOSTNAME, HOSTS, RESOLVER].into_iter().map(open).collect()
 }
 
 /// Mounts them, once the container's root is the root and takes writes.
@@ -61,25 +79,51 @@ pub fn mount_all(names: &[Name]) -> Result<(), StartError> {
     Ok(())
 }
 
-/// docker's file (moby, `daemon/libnetwork/etchosts`), and the host's name, which has no other address without a network:
-/// Debian's for that.
-fn hosts(hostname: &[u8]) -> Vec<u8> {
-    let mut hosts = b"127.0.0.1\tlocalhost\n\
-        ::1\tlocalhost ip6-localhost ip6-loopback\n\
-        fe00::\tip6-localnet\n\
-        ff00::\tip6-mcastprefix\n\
-        ff02::1\tip6-allnodes\n\
-        ff02::2\tip6-allrouters\n\
-        127.0.1.1\t"
-        .to_vec();
-    hosts.extend(hostname);
+/// docker's file (moby, `daemon/libnetwork/etchosts` and `sandbox_dns_unix.go`): without a network the host's name is
+/// not in it.
+fn hosts(hostname: &[u8], network: &Network, ipv6: bool) -> Vec<u8> {
+    let mut hosts = b"127.0.0.1\tlocalhost\n".to_vec();
+    if ipv6 {
+        hosts.extend(
+            b"::1\tlocalhost ip6-localhost ip6-loopback\n\
+            fe00::\tip6-localnet\n\
+            ff00::\tip6-mcastprefix\n\
+            ff02::1\tip6-allnodes\n\
+            ff02::2\tip6-allrouters\n",
+        );
+    }
+    let mut own_names = hostname.to_vec();
     // `box.example` is called `box` as well.
     if let Some(at) = hostname.iter().position(|&byte| byte == b'.') {
-        hosts.push(b' ');
-        hosts.extend(&hostname[..at]);
+        own_names.push(b' ');
+        own_names.extend(&hostname[..at]);
     }
-    hosts.push(b'\n');
+    let more = network.hosts.iter().map(|host| (host.ip, host.name.as_bytes()));
+    let own = network.own_addresses.iter().map(|ip| (*ip, &own_names[..]));
+    for (ip, names) in more.chain(own).filter(|(ip, _)| ipv6 || ip.is_ipv4()) {
+        hosts.extend([format!("{ip}\t").as_bytes(), names, b"\n"].concat());
+    }
     hosts
+}
+
+/// docker's file (moby, `daemon/libnetwork/internal/resolvconf`) without its comments.
+fn resolver(resolver: &Resolver) -> Vec<u8> {
+    let mut lines = String::new();
+    for nameserver in &resolver.nameservers {
+        lines.push_str(&format!("nameserver {nameserver}\n"));
+    }
+    let mut file = lines.into_bytes();
+    for (keyword, words) in [("search", &resolver.search), ("options", &resolver.options)] {
+        if !words.is_empty() {
+            file.extend(keyword.bytes());
+            for word in words {
+                file.push(b' ');
+                file.extend(word.as_bytes());
+            }
+            file.push(b'\n');
+        }
+    }
+    file
 }
 
 /// Makes `path` a regular file, in place of what it is. A link goes, and what it leads to stays.
@@ -101,47 +145,4 @@ fn make_place(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::symlink;
-
-    use super::*;
-
-    #[test]
-    fn hosts_are_docker_s_and_the_host_s_own_name() {
-        let text = |hostname: &[u8]| String::from_utf8(hosts(hostname)).unwrap();
-        let start = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\t";
-        assert!(text(b"box").starts_with(start), "{}", text(b"box"));
-        assert!(text(b"box").ends_with("allrouters\n127.0.1.1\tbox\n"), "{}", text(b"box"));
-        assert!(text(b"box.example").ends_with("\n127.0.1.1\tbox.example box\n"));
-    }
-
-    #[test]
-    fn whatever_the_image_holds_gives_way_to_a_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        let made = |name: &str| {
-            make_place(&path(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-            fs::symlink_metadata(path(name)).unwrap().is_file()
-        };
-        fs::create_dir_all(path("etc/hosts/sub")).unwrap();
-        fs::write(path("etc/hosts/sub/file"), "").unwrap();
-        fs::write(path("etc/kept"), "kept").unwrap();
-        for (name, target) in [("link", "kept"), ("dangling", "/no/such/file"), ("folder", ".")] {
-            symlink(target, path("etc").join(name)).unwrap();
-        }
-        for name in ["hosts", "kept", "link", "dangling", "folder", "missing"] {
-            assert!(made(&format!("etc/{name}")), "{name}");
-        }
-        assert_eq!(fs::read(path("etc/kept")).unwrap(), b"kept");
-
-        // The folder itself.
-        fs::write(path("file"), "").unwrap();
-        symlink("usr/etc", path("moved")).unwrap();
-        symlink("file", path("wrong")).unwrap();
-        symlink("round", path("round")).unwrap();
-        for name in ["none", "moved", "wrong", "file", "round"] {
-            assert!(made(&format!("{name}/hosts")), "{name}");
-        }
-        assert!(path("usr/etc/hosts").is_file());
-    }
-}
+mod tests;

@@ -155,6 +155,7 @@ fn begin(control: &mut File, guest: &impl Guest) -> Result<ByteString, Failure> 
     match read_message(control).map_err(on(Stream::Control))? {
         ToGuest::Setup(setup) => {
             setup.setting.check().map_err(StartError::from)?;
+            setup.network.check().map_err(StartError::from)?;
             guest.set_up(&setup)?;
             Ok(setup.key)
         }

@@ -138,4 +138,4 @@ pub fn write_message(stream: &mut impl Write, message: &impl Serialize) -> Resul
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

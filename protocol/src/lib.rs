@@ -11,7 +11,7 @@
 //!                                   ←        Hello (the host's version)
 //!            … mounts the image …
 //!   Ready                           →
-//!                                   ←        Setup { hostname, clock, seed, key, … }
+//!                                   ←        Setup { setting, network, clock, seed, … }
 //!                                   ←        Start { process: 0, … }: the container's first process
 //!   stdin 0, stdout 0, stderr 0: Hello →
 //!   Started { process: 0, pid }     →                       (or StartFailed)
@@ -41,6 +41,7 @@ mod byte_string;
 mod frame;
 mod hello;
 mod message;
+mod network;
 mod process;
 mod setup;
 
@@ -48,12 +49,15 @@ pub use byte_string::ByteString;
 pub use frame::{FrameError, FrameReader, MAX_FRAME, decode, encode, read_message, write_message};
 pub use hello::{Hello, HelloError, Stream};
 pub use message::{Clock, ExitStatus, FailureKind, Start, Statistics, ToGuest, ToHost};
+pub use network::{
+    Cidr, Host, Interface, MacAddress, Network, NetworkError, Resolver, Route, Sysctl,
+};
 pub use process::{Limit, Process, ProcessError, TerminalSize};
 pub use setup::{Setting, Setup, Tmpfs};
 
 /// The version that this end speaks. Any change of a message changes it: host and guest-init are built together,
 /// so nothing is ever negotiated, only checked.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The vsock port that the host side listens on.
 pub const PORT: u32 = 1024;

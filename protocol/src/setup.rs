@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteString, Clock, ProcessError};
+use crate::{ByteString, Clock, Network, ProcessError};
 
 /// What the guest needs to know before the first process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +10,8 @@ use crate::{ByteString, Clock, ProcessError};
 pub struct Setup {
     /// The container.
     pub setting: Setting,
+    /// What it can call, and is called by.
+    pub network: Network,
     /// The host's wall clock.
     pub clock: Clock,
     /// Bytes of the host's random source that the guest's is seeded with.

@@ -109,7 +109,7 @@ fn flags_say_where_and_as_whom() {
                     Groups:\t2000 \n\
                     CapEff:\t0000000000000000\n\
                     touch: /file: Read-only file system\n\
-                    127.0.1.1\tbox\nbox\n\
+                    ff02::2\tip6-allrouters\nbox\n\
                     box\n\
                     0\t2147483647\n\
                     tmpfs rw,nosuid,nodev,relatime,size=1024k\n\

@@ -6,7 +6,7 @@ use std::net::Shutdown as NetShutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread::{self, JoinHandle};
 
-use protocol::{ByteString, FailureKind, Process, Setting, VERSION};
+use protocol::{ByteString, FailureKind, Network, Process, Setting, VERSION};
 
 use super::*;
 use crate::rehearsal::{ProcessGroups, UnixHost};
@@ -93,7 +93,8 @@ fn setup() -> Setup {
     let setting =
         Setting { hostname: "test".into(), read_only: false, tmpfs: Vec::new(), memory: 1 << 27 };
     let clock = Clock { unix_seconds: 0, nanoseconds: 0 };
-    Setup { setting, clock, seed: ByteString::from(vec![1; 32]), key: KEY.into() }
+    let network = Network::default();
+    Setup { setting, network, clock, seed: ByteString::from(vec![1; 32]), key: KEY.into() }
 }
 
 fn send_start(control: &mut UnixStream, number: u32, args: &[&str]) {

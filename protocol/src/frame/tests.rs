@@ -3,6 +3,7 @@ use std::io::Cursor;
 use proptest::prelude::*;
 
 use super::*;
+use crate::network::tests::network;
 use crate::{
     ByteString, Clock, ExitStatus, FailureKind, Hello, Limit, Process, Setting, Setup, Start,
     Statistics, Stream, TerminalSize, Tmpfs, ToGuest, ToHost, VERSION,
@@ -27,7 +28,7 @@ impl Read for Portions {
     }
 }
 
-fn byte_string() -> impl Strategy<Value = ByteString> {
+pub(crate) fn byte_string() -> impl Strategy<Value = ByteString> {
     prop_oneof![
         any::<String>().prop_map(ByteString::from),
         prop::collection::vec(any::<u8>(), 0..40).prop_map(ByteString::from),
@@ -57,13 +58,15 @@ prop_compose! {
         read_only in any::<bool>(),
         tmpfs in prop::collection::vec((byte_string(), any::<(Option<u64>, u32, bool)>()), 0..3),
         memory in any::<u64>(),
+        network in network(),
         clock in clock(),
         seed in byte_string(),
         key in byte_string(),
     ) -> Setup {
         let mount = |(path, (size, mode, executable))| Tmpfs { path, size, mode, executable };
         let tmpfs = tmpfs.into_iter().map(mount).collect();
-        Setup { setting: Setting { hostname, read_only, tmpfs, memory }, clock, seed, key }
+        let setting = Setting { hostname, read_only, tmpfs, memory };
+        Setup { setting, network, clock, seed, key }
     }
 }
 

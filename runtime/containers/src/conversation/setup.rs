@@ -2,7 +2,7 @@
 
 use std::io;
 
-use protocol::{ByteString, Clock, Setting, Setup};
+use protocol::{ByteString, Clock, Network, Setting, Setup};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::ConversationError;
@@ -13,9 +13,10 @@ const SEED: usize = 64;
 /// Bytes of the key: as many as no process of the container guesses.
 const KEY: usize = 16;
 
-/// The container, this moment's time, fresh randomness and a key.
+/// The container, which has no network, this moment's time, fresh randomness and a key.
 pub(super) fn setup(setting: Setting) -> Result<Setup, ConversationError> {
-    Ok(Setup { setting, clock: clock()?, seed: random(SEED)?, key: random(KEY)? })
+    let (seed, key) = (random(SEED)?, random(KEY)?);
+    Ok(Setup { setting, network: Network::default(), clock: clock()?, seed, key })
 }
 
 fn random(length: usize) -> Result<ByteString, ConversationError> {
