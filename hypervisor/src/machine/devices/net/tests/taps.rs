@@ -18,14 +18,15 @@ use crate::jail::Inherited;
 /// The guest's hardware address.
 const MAC: [u8; 6] = [6, 0, 0, 0, 0, 2];
 
-/// Runs `test` in a network namespace with nothing in it, where this user may make one and TAPs in it.
-fn in_a_namespace(test: impl FnOnce() + Send + 'static) {
-    let thread = thread::spawn(|| {
+/// Runs `test`, which is called `name`, in a network namespace with nothing in it. Where this user may make none, or no TAP,
+/// says that the test is skipped.
+fn in_a_namespace(name: &'static str, test: impl FnOnce() + Send + 'static) {
+    let thread = thread::spawn(move || {
         // SAFETY: the thread has a network namespace of its own from then on; it shares all else.
         if let Err(error) = unsafe { unshare_unsafe(UnshareFlags::NEWNET) } {
-            eprintln!("not done: a network namespace: {error}");
+            println!("SKIPPED: {name}: no network namespace of its own: {error}");
         } else if let Err(error) = tun() {
-            eprintln!("not done: /dev/net/tun: {error}");
+            println!("SKIPPED: {name}: /dev/net/tun: {error}");
         } else {
             test();
         }
@@ -73,7 +74,7 @@ fn is_arp_reply(packet: &[u8]) -> bool {
 
 #[test]
 fn the_hosts_kernel_answers_through_a_tap_until_it_is_gone() {
-    in_a_namespace(|| {
+    in_a_namespace("the_hosts_kernel_answers_through_a_tap_until_it_is_gone", || {
         ip("tuntap add tap0 mode tap");
         let end =
             open(&interface(InterfaceSource::Tap("tap0".to_owned())), &mut Inherited::default());
@@ -93,7 +94,7 @@ fn the_hosts_kernel_answers_through_a_tap_until_it_is_gone() {
 
 #[test]
 fn a_tap_is_handed_over_by_its_number() {
-    in_a_namespace(|| {
+    in_a_namespace("a_tap_is_handed_over_by_its_number", || {
         let descriptor = tun().unwrap();
         Tap::attach(&descriptor, "tap7").unwrap();
         let number = descriptor.as_raw_fd();
@@ -113,7 +114,7 @@ fn a_tap_is_handed_over_by_its_number() {
 
 #[test]
 fn what_cannot_be_a_tap_is_refused_in_one_line() {
-    in_a_namespace(|| {
+    in_a_namespace("what_cannot_be_a_tap_is_refused_in_one_line", || {
         let nothing = &mut Inherited::default();
         let text = refused(InterfaceSource::Tap("tap0".to_owned()), nothing);
         assert!(text.ends_with("make it: ip tuntap add tap0 mode tap"), "{text}");
