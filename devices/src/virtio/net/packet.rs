@@ -26,6 +26,8 @@ const GSO_TCPV4: u8 = 1;
 const GSO_TCPV6: u8 = 4;
 /// The length of what a checksum is, in bytes.
 const CHECKSUM: usize = 2;
+/// Where TCP's header has its own (RFC 9293 §3.1).
+const TCP_CHECKSUM: u16 = 16;
 
 /// `struct virtio_net_hdr` (virtio 1.2 §5.1.6).
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -92,9 +94,12 @@ impl Header {
             GSO_TCPV6 => agreed.tso6,
             _ => false,
         };
-        // Each of the segments needs a checksum (virtio 1.2 §5.1.6.2.1).
+        // Each of the segments needs a checksum (virtio 1.2 §5.1.6.2.1), which is TCP's: kernels that were told another
+        // place have computed it outside of the packet.
         if !may_be_large
             || checked.flags & NEEDS_CSUM == 0
+            || usize::from(self.csum_start.get()) < ETHERNET_HEADER
+            || self.csum_offset.get() != TCP_CHECKSUM
             || self.gso_size.get() == 0
             || usize::from(self.hdr_len.get()) > frame
         {
