@@ -1,9 +1,9 @@
 //! A guest sends a frame and gets one, through a VM's process in its jail.
 
+mod handed_over;
+
 use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::guest::{Code, SCRATCH};
@@ -66,20 +66,12 @@ fn a_guest_talks_to_a_program_through_a_socket_that_is_handed_over() {
     }
     let vm = Vm::new(&driver(1 << 16, b"a frame of Ethernet.", 16));
     let (mut peer, handed_over) = UnixStream::pair().unwrap();
-    let number = handed_over.as_raw_fd();
-    vm.configure(&format!(
-        r#", "network-interfaces": [{{"iface_id": "eth0", "fd": {number}, "mtu": 1400}}]"#
-    ));
+    vm.configure(&handed_over::interface(&handed_over));
     let mut command = vm.command();
-    // SAFETY: between fork and exec the closure only makes a system call; the descriptor is open.
-    unsafe {
-        command.pre_exec(move || match libc::fcntl(number, libc::F_SETFD, 0) {
-            0 => Ok(()),
-            _ => Err(std::io::Error::last_os_error()),
-        })
-    };
+    handed_over::inherit(&mut command, handed_over.into());
     let child = command.spawn().unwrap();
-    drop((command, handed_over));
+    // It has this test's end of it.
+    drop(command);
     let mut frame = [0; 24];
     peer.read_exact(&mut frame).unwrap();
     assert_eq!(&frame, b"\0\0\0\x14a frame of Ethernet.");
