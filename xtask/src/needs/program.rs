@@ -98,7 +98,7 @@ static KERNEL: [Program; 7] = [
 ];
 
 /// What only tests use: makers of images, and judges of what we make. Emulated hosts of another architecture have all of it too.
-pub static TESTS: [Program; 17] = [
+pub static TESTS: [Program; 18] = [
     on_path("umoci", "tests", &["umoci"]),
     on_path("skopeo", "tests", &["skopeo"]),
     on_path("podman", "tests", &["podman"]),
@@ -110,6 +110,7 @@ pub static TESTS: [Program; 17] = [
     on_path("cpio", "tests", &["cpio"]),
     on_path("iasl", "tests", &["acpica-tools"]),
     on_path("dtc", "tests", &["device-tree-compiler"]),
+    on_path("passt", "networks, tests", &["passt"]),
     on_path("xz", "guest kernel, tests", &["xz-utils"]),
     on_path("zstd", "tests", &["zstd"]),
     on_path("lz4", "tests", &["lz4"]),

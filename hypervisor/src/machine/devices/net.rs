@@ -5,9 +5,11 @@
 //! | `open` | a name, a descriptor or a path, and what it stands for |
 //! | `tap` | an interface of the host's kernel |
 //! | `stream` | a program at the other side of a socket |
+//! | `loopback` | packets that no wire has |
 //! | `host` | either of them, in an epoll set |
 
 mod host;
+mod loopback;
 mod open;
 mod stream;
 mod tap;

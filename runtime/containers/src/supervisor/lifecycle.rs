@@ -17,6 +17,7 @@ use super::phase::{Phase, RunningVm};
 use crate::container::{ContainerError, State, Tenure};
 use crate::conversation::Guest;
 use crate::limits;
+use crate::network::PublishedPort;
 use crate::vm::VmError;
 use host::terminal;
 
@@ -83,6 +84,11 @@ impl Lifecycle {
     /// Writes the state down, as `change` makes it.
     pub(super) fn record(&self, change: impl FnOnce(&mut State)) -> Result<(), ContainerError> {
         self.lock().record(change)
+    }
+
+    /// What was published the last time that it ran.
+    pub(super) fn published(&self) -> Vec<PublishedPort> {
+        self.lock().state.network.ports.clone()
     }
 
     /// It has ended with this status, and may be started again.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::conversation::{ConversationError, Failure};
+use crate::network::NetworkError;
 use host::cache::CacheError;
 use host::program::NoProgram;
 
@@ -29,6 +30,8 @@ pub enum VmError {
     Scratch(#[source] io::Error),
     #[error(transparent)]
     Cache(#[from] CacheError),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     #[error(
         "mke2fs is missing, which the container's disk needs: install e2fsprogs (or run with --rm, and without --scratch)"
     )]

@@ -10,6 +10,8 @@ use devices::virtio::net::{HEADER_LEN, Refusal};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
+use super::loopback::is_for_loopback;
+
 /// The longest frame in bytes (passt's tap.h: `L2_MAX_LEN_PASST`).
 pub const MAX_FRAME: usize = 65_535;
 /// Length of a frame's length.
@@ -39,7 +41,7 @@ impl Stream {
     pub fn send(&mut self, packet: &mut [u8]) -> Result<(), Refusal> {
         self.flush()?;
         let frame = packet.len().saturating_sub(HEADER_LEN);
-        if frame > MAX_FRAME {
+        if frame > MAX_FRAME || packet.get(HEADER_LEN..).is_some_and(is_for_loopback) {
             return Ok(());
         }
         let bytes = &mut packet[HEADER_LEN - LENGTH..];
