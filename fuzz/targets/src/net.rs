@@ -116,7 +116,7 @@ impl Bench {
             }
             9 => {
                 let mut world = self.peer.world();
-                world.room = (world.room + input.number()? as usize) % (1 << 20);
+                world.room = world.room.wrapping_add(input.number()? as usize) % (1 << 20);
                 world.now = world.now.saturating_add(Duration::from_millis(input.number()?));
             }
             10 => self.peer.world().gone = input.u8()? > 0xf0,

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 use containers::network::{ExtraHost, NetworkMode};
+use egress_rules::Rule;
 use protocol::{Limit, MacAddress, Sysctl, Tmpfs};
 
 use crate::capabilities::parse_capability;
 use crate::commands::pull::PullPolicy;
+use crate::egress::parse_egress;
 use crate::network::{
     parse_add_host, parse_dns, parse_dns_option, parse_dns_search, parse_ip, parse_ip6, parse_mac,
     parse_network, parse_sysctl,
@@ -127,6 +129,14 @@ pub struct Flags {
     /// Set the network of its kernel up, as net.ipv4.ip_forward=1
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_sysctl)]
     pub sysctl: Vec<Sysctl>,
+    /// Let it reach this and nothing else: 10.0.0.0/8:443, [fd00::7]:80/tcp, example.org, *.example.org:443; dns for any question
+    ///
+    /// A name stands for the addresses that it resolves to, whoever else is there. Whoever is let in by --publish is answered.
+    #[arg(long, value_name = "RULE", value_parser = parse_egress)]
+    pub egress: Vec<Rule>,
+    /// Let rules of --egress with addresses open link-local ones too, at which clouds hand out credentials
+    #[arg(long)]
+    pub egress_link_local: bool,
     /// As root: the first of the 65536 numbers of users, of which each VM gets one for itself [default: 2113929216]
     #[arg(long, value_name = "UID", value_parser = parse_uid_base)]
     pub uid_base: Option<u32>,

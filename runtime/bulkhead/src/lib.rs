@@ -11,6 +11,7 @@
 //! | `capabilities`, `security`, `size`, `tmpfs`, `ulimit`, `variables` | what a flag's text means |
 //! | `network`, `publish` | the flags about a container's network |
 //! | `ports` | published ports, as docker shows them |
+//! | `egress` | what a container may reach, and what it could not |
 //! | `timeouts` | how long a container may take to end |
 //! | `id_file` | `--cidfile` |
 //! | `label` | which labels a filter asks for |
@@ -30,6 +31,7 @@
 mod arguments;
 mod capabilities;
 mod commands;
+mod egress;
 mod error;
 mod find;
 mod flags;

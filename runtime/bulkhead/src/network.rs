@@ -7,6 +7,7 @@ use containers::network::{
 };
 use protocol::{ByteString, Host, MacAddress, Network, Resolver, Sysctl};
 
+use crate::egress::egress;
 use crate::error::CommandError;
 use crate::flags::Flags;
 
@@ -32,6 +33,7 @@ pub fn network(flags: &Flags) -> Result<NetworkPlan, CommandError> {
         },
         hosts: flags.add_host.clone(),
         sysctls: last_of_each(&flags.sysctl),
+        egress: egress(flags)?,
     };
     plan.check().map_err(CommandError::Usage)?;
     // There may be too many of something.

@@ -10,7 +10,7 @@ use crate::process::{process, setting};
 use crate::*;
 use images::image::ImageConfig;
 
-fn parsed(arguments: &[&str]) -> Result<Arguments, String> {
+pub(crate) fn parsed(arguments: &[&str]) -> Result<Arguments, String> {
     let arguments = ["bulkhead"].iter().chain(arguments).map(OsString::from);
     parse(arguments).map_err(|error| {
         assert_eq!(error.exit_status(), 2);
@@ -20,7 +20,7 @@ fn parsed(arguments: &[&str]) -> Result<Arguments, String> {
     })
 }
 
-fn run_arguments(arguments: &[&str]) -> RunArguments {
+pub(crate) fn run_arguments(arguments: &[&str]) -> RunArguments {
     match parsed(arguments).unwrap().command {
         Command::Run(arguments) => arguments,
         _ => panic!("not run"),

@@ -9,6 +9,8 @@
 //! | module | what it knows |
 //! |---|---|
 //! | `plan` | what a container asks for |
+//! | `egress` | what it may reach |
+//! | `report` | what its interfaces tell of themselves |
 //! | `state` | what one has that runs |
 //! | `user` | the network of an ordinary user, and the addresses in it |
 //! | `passt` | the program that connects it with the world |
@@ -19,12 +21,14 @@
 //! | `uplink` | what of the host's network such a program is told |
 //! | `resolver` | whom the host asks for names |
 
+mod egress;
 mod error;
 mod greeting;
 mod holder;
 mod passt;
 mod plan;
 mod ports;
+mod report;
 mod resolver;
 mod state;
 mod uplink;
@@ -35,11 +39,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use protocol::{Host, Network};
 
+pub use egress::Egress;
 pub use error::NetworkError;
 use passt::Passt;
 pub use plan::{
     ExtraHost, HostAddress, MTUS, NetworkMode, NetworkPlan, Protocol, PublishedPort, UserNetwork,
 };
+pub(crate) use report::Reports;
+pub use report::{InterfaceUse, sum};
 pub use state::{Binding, NetworkState};
 
 use crate::plan::NetworkInterface;
@@ -102,14 +109,16 @@ impl Connection {
         self.socket.iter().map(AsFd::as_fd).collect()
     }
 
-    /// The VM's devices for it.
-    pub fn devices(&self) -> Vec<NetworkInterface> {
+    /// The VM's devices for it, which let through what is wanted.
+    pub fn devices(&self, egress: Option<&Egress>) -> Vec<NetworkInterface> {
         let interfaces = self.guest.interfaces.iter().zip(&self.socket);
         let device = interfaces.map(|(interface, socket)| NetworkInterface {
             iface_id: interface.name.clone(),
             fd: socket.as_raw_fd(),
             guest_mac: interface.mac.to_string(),
             mtu: interface.mtu,
+            egress: egress.map(|egress| egress.policy(interface, &self.guest.resolver)),
+            report_fd: None,
         });
         device.collect()
     }

@@ -24,6 +24,7 @@ mod watch;
 
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ use watch::watch;
 use crate::conversation::{
     ConversationError, Exit, Failure, Guest, Reception, Running, Signals, Stdio,
 };
-use crate::network::{Connection, NetworkState, PublishedPort};
+use crate::network::{Connection, NetworkState, PublishedPort, Reports};
 use crate::plan::{Drive, Plan, Vsock};
 use host::cache::{Cache, CacheError};
 
@@ -59,6 +60,7 @@ pub(crate) struct Machine {
     guest: Guest,
     vmm: Vmm,
     connection: Connection,
+    reports: Arc<Reports>,
     cgroup: Option<VmCgroup>,
     limits: Limits,
     _user: Option<VmUser>,
@@ -79,7 +81,8 @@ impl Machine {
         let sockets = folder.make_sockets()?;
         let socket = sockets.join("vsock");
         vm.vsock = Some(Vsock { guest_cid: GUEST_CID, uds_path: socket.clone() });
-        vm.network_interfaces = connection.devices();
+        vm.network_interfaces = connection.devices(plan.container.network.egress.as_ref());
+        let reports = Reports::make(&mut vm.network_interfaces).map_err(VmError::Report)?;
         vm.drives.extend(scratch.map(|path| Drive {
             drive_id: "scratch".to_owned(),
             parts: None,
@@ -93,7 +96,8 @@ impl Machine {
         }
         let (mut cgroup, mut limits) = VmCgroup::make(&vm, folder.name());
         let place = Place { user: user.as_ref(), cgroup: cgroup.as_ref() };
-        let inherited = connection.descriptors();
+        let mut inherited = connection.descriptors();
+        inherited.extend(reports.descriptors());
         let vmm = Vmm::start(&vm, folder.path(), plan.vm.console, &inherited, place)?;
         connection.handed_over();
         if let Some(empty) = cgroup.take_if(|cgroup| !cgroup.has(vmm.id())) {
@@ -102,7 +106,8 @@ impl Machine {
         let (setting, network) = (plan.container.setting.clone(), connection.guest().clone());
         let guest = Guest::expect(reception, setting, network, vmm.pidfd())?;
         watch(&guest, &vmm).map_err(ConversationError::from)?;
-        Ok(Self { guest, vmm, connection, cgroup, limits, _user: user, _folder: folder })
+        let reports = Arc::new(reports);
+        Ok(Self { guest, vmm, connection, reports, cgroup, limits, _user: user, _folder: folder })
     }
 
     pub fn guest(&self) -> &Guest {
@@ -117,6 +122,11 @@ impl Machine {
     /// What it has of a network.
     pub fn network(&self) -> &NetworkState {
         self.connection.state()
+    }
+
+    /// What its interfaces tell of themselves, also when it has ended.
+    pub fn reports(&self) -> &Arc<Reports> {
+        &self.reports
     }
 
     /// Its VMM's process.

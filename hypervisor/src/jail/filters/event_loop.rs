@@ -68,13 +68,13 @@ pub const EVENT_LOOP: &[Call] = &[
     Call {
         name: "timerfd_settime",
         rules: ANY,
-        reason: "the guest's alarm; limits of network interfaces; ticks while a host program waits for the guest's answer",
+        reason: "the guest's alarm; limits and reports of network interfaces; ticks while a host program waits for the guest's answer",
     },
     Call { name: "getrandom", rules: ANY, reason: "the entropy device" },
     Call {
         name: "clock_gettime",
         rules: ANY,
-        reason: "patience at the end, on hosts whose clock can only be read in the kernel",
+        reason: "patience at the end, limits and filters of network interfaces, where only the kernel can read the clock",
     },
     Call {
         name: "tgkill",

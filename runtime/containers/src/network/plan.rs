@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use protocol::{ByteString, MacAddress, Resolver, Sysctl};
 use serde::{Deserialize, Serialize};
 
-use super::user;
+use super::{Egress, user};
 
 /// The most ports that are published, each of which is one or two sockets of the host's: ours.
 const MAX_PORTS: usize = 1024;
@@ -39,6 +39,8 @@ pub struct NetworkPlan {
     pub hosts: Vec<ExtraHost>,
     /// Settings of the guest's kernel.
     pub sysctls: Vec<Sysctl>,
+    /// What it may reach, if that is not everything.
+    pub egress: Option<Egress>,
 }
 
 /// How a container is connected.
@@ -137,7 +139,7 @@ impl NetworkPlan {
     /// Whether the container can't do without it.
     pub(super) fn is_required(&self) -> bool {
         let asked = matches!(&self.mode, NetworkMode::User(user) if user.required);
-        asked || !self.ports.is_empty()
+        asked || !self.ports.is_empty() || self.egress.is_some()
     }
 
     /// Looks at what the types allow too much of: what is wrong, as the flag that says it.
@@ -152,6 +154,7 @@ impl NetworkPlan {
                 user::check_addresses(self)?;
             }
         }
+        self.egress.as_ref().map_or(Ok(()), Egress::check)?;
         if self.ports.len() > MAX_PORTS {
             return Err(format!("--publish: {} ports: give at most {MAX_PORTS}", self.ports.len()));
         }
@@ -182,6 +185,7 @@ impl NetworkPlan {
             Self { mac: Some(_), .. } => "--mac-address",
             Self { ip: Some(_), .. } => "--ip",
             Self { ip6: Some(_), .. } => "--ip6",
+            Self { egress: Some(_), .. } => "--egress",
             Self { hosts, .. } if hosts.iter().any(|host| host.address == HostAddress::Gateway) => {
                 "--add-host with host-gateway"
             }

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use egress_rules::Policy;
 use serde::{Deserialize, Serialize};
 
 use host::disk::Part;
@@ -90,6 +91,10 @@ pub struct NetworkInterface {
     pub fd: i32,
     pub guest_mac: String,
     pub mtu: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress: Option<Policy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report_fd: Option<i32>,
 }
 
 /// The entropy device has nothing to set.

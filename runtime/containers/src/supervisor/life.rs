@@ -148,6 +148,7 @@ impl Supervisor {
                     started();
                 }
             });
+            self.keep_reports();
             let was_started = started.is_none();
             let end = RunEnd::of(result, was_started && self.lifecycle.is_killed());
             self.lifecycle.output.detach_all();
@@ -232,6 +233,9 @@ impl Supervisor {
         let ([stdout, stderr], output) = self.lifecycle.output.open();
         let streams = Streams { stdin, stdout: Box::new(stdout), stderr: Box::new(stderr) };
         let machine = Machine::start(&config.plan, disk.path(), &self.lifecycle.published())?;
+        // Those of an earlier life count no longer.
+        self.container.forget_interfaces();
+        self.lifecycle.set_reports(machine.reports());
         self.lifecycle.entered(machine.guest(), machine.pidfd())?;
         let terminal = config.terminal.then(|| size.unwrap_or(terminal::UNSEEN));
         let process = config.plan.container.process.clone();
@@ -251,6 +255,14 @@ impl Supervisor {
         output.wait();
         self.lifecycle.leaving();
         result
+    }
+
+    /// Its VM has ended: what its interfaces told last is for those who ask later.
+    fn keep_reports(&self) {
+        let kept = self.container.keep_interfaces(&self.lifecycle.reports().read());
+        if let Err(error) = kept {
+            ::log::warn!("{}", in_one_line(&error));
+        }
     }
 
     fn is_up(&self, machine: &Machine) {

@@ -17,7 +17,7 @@ use super::phase::{Phase, RunningVm};
 use crate::container::{ContainerError, State, Tenure};
 use crate::conversation::Guest;
 use crate::limits;
-use crate::network::PublishedPort;
+use crate::network::{PublishedPort, Reports};
 use crate::vm::VmError;
 use host::terminal;
 
@@ -27,6 +27,8 @@ pub(super) const KILL: u8 = Signal::KILL.as_raw() as u8;
 pub(super) struct Lifecycle {
     inner: Mutex<Inner>,
     changed: Condvar,
+    /// What the interfaces of its last VM tell.
+    reports: Mutex<Arc<Reports>>,
     pub(super) output: Arc<Output>,
     pub(super) input: Input,
 }
@@ -61,7 +63,8 @@ impl Lifecycle {
             last_status: 0,
         };
         let (output, input) = (Arc::new(output), Input::default());
-        Self { inner: Mutex::new(inner), changed: Condvar::new(), output, input }
+        let (inner, reports) = (Mutex::new(inner), Mutex::default());
+        Self { inner, changed: Condvar::new(), reports, output, input }
     }
 
     /// The VM is there. Its process may not run yet.
@@ -73,6 +76,16 @@ impl Lifecycle {
             guest.signal(0, number);
         }
         Ok(())
+    }
+
+    /// From now on these interfaces are the container's.
+    pub(super) fn set_reports(&self, reports: &Arc<Reports>) {
+        *self.reports.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(reports);
+    }
+
+    /// What they tell.
+    pub(super) fn reports(&self) -> Arc<Reports> {
+        Arc::clone(&self.reports.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// There is no process any more that could be told something.

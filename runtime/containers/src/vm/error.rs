@@ -38,6 +38,8 @@ pub enum VmError {
     NoMke2fs,
     #[error("cannot make the scratch disk: mke2fs says: {message}")]
     Mke2fs { message: String },
+    #[error("cannot make the memory in which a network interface tells of itself")]
+    Report(#[source] io::Error),
     #[error("cannot take over signals")]
     Signals(#[source] io::Error),
     #[error("cannot duplicate standard input and output")]

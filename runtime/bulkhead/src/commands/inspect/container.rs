@@ -1,21 +1,28 @@
 //! What `inspect` says of a container.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::capabilities;
+use crate::egress::{interface_facts, rule_facts};
 use crate::error::CommandError;
 use crate::ports;
 use crate::ulimit;
 use containers::container::{Config, Container, RestartPolicy, State, Status};
-use containers::network::{ExtraHost, HostAddress, PublishedPort};
+use containers::network::{ExtraHost, HostAddress, InterfaceUse, PublishedPort};
+use containers::supervisor::interfaces;
 use containers::vm::Limits;
 use containers::vm::user::DEFAULT_BASE;
 use host::signal;
+use host::text::in_one_line;
 use host::time::{NEVER, show};
 use images::store::ImageStore;
 use protocol::{ByteString, Tmpfs};
+
+/// How long its supervisor may take to say what its interfaces did.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// With docker's words where it has them. What has no meaning here is empty, so that templates can name it.
 pub fn facts(container: &Container, store: &ImageStore) -> Result<Value, CommandError> {
@@ -45,7 +52,7 @@ pub fn facts(container: &Container, store: &ImageStore) -> Result<Value, Command
         "VmLimits": limit_facts(&state.limits),
         "Config": config_facts(config, &words),
         "HostConfig": host_facts(config),
-        "NetworkSettings": network_facts(config, &state),
+        "NetworkSettings": network_facts(config, &state, &interfaces_of(container)),
     }))
 }
 
@@ -133,6 +140,8 @@ fn host_facts(config: &Config) -> Value {
         "DnsSearch": texts(&network.resolver.search),
         "DnsOptions": texts(&network.resolver.options),
         "ExtraHosts": network.hosts.iter().map(host).collect::<Vec<_>>(),
+        "Egress": rule_facts(network.egress.as_ref()),
+        "EgressLinkLocal": network.egress.as_ref().is_some_and(|egress| egress.link_local),
         "Sysctls": sysctls.collect::<Map<String, Value>>(),
         "Memory": setting.memory,
         "NanoCpus": u64::from(processors) * 1_000_000_000,
@@ -182,8 +191,16 @@ fn exposed(ports: &[PublishedPort]) -> Value {
     names.map(|name| (name, json!({}))).collect::<Map<String, Value>>().into()
 }
 
+/// Of a supervisor that does not say it, nothing is known.
+fn interfaces_of(container: &Container) -> Vec<InterfaceUse> {
+    interfaces(container, PATIENCE).unwrap_or_else(|error| {
+        log::warn!("{}: {}", container.config().name, in_one_line(&error));
+        Vec::new()
+    })
+}
+
 /// What it has while it runs. docker has the addresses of its default network twice.
-fn network_facts(config: &Config, state: &State) -> Value {
+fn network_facts(config: &Config, state: &State, interfaces: &[InterfaceUse]) -> Value {
     let interface = state.network.interfaces.first().filter(|_| state.status.is_live());
     let find = |is_v4: bool| {
         let of_family = |ip: IpAddr| ip.is_ipv4() == is_v4;
@@ -208,6 +225,7 @@ fn network_facts(config: &Config, state: &State) -> Value {
     });
     let mut facts = addresses.clone();
     facts["Ports"] = ports::facts(&ports::bindings(state));
+    facts["Interfaces"] = interface_facts(interfaces);
     facts["Networks"] = json!({ config.plan.container.network.mode.name(): addresses });
     facts
 }

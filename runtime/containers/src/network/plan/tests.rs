@@ -20,6 +20,7 @@ fn a_plan_is_written_and_read() {
         resolver: Resolver { search: vec![".".into()], ..Resolver::default() },
         hosts: vec![ExtraHost { name: "host".into(), address: HostAddress::Gateway }],
         sysctls: vec![Sysctl { key: "net.a.b".into(), value: "1".into() }],
+        egress: Some(Egress { rules: vec!["example.org:443".parse().unwrap()], link_local: true }),
     };
     full.check().unwrap();
     for plan in [NetworkPlan::default(), user(), full] {

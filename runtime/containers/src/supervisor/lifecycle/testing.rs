@@ -58,6 +58,7 @@ impl Container {
         let lifecycle = Lifecycle {
             inner: Mutex::new(inner),
             changed: Condvar::new(),
+            reports: Mutex::default(),
             output: Arc::new(Output::new(log).unwrap()),
             input: Default::default(),
         };
