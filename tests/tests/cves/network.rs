@@ -81,7 +81,7 @@ fn cve_2021_3748_no_packet_is_begun_before_all_its_buffers_are_known_to_be_memor
         bench.start(F_MRG_RXBUF);
         bench.assert_works();
     }
-    // Buffers of one place: the last one wins, and the number is where the first begins.
+    // Buffers of one place: the guest has said so, and gets them back with what was written to each.
     let mut bench = Bench::new(F_MRG_RXBUF);
     (0..4).for_each(|head| bench.offer(head, &[(BUFFER_AT, 600, WRITE)]));
     bench.give(&packet(1500));
