@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::virtio::net::{Backend, HEADER_LEN, Net, OFFLOADS, Refusal, Waits};
+use crate::virtio::net::{Backend, HEADER_LEN, Net, OFFLOADS, Refusal, Sent, Waits};
 
 /// What there is at the other end.
 #[derive(Default)]
@@ -63,7 +63,7 @@ impl Peer {
     }
 
     /// One round of a level-triggered poll; true: [`Net::work`] is to be called.
-    pub fn poll(&self, net: &mut Net<Self>) -> bool {
+    pub fn poll(&self, net: &mut Net<impl Backend>) -> bool {
         let world = self.world();
         let (ready, gone) = (world.is_ready(), world.gone);
         drop(world);
@@ -86,7 +86,7 @@ impl Backend for Peer {
         if world.gone { Err(Refusal::Gone) } else { Ok(()) }
     }
 
-    fn send(&mut self, packet: &mut [u8]) -> Result<(), Refusal> {
+    fn send(&mut self, packet: &mut [u8]) -> Result<Sent, Refusal> {
         assert!(packet.len() >= HEADER_LEN + 14, "a header and an Ethernet header");
         self.flush()?;
         let mut world = self.world();
@@ -98,7 +98,7 @@ impl Backend for Peer {
                 drop(world);
                 // Part of it is as good as all.
                 let _ = self.flush();
-                Ok(())
+                Ok(Sent::Taken)
             }
         }
     }

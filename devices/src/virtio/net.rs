@@ -9,6 +9,7 @@
 //! | `receive` | from the back end to the guest |
 //! | `way` | one direction, and its limits |
 //! | `backend` | the other end, as a trait |
+//! | `filtered` | the egress filter in front of any other end |
 //!
 //! How it is driven: a notification of the driver's makes the device look at that queue. When what [`Backend::wait_for`]
 //! was told happens, [`Net::work`] looks at both, through [`Mmio::with_device`](super::mmio::Mmio::with_device).
@@ -25,10 +26,11 @@
 //! In Firecracker's CVE-2020-16843 a link stood still for ever once both were full.
 //!
 //! Snapshots: the packet that waits here is lost, as packets are. A restored device has another back end, and the driver
-//! is told if that makes a difference to its link. The limits begin anew.
+//! is told if that makes a difference to its link. Limits and counters begin anew.
 
 mod backend;
 mod config;
+mod filtered;
 mod packet;
 mod receive;
 #[cfg(test)]
@@ -41,11 +43,13 @@ use serde::{Deserialize, Serialize};
 use super::queue::{Chain, Queue, QueueError};
 use super::{ImmediateDevice, VirtioDevice, read_config_bytes};
 use crate::{Device, GuestMemory, RestoreError};
-pub use backend::{Backend, Refusal, Waits};
+pub use backend::{Backend, Refusal, Sent, Waits};
 pub use config::{
     F_CSUM, F_GUEST_CSUM, F_GUEST_TSO4, F_GUEST_TSO6, F_HOST_TSO4, F_HOST_TSO6, F_MAC, F_MRG_RXBUF,
     F_MTU, F_STATUS, OFFLOADS,
 };
+use egress_rules::Counters;
+pub use filtered::Filtered;
 use packet::Agreed;
 pub use packet::{HEADER_LEN, MAX_FRAME, MAX_PACKET};
 pub use way::Link;
@@ -84,6 +88,7 @@ pub struct Net<B: Backend> {
     paused: bool,
     /// What the back end was told last.
     waits: Waits,
+    counters: Counters,
     /// Kept for their memory.
     chains: Vec<Chain>,
     used: Vec<(u16, u32)>,
@@ -118,6 +123,7 @@ impl<B: Backend> Net<B> {
             blocked: false,
             paused: false,
             waits: Waits::default(),
+            counters: Counters::default(),
             chains: Vec::new(),
             used: Vec::new(),
         }
@@ -126,6 +132,16 @@ impl<B: Backend> Net<B> {
     /// Whether somebody is at the other end.
     pub fn is_link_up(&self) -> bool {
         self.link_up
+    }
+
+    /// The other end.
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    /// How much went over the link since the device was made, whatever became of its driver meanwhile.
+    pub fn counters(&self) -> Counters {
+        self.counters
     }
 
     /// Does all there is to do.
@@ -155,7 +171,11 @@ impl<B: Backend> Net<B> {
     ) -> Result<(), QueueError> {
         let [rx, tx] = queues else { return Ok(()) };
         let result = which.iter().try_for_each(|queue| match *queue {
-            TX => self.transmit(tx, mem),
+            TX => match self.transmit(tx, mem) {
+                // What was answered at once is nobody's event.
+                Ok(()) if self.backend.has_packets() => self.receive(rx, mem),
+                result => result,
+            },
             _ => self.receive(rx, mem),
         });
         if result.is_err() {

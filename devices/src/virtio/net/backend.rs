@@ -11,6 +11,15 @@ pub enum Refusal {
     Gone,
 }
 
+/// What became of a packet that the back end was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It is on its way, as far as anybody knows.
+    Taken,
+    /// It will never arrive.
+    Dropped,
+}
+
 /// What the device waits for at its back end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waits {
@@ -39,7 +48,7 @@ pub trait Backend: Send {
     /// Sends a packet, whole. It may write over the header's place. What it can't send it drops, as networks do; having
     /// taken part of a packet it takes all of it, and sends the rest with the next call of this or of
     /// [`flush`](Backend::flush).
-    fn send(&mut self, packet: &mut [u8]) -> Result<(), Refusal>;
+    fn send(&mut self, packet: &mut [u8]) -> Result<Sent, Refusal>;
 
     /// Sends what is left of an earlier packet.
     fn flush(&mut self) -> Result<(), Refusal> {
@@ -50,7 +59,12 @@ pub trait Backend: Send {
     /// may have any length, and is dropped.
     fn receive(&mut self, packet: &mut [u8]) -> Result<usize, Refusal>;
 
-    /// Time of a clock that does not go back.
+    /// Whether it has packets to receive that it has not waited for, and does not say so by an event.
+    fn has_packets(&self) -> bool {
+        false
+    }
+
+    /// Time of a clock that does not go back, and goes on while the host sleeps.
     fn now(&self) -> Duration;
 
     /// What the device waits for from now on, level-triggered; at first nothing.

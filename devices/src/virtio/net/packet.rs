@@ -3,6 +3,8 @@
 use zerocopy::little_endian::U16;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use crate::egress::{Offload, Segments};
+
 /// Length of the header in bytes.
 pub const HEADER_LEN: usize = size_of::<Header>();
 /// The longest frame in bytes: an IP packet of 65,535 bytes and an Ethernet header, rounded as virtio 1.2 §5.1.6.3.1 does.
@@ -63,6 +65,20 @@ pub(super) fn check(packet: &mut [u8], agreed: &Agreed) -> bool {
     *header = checked;
     let most = |mtu| usize::from(mtu) + ETHERNET_HEADER + VLAN_TAG;
     header.gso_type != GSO_NONE || agreed.mtu.is_none_or(|mtu| frame.len() <= most(mtu))
+}
+
+/// What the host is to do for a packet, and its frame. `None`: no filter knows such an offload, or it is no packet.
+pub(super) fn offload(packet: &[u8]) -> Option<(Offload, &[u8])> {
+    let (header, frame) = Header::ref_from_prefix(packet).ok()?;
+    let place = (header.csum_start.get(), header.csum_offset.get());
+    let checksum = (header.flags & NEEDS_CSUM != 0).then_some(place);
+    let segments = match header.gso_type {
+        GSO_NONE => Segments::None,
+        GSO_TCPV4 => Segments::TcpV4,
+        GSO_TCPV6 => Segments::TcpV6,
+        _ => return None,
+    };
+    Some((Offload { checksum, segments }, frame))
 }
 
 /// Says over how many buffers a packet is spread.

@@ -2,7 +2,7 @@
 
 use super::backend::{Backend, Refusal};
 use super::config::F_MRG_RXBUF;
-use super::packet::{self, MAX_PACKET};
+use super::packet::{self, HEADER_LEN, MAX_PACKET};
 use super::{Net, Queue, QueueError};
 use crate::GuestMemory;
 use crate::virtio::queue::Chain;
@@ -31,7 +31,10 @@ impl<B: Backend> Net<B> {
                 break;
             }
             match self.deliver(queue, mem)? {
-                Fate::Delivered => self.held = 0,
+                Fate::Delivered => {
+                    self.counters.rx.count(self.held - HEADER_LEN);
+                    self.held = 0;
+                }
                 Fate::Dropped => self.drop_held(queue),
                 Fate::Held => break,
             }
@@ -67,6 +70,7 @@ impl<B: Backend> Net<B> {
     /// a queue has buffers.
     fn drop_held(&mut self, queue: &mut Queue) {
         self.held = 0;
+        self.counters.rx.dropped += 1;
         queue.charge(MAX_PACKET as u64);
     }
 

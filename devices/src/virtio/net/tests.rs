@@ -1,5 +1,6 @@
 //! The device between a guest and a peer, whole: with its transport, its turns and its snapshots.
 
+mod filtered;
 mod flow;
 mod guest;
 mod headers;

@@ -1,6 +1,6 @@
 //! From the guest to the back end.
 
-use super::backend::{Backend, Refusal};
+use super::backend::{Backend, Refusal, Sent};
 use super::packet::{self, HEADER_LEN, MAX_PACKET};
 use super::{Net, Queue, QueueError};
 use crate::GuestMemory;
@@ -29,17 +29,22 @@ impl<B: Backend> Net<B> {
                 }
                 break;
             };
-            if self.link_up
-                && let Some(len) = self.take(&chain, mem)?
-            {
-                match self.backend.send(&mut self.tx.packet[..len]) {
-                    Ok(()) => self.tx.charge(&self.backend, len),
-                    Err(Refusal::WouldBlock) => {
-                        queue.undo_pop();
-                        self.blocked = true;
-                        continue;
-                    }
-                    Err(Refusal::Gone) => self.lose_link(),
+            let packet = if self.link_up { self.take(&chain, mem)? } else { None };
+            let sent = match packet {
+                Some(len) => self.send(len),
+                None => Ok(Sent::Dropped),
+            };
+            match sent {
+                Ok(Sent::Taken) => {}
+                Ok(Sent::Dropped) => self.counters.tx.dropped += 1,
+                Err(Refusal::WouldBlock) => {
+                    queue.undo_pop();
+                    self.blocked = true;
+                    continue;
+                }
+                Err(Refusal::Gone) => {
+                    self.counters.tx.dropped += 1;
+                    self.lose_link();
                 }
             }
             queue.push(mem, chain.head, 0)?;
@@ -51,6 +56,16 @@ impl<B: Backend> Net<B> {
             self.refused(refusal);
         }
         Ok(())
+    }
+
+    /// Sends the packet of this length that was copied. One that is dropped counts for the limits as any other.
+    fn send(&mut self, len: usize) -> Result<Sent, Refusal> {
+        let sent = self.backend.send(&mut self.tx.packet[..len])?;
+        self.tx.charge(&self.backend, len);
+        if sent == Sent::Taken {
+            self.counters.tx.count(len - HEADER_LEN);
+        }
+        Ok(sent)
     }
 
     /// Copies a packet; `None`: it is none that may go.

@@ -6,7 +6,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use devices::virtio::net::{HEADER_LEN, Refusal};
+use devices::virtio::net::{HEADER_LEN, Refusal, Sent};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
@@ -36,11 +36,11 @@ impl Stream {
     }
 
     /// Sends a packet's frame. The length comes into the header's place.
-    pub fn send(&mut self, packet: &mut [u8]) -> Result<(), Refusal> {
+    pub fn send(&mut self, packet: &mut [u8]) -> Result<Sent, Refusal> {
         self.flush()?;
         let frame = packet.len().saturating_sub(HEADER_LEN);
         if frame > MAX_FRAME {
-            return Ok(());
+            return Ok(Sent::Dropped);
         }
         let bytes = &mut packet[HEADER_LEN - LENGTH..];
         bytes[..LENGTH].copy_from_slice(&(frame as u32).to_be_bytes());
@@ -48,7 +48,7 @@ impl Stream {
         if sent < bytes.len() {
             self.rest.extend(&bytes[sent..]);
         }
-        Ok(())
+        Ok(Sent::Taken)
     }
 
     /// Sends what is left of a frame.

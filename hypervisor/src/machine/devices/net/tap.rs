@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use devices::virtio::net::{
-    F_GUEST_CSUM, F_GUEST_TSO4, F_GUEST_TSO6, HEADER_LEN, OFFLOADS, Refusal,
+    F_GUEST_CSUM, F_GUEST_TSO4, F_GUEST_TSO6, HEADER_LEN, OFFLOADS, Refusal, Sent,
 };
 use rustix::io::Errno;
 use rustix::ioctl::{Getter, IntegerSetter, Opcode, Setter, ioctl, opcode};
@@ -89,11 +89,12 @@ impl Tap {
 
     /// Sends a packet. What the kernel does not take (the interface is down, the headers are no TCP's) is lost, as on
     /// any wire.
-    pub fn send(&mut self, packet: &[u8]) -> Result<(), Refusal> {
+    pub fn send(&mut self, packet: &[u8]) -> Result<Sent, Refusal> {
         match rustix::io::write(&self.descriptor, packet) {
+            Ok(_) => Ok(Sent::Taken),
             Err(Errno::AGAIN | Errno::INTR) => Err(Refusal::WouldBlock),
             Err(Errno::BADFD) => Err(Refusal::Gone),
-            _ => Ok(()),
+            Err(_) => Ok(Sent::Dropped),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use devices::virtio::mmio::Mmio;
 use devices::virtio::net::RX;
 use devices::{Bell, GuestMemory, Interrupt, Registers};
+use egress_rules::Policy;
 use vm_memory::{Bytes, GuestAddress};
 
 use super::super::super::Devices;
@@ -33,7 +34,7 @@ impl Interrupt for Line {
 
 pub struct Guest {
     memory: GuestMemory,
-    mmio: Arc<Mutex<Mmio<Net<HostBackend>>>>,
+    mmio: Arc<Mutex<Mmio<Net<Filtered<HostBackend>>>>>,
     queues: Vec<Notification>,
     devices: Devices,
     poll: Poll,
@@ -49,16 +50,30 @@ fn areas(queue: usize) -> [u64; 3] {
 
 impl Guest {
     pub fn new(link: &Link, end: End, features: u64) -> Guest {
+        Self::telling(link, OpenedInterface { end, report: None }, None, features)
+    }
+
+    /// One whose frames may be filtered, and whose interface may tell of itself.
+    pub fn telling(
+        link: &Link,
+        opened: OpenedInterface,
+        policy: Option<Policy>,
+        features: u64,
+    ) -> Guest {
         let length = (BUFFERS + 2 * u64::from(SIZE) * BUFFER) as usize;
         let memory = GuestMemory::from_ranges(&[(GuestAddress(0), length)]).unwrap();
-        let (backend, events) = HostBackend::new(end).unwrap();
+        let (backend, events) = HostBackend::new(opened.end).unwrap();
+        let alarm = || events.report_alarm().unwrap();
+        let teller = opened.report.map(|file| Teller::new(file, alarm()).unwrap());
         let queues: Vec<_> = (0..2).map(|_| Notification::unconnected()).collect();
         let (sender, _interrupts) = channel();
         let line = Box::new(Line(Mutex::new(sender)));
-        let net = Net::new(link, backend);
+        let filter = policy.map(|policy| Filter::new(policy).unwrap());
+        let net = Net::new(link, Filtered::new(backend, filter));
         let device = Plugged::new(net, memory.clone(), line, queues.clone());
         let mmio = device.mmio().clone();
-        let devices = Devices(vec![Box::new(AttachedNet::new("eth0", events, device))]);
+        let attached = AttachedNet::new("eth0", events, teller, device);
+        let devices = Devices(vec![Box::new(attached)]);
         let poll = Poll::new().unwrap();
         devices.wait_for_drivers(&poll).unwrap();
         devices.wait_for_host(&poll).unwrap();
@@ -167,6 +182,11 @@ impl Guest {
             }
             assert!(self.turn(NEVER), "nothing happens any more");
         }
+    }
+
+    /// The machine ends.
+    pub fn end(&mut self) {
+        self.devices.pause();
     }
 
     /// Has it run until nothing happens for so long.

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::thread;
 
-use devices::virtio::net::{F_MAC, F_MRG_RXBUF, F_STATUS, OFFLOADS};
+use devices::virtio::net::{F_MAC, F_MRG_RXBUF, F_STATUS, OFFLOADS, Sent};
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
@@ -44,7 +44,8 @@ fn ip(arguments: &str) {
 }
 
 fn interface(source: InterfaceSource) -> Interface {
-    Interface { id: "eth0".to_owned(), source, link: Link::default() }
+    let (egress, report) = (None, None);
+    Interface { id: "eth0".to_owned(), source, link: Link::default(), egress, report }
 }
 
 fn refused(source: InterfaceSource, inherited: &mut Inherited) -> String {
@@ -77,7 +78,7 @@ fn the_hosts_kernel_answers_through_a_tap_until_it_is_gone() {
         ip("tuntap add tap0 mode tap");
         let end =
             open(&interface(InterfaceSource::Tap("tap0".to_owned())), &mut Inherited::default());
-        let end = end.unwrap();
+        let end = end.unwrap().end;
         ip("address add 10.0.0.1/24 dev tap0");
         ip("link set tap0 up");
         let link = Link { mac: Some(MAC), ..Link::default() };
@@ -98,13 +99,13 @@ fn a_tap_is_handed_over_by_its_number() {
         Tap::attach(&descriptor, "tap7").unwrap();
         let number = descriptor.as_raw_fd();
         let source = InterfaceSource::Descriptor(number);
-        let end = open(&interface(source), &mut Inherited::of(number, descriptor)).unwrap();
-        let End::Tap(mut tap) = end else { panic!("a TAP") };
+        let opened = open(&interface(source), &mut Inherited::of(number, descriptor)).unwrap();
+        let End::Tap(mut tap) = opened.end else { panic!("a TAP") };
         assert_eq!(tap.offloads(), OFFLOADS);
         tap.set_offloads(OFFLOADS).unwrap();
         assert_eq!(tap.receive(&mut [0; 100]), Err(Refusal::WouldBlock));
         // The interface is down: what is sent is lost, and the link stays.
-        assert_eq!(tap.send(&arp_request()), Ok(()));
+        assert_eq!(tap.send(&arp_request()), Ok(Sent::Dropped));
         ip("link delete tap7");
         assert_eq!(tap.receive(&mut [0; 100]), Err(Refusal::Gone));
         assert_eq!(tap.send(&arp_request()), Err(Refusal::Gone));
