@@ -90,6 +90,7 @@ pub struct Net<B: Backend> {
     waits: Waits,
     counters: Counters,
     /// Kept for their memory.
+    chain: Chain,
     chains: Vec<Chain>,
     used: Vec<(u16, u32)>,
 }
@@ -124,6 +125,7 @@ impl<B: Backend> Net<B> {
             paused: false,
             waits: Waits::default(),
             counters: Counters::default(),
+            chain: Chain::default(),
             chains: Vec::new(),
             used: Vec::new(),
         }

@@ -15,6 +15,7 @@ impl<B: Backend> Net<B> {
         mem: &GuestMemory,
     ) -> Result<(), QueueError> {
         (self.blocked, self.tx.ready_at) = (false, None);
+        let mut chain = std::mem::take(&mut self.chain);
         while !self.blocked {
             // Without a link nothing goes, and nothing waits.
             if self.link_up {
@@ -23,12 +24,12 @@ impl<B: Backend> Net<B> {
                     break;
                 }
             }
-            let Some(chain) = queue.pop(mem)? else {
+            if !queue.pop_into(&mut chain, mem)? {
                 if queue.enable_notification(mem)? {
                     continue;
                 }
                 break;
-            };
+            }
             let packet = if self.link_up { self.take(&chain, mem)? } else { None };
             let sent = match packet {
                 Some(len) => self.send(len),
@@ -49,6 +50,7 @@ impl<B: Backend> Net<B> {
             }
             queue.push(mem, chain.head, 0)?;
         }
+        self.chain = chain;
         // Of the last one only a part may have gone.
         if self.link_up
             && let Err(refusal) = self.backend.flush()
