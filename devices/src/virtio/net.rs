@@ -14,8 +14,8 @@
 //! How it is driven: a notification of the driver's makes the device look at that queue. When what [`Backend::wait_for`]
 //! was told happens, [`Net::work`] looks at both, through [`Mmio::with_device`](super::mmio::Mmio::with_device).
 //!
-//! Every frame is copied once, between guest memory and a buffer of the device's: nothing that the guest does meanwhile
-//! changes what was checked. Both directions go on by themselves, whatever the other one waits for:
+//! What is checked of a packet is copied first, between guest memory and a buffer of the device's: nothing that the guest
+//! does meanwhile changes it. That is the header, and where there is a filter the frame. Both directions go on by themselves, whatever the other one waits for:
 //!
 //! | what is full | what waits | what makes it go on |
 //! |---|---|---|

@@ -53,7 +53,7 @@ impl<B: Backend> Net<B> {
                 Ok(len) => {
                     self.rx.charge(&self.backend, len);
                     let packet = self.rx.packet.get_mut(..len).unwrap_or_default();
-                    if packet::check(packet, &self.to_guest) {
+                    if packet::check(packet, len.saturating_sub(HEADER_LEN), &self.to_guest) {
                         self.held = len;
                         return true;
                     }
