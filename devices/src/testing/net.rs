@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use vm_memory::VolatileSlice;
+
 use crate::virtio::net::{Backend, HEADER_LEN, Net, OFFLOADS, Refusal, Sent, Waits};
 
 /// What there is at the other end.
@@ -19,6 +21,8 @@ pub struct World {
     pub gone: bool,
     /// Which offloads it can do.
     pub offloads: u64,
+    /// It takes frames from the guest's memory.
+    pub sends_guest_memory: bool,
     /// Which were agreed, each time.
     pub started: Vec<u64>,
     /// The time.
@@ -86,14 +90,27 @@ impl Backend for Peer {
         if world.gone { Err(Refusal::Gone) } else { Ok(()) }
     }
 
-    fn send(&mut self, packet: &mut [u8]) -> Result<Sent, Refusal> {
-        assert!(packet.len() >= HEADER_LEN + 14, "a header and an Ethernet header");
+    fn sends_guest_memory(&self) -> bool {
+        self.world().sends_guest_memory
+    }
+
+    fn send(&mut self, packet: &mut [u8], rest: &[VolatileSlice<'_>]) -> Result<Sent, Refusal> {
+        assert!(packet.len() >= HEADER_LEN, "a header");
+        let mut whole = packet.to_vec();
+        for slice in rest {
+            let start = whole.len();
+            whole.resize(start + slice.len(), 0);
+            slice.copy_to(&mut whole[start..]);
+        }
+        assert!(whole.len() >= HEADER_LEN + 14, "an Ethernet header");
         self.flush()?;
         let mut world = self.world();
+        assert!(rest.is_empty() || world.sends_guest_memory, "what was not asked for");
         match world.room {
             0 => Err(Refusal::WouldBlock),
             _ => {
-                world.part = Some((packet.to_vec(), packet.len()));
+                let len = whole.len();
+                world.part = Some((whole, len));
                 packet[..HEADER_LEN].fill(0xee);
                 drop(world);
                 // Part of it is as good as all.

@@ -14,8 +14,8 @@
 //! How it is driven: a notification of the driver's makes the device look at that queue. When what [`Backend::wait_for`]
 //! was told happens, [`Net::work`] looks at both, through [`Mmio::with_device`](super::mmio::Mmio::with_device).
 //!
-//! Every frame is copied once, between guest memory and a buffer of the device's: nothing that the guest does meanwhile
-//! changes what was checked. Both directions go on by themselves, whatever the other one waits for:
+//! What is checked of a packet is copied first, between guest memory and a buffer of the device's: nothing that the guest
+//! does meanwhile changes it. That is the header, and where there is a filter the frame. Both directions go on by themselves, whatever the other one waits for:
 //!
 //! | what is full | what waits | what makes it go on |
 //! |---|---|---|
@@ -90,6 +90,7 @@ pub struct Net<B: Backend> {
     waits: Waits,
     counters: Counters,
     /// Kept for their memory.
+    chain: Chain,
     chains: Vec<Chain>,
     used: Vec<(u16, u32)>,
 }
@@ -124,6 +125,7 @@ impl<B: Backend> Net<B> {
             paused: false,
             waits: Waits::default(),
             counters: Counters::default(),
+            chain: Chain::default(),
             chains: Vec::new(),
             used: Vec::new(),
         }
@@ -315,6 +317,10 @@ impl<B: Backend> ImmediateDevice for Net<B> {
         queues: &mut [Queue],
         mem: &GuestMemory,
     ) -> Result<(), QueueError> {
-        self.work_on(&[index], queues, mem)
+        // What is sent is often answered at once, as by the host's own kernel: then one turn does, and one interrupt.
+        match index == TX && self.is_receiving() {
+            true => self.work(queues, mem),
+            false => self.work_on(&[index], queues, mem),
+        }
     }
 }

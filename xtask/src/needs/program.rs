@@ -97,6 +97,9 @@ static KERNEL: [Program; 7] = [
     },
 ];
 
+/// A guest's network without rights, as the other end of its interface.
+pub static PASST: Program = on_path("passt", "networks of guests, benchmark", &["passt"]);
+
 /// What only tests use: makers of images, and judges of what we make. Emulated hosts of another architecture have all of it too.
 pub static TESTS: [Program; 18] = [
     on_path("umoci", "tests", &["umoci"]),
@@ -128,7 +131,7 @@ const CERTIFICATES: Program = Program {
 
 /// All of them, as `cargo xtask check` lists them.
 pub fn all() -> impl Iterator<Item = &'static Program> {
-    let tools = [&VIRTIOFSD, &BUSYBOX, &DPKG_DEB, &CXX, &STRACE];
+    let tools = [&VIRTIOFSD, &BUSYBOX, &DPKG_DEB, &CXX, &STRACE, &PASST];
     EMULATORS.into_iter().chain(tools).chain(&KERNEL).chain(&TESTS)
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use egress_rules::Report;
+use vm_memory::VolatileSlice;
 
 use super::backend::{Backend, Refusal, Sent, Waits};
 use super::packet::{self, HEADER_LEN};
@@ -44,12 +45,17 @@ impl<B: Backend> Backend for Filtered<B> {
         self.backend.start(offloads)
     }
 
+    /// A filter looks into frames, and what it has seen must be what goes.
+    fn sends_guest_memory(&self) -> bool {
+        self.filter.is_none() && self.backend.sends_guest_memory()
+    }
+
     /// One that would block is judged again when it comes again: it need not be the same any more.
-    fn send(&mut self, packet: &mut [u8]) -> Result<Sent, Refusal> {
-        let Some(filter) = &mut self.filter else { return self.backend.send(packet) };
+    fn send(&mut self, packet: &mut [u8], rest: &[VolatileSlice<'_>]) -> Result<Sent, Refusal> {
+        let Some(filter) = &mut self.filter else { return self.backend.send(packet, rest) };
         let Some((offload, frame)) = packet::offload(packet) else { return Ok(Sent::Dropped) };
         match filter.outgoing(frame, offload, self.backend.now()) {
-            Verdict::Pass => self.backend.send(packet),
+            Verdict::Pass => self.backend.send(packet, rest),
             Verdict::Drop(_) => Ok(Sent::Dropped),
             Verdict::Answer(answer) => {
                 if self.answers.len() < ANSWERS {

@@ -56,17 +56,17 @@ pub(super) struct Agreed {
     pub(super) mtu: Option<u16>,
 }
 
-/// Checks a packet, and writes its header anew: so that it holds nothing that was not agreed, and nothing that nobody
-/// has looked at. False: no such packet may go.
-pub(super) fn check(packet: &mut [u8], agreed: &Agreed) -> bool {
-    let Ok((header, frame)) = Header::mut_from_prefix(packet) else { return false };
-    if !(ETHERNET_HEADER..=MAX_FRAME).contains(&frame.len()) {
+/// Checks a packet whose frame has this length, in bytes, and writes its header anew: so that it holds nothing that was not
+/// agreed, and nothing that nobody has looked at. The frame's bytes don't matter. False: no such packet may go.
+pub(super) fn check(packet: &mut [u8], frame: usize, agreed: &Agreed) -> bool {
+    let Ok((header, _)) = Header::mut_from_prefix(packet) else { return false };
+    if !(ETHERNET_HEADER..=MAX_FRAME).contains(&frame) {
         return false;
     }
-    let Some(checked) = header.checked(frame.len(), agreed) else { return false };
+    let Some(checked) = header.checked(frame, agreed) else { return false };
     *header = checked;
     let most = |mtu| usize::from(mtu) + ETHERNET_HEADER + VLAN_TAG;
-    header.gso_type != GSO_NONE || agreed.mtu.is_none_or(|mtu| frame.len() <= most(mtu))
+    header.gso_type != GSO_NONE || agreed.mtu.is_none_or(|mtu| frame <= most(mtu))
 }
 
 /// What the host is to do for a packet, and its frame. `None`: no filter knows such an offload, or it is no packet.

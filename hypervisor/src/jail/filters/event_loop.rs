@@ -36,6 +36,11 @@ pub const EVENT_LOOP: &[Call] = &[
         rules: ANY,
         reason: "interrupts, bells; streams, frames; the log, the last words",
     },
+    Call {
+        name: "writev",
+        rules: ANY,
+        reason: "long frames to a TAP, as they lie in guest memory",
+    },
     Call { name: "recvfrom", rules: ANY, reason: "a host program's CONNECT line; streams" },
     Call { name: "sendto", rules: ANY, reason: "streams, frames to passt" },
     Call {

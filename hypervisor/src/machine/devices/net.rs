@@ -3,6 +3,7 @@
 //! | module | concept |
 //! |---|---|
 //! | `open` | a name, a descriptor or a path, and what it stands for |
+//! | `gather` | a system call over guest memory |
 //! | `tap` | an interface of the host's kernel |
 //! | `stream` | a program at the other side of a socket |
 //! | `loopback` | packets that no wire has |
@@ -11,6 +12,7 @@
 //! | `report` | what it tells of itself |
 
 mod alarm;
+mod gather;
 mod host;
 mod loopback;
 mod open;

@@ -9,6 +9,7 @@ use devices::virtio::net::{Backend, Refusal, Sent, Waits};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
+use vm_memory::VolatileSlice;
 
 use super::alarm::{self, Alarm};
 use super::stream::Stream;
@@ -113,9 +114,14 @@ impl Backend for HostBackend {
         })
     }
 
-    fn send(&mut self, packet: &mut [u8]) -> Result<Sent, Refusal> {
+    /// A stream may take a part of a frame, whose rest has to be kept.
+    fn sends_guest_memory(&self) -> bool {
+        matches!(self.end, Some(End::Tap(_)))
+    }
+
+    fn send(&mut self, packet: &mut [u8], rest: &[VolatileSlice<'_>]) -> Result<Sent, Refusal> {
         self.with_end(|end| match end {
-            End::Tap(tap) => tap.send(packet),
+            End::Tap(tap) => tap.send(packet, rest),
             End::Stream(stream) => stream.send(packet),
         })
     }

@@ -11,7 +11,9 @@ use egress_rules::Policy;
 use vm_memory::{Bytes, GuestAddress};
 
 use super::super::super::Devices;
+use super::super::super::slot::Front;
 use super::*;
+use crate::bus::SharedRegisters;
 use crate::event::{Poll, Source};
 
 /// Far longer than any pause of a loaded machine.
@@ -35,6 +37,7 @@ impl Interrupt for Line {
 pub struct Guest {
     memory: GuestMemory,
     mmio: Arc<Mutex<Mmio<Net<Filtered<HostBackend>>>>>,
+    front: Front<Net<Filtered<HostBackend>>>,
     queues: Vec<Notification>,
     devices: Devices,
     poll: Poll,
@@ -71,14 +74,15 @@ impl Guest {
         let filter = policy.map(|policy| Filter::new(policy).unwrap());
         let net = Net::new(link, Filtered::new(backend, filter));
         let device = Plugged::new(net, memory.clone(), line, queues.clone());
-        let mmio = device.mmio().clone();
+        let (mmio, front) = (device.mmio().clone(), device.front());
         let attached = AttachedNet::new("eth0", events, teller, device);
         let devices = Devices(vec![Box::new(attached)]);
         let poll = Poll::new().unwrap();
         devices.wait_for_drivers(&poll).unwrap();
         devices.wait_for_host(&poll).unwrap();
         let (offered, seen) = ([0; 2], [0; 2]);
-        let mut guest = Guest { memory, mmio, queues, devices, poll, _interrupts, offered, seen };
+        let mut guest =
+            Guest { memory, mmio, front, queues, devices, poll, _interrupts, offered, seen };
         guest.set_up(features);
         guest
     }
@@ -116,6 +120,19 @@ impl Guest {
         let mut data = [0; 4];
         self.mmio.lock().unwrap().read(register, &mut data);
         u32::from_le_bytes(data)
+    }
+
+    /// Why the device has interrupted, before this was acknowledged and after it, while it is at work.
+    pub fn acknowledge(&self) -> [u32; 2] {
+        let _working = self.mmio.lock().unwrap();
+        let status = || {
+            let mut data = [0; 4];
+            self.front.read(0x60, &mut data);
+            u32::from_le_bytes(data)
+        };
+        let before = status();
+        self.front.write(0x64, &before.to_le_bytes());
+        [before, status()]
     }
 
     pub fn is_link_up(&self) -> bool {

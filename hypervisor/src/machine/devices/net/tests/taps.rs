@@ -106,10 +106,10 @@ fn a_tap_is_handed_over_by_its_number() {
         tap.set_offloads(OFFLOADS).unwrap();
         assert_eq!(tap.receive(&mut [0; 100]), Err(Refusal::WouldBlock));
         // The interface is down: what is sent is lost, and the link stays.
-        assert_eq!(tap.send(&arp_request()), Ok(Sent::Dropped));
+        assert_eq!(tap.send(&arp_request(), &[]), Ok(Sent::Dropped));
         ip("link delete tap7");
         assert_eq!(tap.receive(&mut [0; 100]), Err(Refusal::Gone));
-        assert_eq!(tap.send(&arp_request()), Err(Refusal::Gone));
+        assert_eq!(tap.send(&arp_request(), &[]), Err(Refusal::Gone));
     });
 }
 
