@@ -1,6 +1,8 @@
 //! The network of an ordinary user, by passt: from a container to a server and back, over both families. Each test has a
 //! network namespace of its own, in which nothing else listens.
 
+#[path = "network/egress.rs"]
+mod egress;
 #[path = "network/place.rs"]
 mod place;
 
