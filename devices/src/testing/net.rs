@@ -23,6 +23,8 @@ pub struct World {
     pub offloads: u64,
     /// It takes frames from the guest's memory.
     pub sends_guest_memory: bool,
+    /// How much it took from there, in bytes.
+    pub lent: usize,
     /// Which were agreed, each time.
     pub started: Vec<u64>,
     /// The time.
@@ -106,6 +108,7 @@ impl Backend for Peer {
         self.flush()?;
         let mut world = self.world();
         assert!(rest.is_empty() || world.sends_guest_memory, "what was not asked for");
+        world.lent += rest.iter().map(VolatileSlice::len).sum::<usize>();
         match world.room {
             0 => Err(Refusal::WouldBlock),
             _ => {

@@ -9,6 +9,7 @@
 //! | `receive` | from the back end to the guest |
 //! | `way` | one direction, and its limits |
 //! | `backend` | the other end, as a trait |
+//! | `state` | what is saved, and restored |
 //! | `filtered` | the egress filter in front of any other end |
 //!
 //! How it is driven: a notification of the driver's makes the device look at that queue. When what [`Backend::wait_for`]
@@ -33,16 +34,15 @@ mod config;
 mod filtered;
 mod packet;
 mod receive;
+mod state;
 #[cfg(test)]
 mod tests;
 mod transmit;
 mod way;
 
-use serde::{Deserialize, Serialize};
-
 use super::queue::{Chain, Queue, QueueError};
 use super::{ImmediateDevice, VirtioDevice, read_config_bytes};
-use crate::{Device, GuestMemory, RestoreError};
+use crate::GuestMemory;
 pub use backend::{Backend, Refusal, Sent, Waits};
 pub use config::{
     F_CSUM, F_GUEST_CSUM, F_GUEST_TSO4, F_GUEST_TSO6, F_HOST_TSO4, F_HOST_TSO6, F_MAC, F_MRG_RXBUF,
@@ -52,6 +52,7 @@ use egress_rules::Counters;
 pub use filtered::Filtered;
 use packet::Agreed;
 pub use packet::{HEADER_LEN, MAX_FRAME, MAX_PACKET};
+pub use state::NetState;
 pub use way::Link;
 use way::Way;
 
@@ -93,17 +94,6 @@ pub struct Net<B: Backend> {
     chain: Chain,
     chains: Vec<Chain>,
     used: Vec<(u16, u32)>,
-}
-
-/// The guest-visible state of a network device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NetState {
-    /// The driver has finished its set-up.
-    pub running: bool,
-    /// The negotiated features; 0 when not running.
-    pub features: u64,
-    /// Whether the driver was told that the link is up.
-    pub link_up: bool,
 }
 
 impl<B: Backend> Net<B> {
@@ -234,50 +224,6 @@ impl<B: Backend> Net<B> {
             self.waits = waits;
             self.backend.wait_for(waits);
         }
-    }
-}
-
-impl<B: Backend> Device for Net<B> {
-    type State = NetState;
-
-    /// Nothing is waited for.
-    fn pause(&mut self) {
-        self.paused = true;
-        self.sync_waits();
-    }
-
-    fn resume(&mut self) {
-        self.paused = false;
-        self.sync_waits();
-    }
-
-    fn reset(&mut self) {
-        self.stop();
-    }
-
-    fn save(&self) -> NetState {
-        let link_up = self.link_up != self.config_changed;
-        NetState { running: self.running, features: self.features, link_up }
-    }
-
-    fn restore(&mut self, state: &NetState) -> Result<(), RestoreError> {
-        if state.features != 0 && !state.running {
-            let expected = "0 of a device that does not run";
-            let value = format_args!("{:#x}", state.features);
-            return Err(RestoreError::new(NAME, "features", value, expected));
-        }
-        let (offered, common) = (self.features(), !((1 << 24) - 1));
-        if state.features & !(offered | common) != 0 {
-            let value = format_args!("{:#x}", state.features);
-            let expected = format_args!("a subset of {offered:#x}");
-            return Err(RestoreError::new(NAME, "features", value, expected));
-        }
-        self.stop();
-        if state.running {
-            self.start(state.features);
-        }
-        self.config_changed = state.link_up != self.link_up;
-        Ok(())
     }
 }
 
