@@ -10,6 +10,7 @@ use crate::testing::net::Peer;
 use guest::Guest;
 
 use super::*;
+use crate::Device;
 
 /// A packet without offloads, whose frame has this length, in bytes, and a content that tells it from others.
 fn packet(number: usize, frame: usize) -> Vec<u8> {
