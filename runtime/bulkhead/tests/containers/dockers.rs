@@ -76,7 +76,7 @@ fn lists_are_filtered_and_put_in_columns() {
         assert_eq!(without_ages(&place.says(&["ps", "-a", "--format", format])), usual);
     }
     let ports = ["ps", "-a", "--format", "{{.Names}}\\t{{.Ports}}|{{.Mounts}}|{{.Networks}}"];
-    assert_eq!(place.says(&ports), "my-web\t||none\nweb\t||none\n");
+    assert_eq!(place.says(&ports), "my-web\t||user\nweb\t||none\n");
     // As docker, `ps -q` looks at no format.
     assert_eq!(place.says(&["ps", "-lq", "--format", "x"]).trim().len(), 12);
 
