@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use crate::guest::Code;
-use crate::proc::{assert_locked_in, descriptors, field, limits};
+use crate::proc::{assert_locked_in, descriptors, field, limits, until};
 use crate::process::{Vm, is_root, kvm_is_there};
 use crate::running::Running;
 use crate::user::User;
@@ -94,6 +94,8 @@ fn look_at(who: Who, descriptor: OwnedFd, name: &str) -> Running {
     assert_eq!(others, [name], "{who:?}: {found:?}");
     let [soft, hard] = limits(inner, "Max open files").map(|limit| limit.parse::<usize>().unwrap());
     assert!(soft == hard && soft < 60, "{who:?}: {soft} {hard}");
+    // Whoever is called so has closed the rest.
+    until(|| field(running.outer(), "Name").as_deref() == Some("bulkhead-jailer"));
     let outer = descriptors(running.outer());
     assert!(outer.len() == 3 && !outer.iter().any(|other| other == name), "{who:?}: {outer:?}");
     running
