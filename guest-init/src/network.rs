@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use protocol::{Interface, Network};
+use protocol::{Cidr, Interface, Network};
 use rustix::io::Errno;
 
 use crate::error::{During, StartError};
@@ -74,17 +74,23 @@ fn set_up_interface(
     index: u32,
     interface: &Interface,
 ) -> Result<(), StartError> {
-    let Interface { name, mtu, addresses, routes, .. } = interface;
-    sysctl::prepare_ipv6(name, addresses.iter().any(|address| address.ip.is_ipv6()))?;
+    let Interface { name, mac, mtu, addresses, routes } = interface;
+    let has_ipv6 = addresses.iter().any(|address| address.ip.is_ipv6());
+    sysctl::prepare_ipv6(name, has_ipv6)?;
     netlink
         .change(message::up(index, Some(*mtu)))
         .during(format!("interface {name}: raise it with an MTU of {mtu}"))?;
-    for address in addresses {
-        let what = || format!("interface {name}: add the address {address}");
-        netlink.change(message::address(index, *address)).during(what())?;
-    }
-    for address in addresses.iter().filter(|address| address.ip.is_ipv6()) {
-        await_use(netlink, name, address.ip);
+    // The kernel gives it one for its link too, but when it finds that the link is up, which may be when the container runs.
+    // What it sends before that is nobody's (RFC 3590, §4), and passt takes it for news of the guest's address.
+    let link_local = Cidr { ip: mac.link_local().into(), prefix: 64 };
+    for address in has_ipv6.then_some(&link_local).into_iter().chain(addresses) {
+        match netlink.change(message::address(index, *address)) {
+            Err(Errno::EXIST) if address.ip == link_local.ip => {}
+            result => result.during(format!("interface {name}: add the address {address}"))?,
+        }
+        if address.ip.is_ipv6() {
+            await_use(netlink, name, address.ip);
+        }
     }
     // What is on the link may be where a gateway is.
     let (direct, indirect): (Vec<_>, Vec<_>) =

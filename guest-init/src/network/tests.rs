@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use protocol::{Cidr, MacAddress, Route, Sysctl};
+use protocol::{MacAddress, Route, Sysctl};
 
 use super::*;
 use crate::namespaces::in_own;
@@ -109,6 +109,7 @@ fn interfaces_get_all_that_the_host_said() {
         assert!(has(&addresses, &["eth0", "inet 10.2.0.2/31 scope"]), "{addresses}");
         // Nobody waits until it is known that nobody else has it.
         assert!(has(&addresses, &["eth0", "inet6 2001:db8::2/64", "nodad"]), "{addresses}");
+        assert!(has(&addresses, &["eth0", "inet6 fe80::ff:fe00:1/64"]), "{addresses}");
         assert!(!ip("-o address show dev eth0").contains("tentative"), "{addresses}");
         assert!(has(&addresses, &["back", "inet 172.17.0.2/16"]), "{addresses}");
         // docker's: no IPv6 where the host gave no address.
@@ -132,6 +133,22 @@ fn interfaces_get_all_that_the_host_said() {
             "{routes}"
         );
         assert_eq!(routes.matches("2001:db8::/64 dev eth0").count(), 1, "{routes}");
+    });
+}
+
+#[test]
+fn a_link_that_is_not_up_yet_has_its_addresses() {
+    in_own("network::tests::a_link_that_is_not_up_yet_has_its_addresses", || {
+        two_devices();
+        ip("link set peer0 down");
+        let mut one = interface("eth0", 0);
+        one.addresses = vec![cidr("2001:db8::2", 64)];
+        set_up_checked(&Network { interfaces: vec![one], ..Network::default() }).unwrap();
+        let addresses = ip("-o address show dev eth0");
+        for address in ["2001:db8::2/64", "fe80::ff:fe00:0/64"] {
+            assert!(has(&addresses, &["inet6", address]), "{addresses}");
+        }
+        assert!(!addresses.contains("tentative"), "{addresses}");
     });
 }
 
