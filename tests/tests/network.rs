@@ -3,6 +3,8 @@
 
 #[path = "network/egress.rs"]
 mod egress;
+#[path = "network/loads.rs"]
+mod loads;
 #[path = "network/place.rs"]
 mod place;
 
@@ -65,6 +67,7 @@ fn a_container_has_names_and_addresses() {
         "fd00:0:0:2::100\tbox",
         "10.0.2.7/24",
         "fd00:0:0:2::100/64",
+        "fe80::ff:fe00:7/64",
         "default via 10.0.2.2 dev eth0",
         "1400",
         "02:00:00:00:00:07",

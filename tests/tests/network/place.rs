@@ -15,7 +15,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 pub const NOT_LOOPBACK: &str = "198.51.100.1";
 
 /// Longer than a guest on an emulated processor takes for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A world with an image, in a network namespace of its own. `None` where that can't be, after a line that says so.
 pub fn setting(test: &str) -> Option<World> {

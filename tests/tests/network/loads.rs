@@ -1,0 +1,222 @@
+//! Connections through published ports as they are in the world: many, long ones, closed on one side only, and with peers
+//! that do not read.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use bulkhead_tests::{Outcome, Running, World, eventually};
+
+use crate::place::{PATIENCE, passt, setting};
+
+/// In bytes.
+const LONG: usize = 32 << 20;
+const CHUNK: usize = 64 << 10;
+
+/// What the VM's process and passt may take more than before, in KiB: what both keep for connections of which the peer
+/// does not read, and pages that they touch for the first time.
+const MORE_MEMORY: u64 = 24 << 10;
+
+/// A container that runs one program for each connection to a port, by `nc -e`.
+struct Container {
+    world: World,
+    ports: Vec<SocketAddr>,
+}
+
+impl Container {
+    fn start(test: &str, programs: &[&str]) -> Option<Self> {
+        let world = setting(test)?;
+        let inside = |index: usize| 1000 + index;
+        let listen = programs.iter().enumerate().map(|(index, program)| {
+            format!("busybox nc -ll -p {} -e busybox {program} & ", inside(index))
+        });
+        let up = "until [ $(busybox netstat -ltn | busybox grep -c LISTEN) = ";
+        let script = format!(
+            "{}{up}{} ]; do busybox usleep 10000; done; echo up; wait",
+            listen.collect::<String>(),
+            programs.len()
+        );
+        let mut flags = vec!["-d".to_owned(), "--name".into(), "peer".into()];
+        flags.extend((0..programs.len()).map(|index| format!("-p=127.0.0.1:0:{}", inside(index))));
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let command = &mut world.run_as_docker(&flags, "image", &["sh", "-c", &script]);
+        let outcome = Running::start(command, "").wait();
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+        let mut container = Self { world, ports: Vec::new() };
+        let is_up = || container.on(&["logs", "peer"]).stdout == "up\n";
+        assert!(eventually(is_up), "{:?}", container.on(&["logs", "peer"]));
+        for index in 0..programs.len() {
+            let port = container.on(&["port", "peer", &inside(index).to_string()]).stdout;
+            container.ports.push(port.trim_end().parse().unwrap());
+        }
+        Some(container)
+    }
+
+    fn on(&self, arguments: &[&str]) -> Outcome {
+        self.world.bulkhead(arguments, "")
+    }
+
+    fn connect(&self, program: usize) -> TcpStream {
+        let stream = TcpStream::connect(self.ports[program]).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// What the VM's process and passt have in memory, in KiB.
+    fn resident(&self) -> [u64; 2] {
+        [self.world.process("bulkhead-vmm"), passt(&self.world)].map(|process| {
+            let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+            // Without the guest's memory, which is a file's.
+            let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+            line.trim().trim_end_matches(" kB").parse().unwrap()
+        })
+    }
+
+    #[track_caller]
+    fn assert_memory_is_flat(&self, before: [u64; 2]) {
+        let after = self.resident();
+        let is_flat = before.iter().zip(after).all(|(&before, after)| after < before + MORE_MEMORY);
+        assert!(is_flat, "{before:?} to {after:?} KiB");
+    }
+
+    fn end(self) {
+        self.on(&["rm", "-f", "peer"]).assert(0, "peer\n", "");
+        self.world.assert_nothing_left();
+    }
+}
+
+/// Bytes that do not repeat soon: by xorshift (Marsaglia, 2003).
+fn bytes_of(state: &mut u64, length: usize) -> Vec<u8> {
+    let word = || {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        state.to_le_bytes()
+    };
+    std::iter::repeat_with(word).take(length / 8).flatten().collect()
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn much_goes_both_ways_and_memory_stays() {
+    let Some(peer) = Container::start("much_goes_both_ways_and_memory_stays", &["cat"]) else {
+        return;
+    };
+    let before = peer.resident();
+    let mut stream = peer.connect(0);
+    let mut sender = stream.try_clone().unwrap();
+    let sender = thread::spawn(move || {
+        let mut state = 1;
+        (0..LONG / CHUNK).for_each(|_| sender.write_all(&bytes_of(&mut state, CHUNK)).unwrap());
+        sender.shutdown(Shutdown::Write).unwrap();
+    });
+    let mut state = 1;
+    let mut chunk = vec![0; CHUNK];
+    for number in 0..LONG / CHUNK {
+        stream.read_exact(&mut chunk).unwrap();
+        assert!(chunk == bytes_of(&mut state, CHUNK), "chunk {number}");
+    }
+    assert_eq!(stream.read(&mut chunk).unwrap(), 0);
+    sender.join().unwrap();
+    peer.assert_memory_is_flat(before);
+    peer.end();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn a_thousand_connections_are_open_at_once() {
+    let Some(peer) = Container::start("a_thousand_connections_are_open_at_once", &["cat"]) else {
+        return;
+    };
+    let before = peer.resident();
+    let mut streams = Vec::new();
+    for number in 0..1000 {
+        let mut stream = peer.connect(0);
+        // It is heard, and not only in a queue.
+        write!(stream, "{number:4}").unwrap();
+        let mut answer = [0; 4];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, *format!("{number:4}").as_bytes());
+        streams.push(stream);
+    }
+    for (number, stream) in streams.iter_mut().enumerate() {
+        write!(stream, "{number:4}").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+    }
+    for (number, stream) in streams.iter_mut().enumerate() {
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, format!("{number:4}"));
+    }
+    peer.assert_memory_is_flat(before);
+    peer.end();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn a_connection_is_closed_on_one_side_alone() {
+    let test = "a_connection_is_closed_on_one_side_alone";
+    let Some(peer) = Container::start(test, &["wc -c"]) else { return };
+    let mut stream = peer.connect(0);
+    stream.write_all(&vec![0; 100_000]).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "100000\n");
+    let world = &peer.world;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut question = String::new();
+        stream.read_to_string(&mut question).unwrap();
+        write!(stream, "heard {question}").unwrap();
+    });
+    let script = format!("echo question | busybox nc 10.0.2.2 {port}");
+    world.shell(&["--network", "user:host-loopback"], "image", &script).assert(
+        0,
+        "heard question\n",
+        "",
+    );
+    server.join().unwrap();
+    peer.end();
+}
+
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn who_does_not_read_keeps_nobody_else_waiting() {
+    let test = "who_does_not_read_keeps_nobody_else_waiting";
+    let Some(peer) = Container::start(test, &["yes", "sleep 10000", "cat"]) else { return };
+    let before = peer.resident();
+    let mut never_read = peer.connect(0);
+    let mut never_heard = peer.connect(1);
+    never_heard.set_write_timeout(Some(Duration::from_secs(3))).unwrap();
+    let mut taken = 0;
+    // All buffers on the way are full when nothing moves.
+    let full = loop {
+        match never_heard.write(&[b'x'; CHUNK]) {
+            Ok(written) => taken += written,
+            Err(error) => break error,
+        }
+        assert!(taken < 1 << 30, "{taken} bytes");
+    };
+    assert_eq!(full.kind(), ErrorKind::WouldBlock);
+    for _ in 0..3 {
+        let mut stream = peer.connect(2);
+        stream.write_all(b"and now").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "and now");
+    }
+    peer.assert_memory_is_flat(before);
+    // Nothing of it was lost.
+    let mut chunk = vec![0; CHUNK];
+    for _ in 0..64 {
+        never_read.read_exact(&mut chunk).unwrap();
+        assert!(chunk.chunks_exact(2).all(|line| line == b"y\n"));
+    }
+    peer.end();
+}
