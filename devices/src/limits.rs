@@ -87,6 +87,6 @@ pub const DNS_RECORDS: usize = 64;
 /// How many aliases are followed, from one name to the next. Resolvers themselves follow 8 to 16.
 pub const DNS_ALIASES: usize = 16;
 
-/// How many answers of an egress filter itself wait for a guest's buffers: a C library asks two questions for a name,
-/// and some programs ask for many names at once. Less than 1 KiB each.
+/// How many answers to a guest's own frames, of an egress filter or a back end, wait for its buffers: a C library asks two
+/// questions for a name, and some programs ask for many names at once. Less than 1 KiB each.
 pub const ANSWERS: usize = 64;

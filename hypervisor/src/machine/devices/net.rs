@@ -13,6 +13,7 @@
 
 mod alarm;
 mod gather;
+mod handshake;
 mod host;
 mod loopback;
 mod open;

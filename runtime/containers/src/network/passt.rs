@@ -25,6 +25,7 @@ use host::child::spawn_bound;
 use host::program;
 use host::text::printable;
 use protocol::MacAddress;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -39,6 +40,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The variable with the folder of this user's running VMs.
 const OWNER: &str = "XDG_RUNTIME_DIR";
+
+/// How much may be on its way to the guest, in bytes: what every user may ask for (linux/net/core/sock.c, `SK_WMEM_MAX`,
+/// of which the kernel makes twice as much, socket(7)). What does not fit in is lost, which Debian 12's passt notices two
+/// seconds later.
+pub const BUFFER: usize = 212_992;
 
 /// How much of what it says is kept, in bytes: its last lines.
 const TAIL: usize = 2048;
@@ -91,6 +97,8 @@ impl Passt {
     ) -> Result<(Self, OwnedFd), NetworkError> {
         let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None);
         let (ours, its) = pair.map_err(|error| NetworkError::Start(error.into()))?;
+        let widened = set_socket_send_buffer_size(&its, BUFFER);
+        widened.map_err(|error| NetworkError::Start(error.into()))?;
         let mut command = Command::new(program);
         command.args(arguments(link, ports)).arg("--fd").arg(its.as_raw_fd().to_string());
         // It needs nothing of the environment, in which there may be secrets; but whoever looks at it sees whose it is.

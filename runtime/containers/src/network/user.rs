@@ -5,9 +5,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
-use protocol::{Cidr, Host, Interface, MacAddress, Network, Route};
+use protocol::{Cidr, Host, Interface, MacAddress, Network, Route, Sysctl};
 
-use super::passt::{Link, Passt};
+use super::passt::{BUFFER, Link, Passt};
 use super::uplink::Uplink;
 use super::version::answers_datagrams_of_the_host;
 use super::{
@@ -138,8 +138,16 @@ fn network(plan: &NetworkPlan, link: &Link, uplink: &Uplink, hosts: Vec<Host>) -
         resolver: plan.resolver(Some(of_host)),
         hosts,
         own_addresses,
-        sysctls: plan.sysctls.clone(),
+        // The plan's own come later, and so win.
+        sysctls: [&[window()], &plan.sysctls[..]].concat(),
     }
+}
+
+/// A guest that lets its peers send no more at once than fits in between (ip-sysctl.rst, `tcp_rmem`, of which a half is
+/// window, `tcp_adv_win_scale`; the other values are the kernel's).
+fn window() -> Sysctl {
+    let value = format!("4096 131072 {}", 2 * BUFFER);
+    Sysctl { key: "net.ipv4.tcp_rmem".into(), value: value.into() }
 }
 
 /// The names that the plan has.

@@ -110,7 +110,10 @@ impl Backend for HostBackend {
                 log::debug!("TUNSETOFFLOAD: {error}");
                 Refusal::Gone
             }),
-            End::Stream(_) => Ok(()),
+            End::Stream(stream) => {
+                stream.start();
+                Ok(())
+            }
         })
     }
 
@@ -138,6 +141,10 @@ impl Backend for HostBackend {
             End::Tap(tap) => tap.receive(packet),
             End::Stream(stream) => stream.receive(packet),
         })
+    }
+
+    fn has_packets(&self) -> bool {
+        matches!(&self.end, Some(End::Stream(stream)) if stream.has_answers())
     }
 
     fn now(&self) -> Duration {

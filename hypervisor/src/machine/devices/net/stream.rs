@@ -4,12 +4,15 @@
 //! The peer is trusted as far as any network is. A length that cannot be ends the link: after it there is no telling
 //! where the next frame begins.
 
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use devices::limits::ANSWERS;
 use devices::virtio::net::{HEADER_LEN, Refusal, Sent};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
+use super::handshake::acknowledgment;
 use super::loopback::is_for_loopback;
 
 /// The longest frame in bytes (passt's tap.h: `L2_MAX_LEN_PASST`).
@@ -25,6 +28,8 @@ pub struct Stream {
     /// What it did not take yet of a frame.
     rest: Vec<u8>,
     sent: usize,
+    /// Frames for the guest that are answers to its own.
+    answers: VecDeque<Vec<u8>>,
     buffer: Box<[u8]>,
     /// Where in `buffer` that is which was read and not given to the device.
     unread: std::ops::Range<usize>,
@@ -34,7 +39,13 @@ impl Stream {
     /// Over a connected socket that does not block.
     pub fn new(socket: OwnedFd) -> Stream {
         let buffer = vec![0; BUFFER].into_boxed_slice();
-        Stream { socket, rest: Vec::new(), sent: 0, buffer, unread: 0..0 }
+        let (rest, answers) = (Vec::new(), VecDeque::new());
+        Stream { socket, rest, sent: 0, answers, buffer, unread: 0..0 }
+    }
+
+    /// For a driver that begins, and has sent nothing yet.
+    pub fn start(&mut self) {
+        self.answers.clear();
     }
 
     /// Sends a packet's frame. The length comes into the header's place.
@@ -49,6 +60,9 @@ impl Stream {
         let sent = write(&self.socket, bytes)?;
         if sent < bytes.len() {
             self.rest.extend(&bytes[sent..]);
+        }
+        if self.answers.len() < ANSWERS {
+            self.answers.extend(acknowledgment(&packet[HEADER_LEN..]));
         }
         Ok(Sent::Taken)
     }
@@ -65,6 +79,9 @@ impl Stream {
 
     /// Receives a frame, behind a header of zeroes.
     pub fn receive(&mut self, packet: &mut [u8]) -> Result<usize, Refusal> {
+        if let Some(answer) = self.answers.pop_front() {
+            return Ok(put(packet, &answer));
+        }
         if let Some(len) = self.next_frame(packet)? {
             return Ok(len);
         }
@@ -83,10 +100,13 @@ impl Stream {
             return Err(Refusal::Gone);
         }
         let Some(bytes) = rest.get(..frame) else { return Ok(None) };
-        packet[..HEADER_LEN].fill(0);
-        packet[HEADER_LEN..HEADER_LEN + frame].copy_from_slice(bytes);
         self.unread.start += LENGTH + frame;
-        Ok(Some(HEADER_LEN + frame))
+        Ok(Some(put(packet, bytes)))
+    }
+
+    /// Whether there is something to receive that the socket does not tell of.
+    pub fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
     }
 
     /// Reads what there is, behind the beginning of a frame.
@@ -104,6 +124,14 @@ impl Stream {
             Err(_) => Err(Refusal::Gone),
         }
     }
+}
+
+/// A frame, behind a header of zeroes; their length.
+fn put(packet: &mut [u8], frame: &[u8]) -> usize {
+    let len = HEADER_LEN + frame.len();
+    packet[..HEADER_LEN].fill(0);
+    packet[HEADER_LEN..len].copy_from_slice(frame);
+    len
 }
 
 /// Writes as much as the socket takes.

@@ -8,6 +8,7 @@ mod taps;
 
 use std::os::unix::net::UnixStream;
 
+use devices::limits::ANSWERS;
 use devices::virtio::net::{HEADER_LEN, Link, Refusal};
 
 use super::host::End;

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use proptest::prelude::*;
 use rustix::net::sockopt::set_socket_send_buffer_size;
 
+use super::super::handshake::{acknowledgment, tests::answer_to_a_call};
 use super::*;
 
 fn frame() -> impl Strategy<Value = usize> {
@@ -20,6 +21,30 @@ fn receive_all(stream: &mut Stream, into: &mut Vec<Vec<u8>>) -> Refusal {
             Err(refusal) => return refusal,
         }
     }
+}
+
+#[test]
+fn an_answer_to_a_call_is_acknowledged_and_then_the_peer_is_heard() {
+    let (mut stream, mut peer) = streams();
+    let call = answer_to_a_call();
+    let mut packet = [&[0; HEADER_LEN][..], &call].concat();
+    stream.send(&mut packet).unwrap();
+    peer.write_all(&framed(&self::packet(1, 70))).unwrap();
+    assert!(stream.has_answers());
+    let mut received = Vec::new();
+    assert_eq!(receive_all(&mut stream, &mut received), Refusal::WouldBlock);
+    let acknowledgment = acknowledgment(&call).unwrap();
+    assert_eq!(received, [[&[0; HEADER_LEN][..], &acknowledgment].concat(), self::packet(1, 70)]);
+    // It is told once, for calls without end there is room for some, and who begins again has not called.
+    assert!(!stream.has_answers());
+    for _ in 0..2 * ANSWERS {
+        stream.send(&mut packet).unwrap();
+    }
+    receive_all(&mut stream, &mut received);
+    assert_eq!(received.len(), 2 + ANSWERS);
+    stream.send(&mut packet).unwrap();
+    stream.start();
+    assert!(!stream.has_answers());
 }
 
 proptest! {
