@@ -17,6 +17,7 @@
 //! | `limits` | what one guest may cost its supervisor |
 //! | [`vm`] | one VM: its process, its folder, its scratch disk, its console |
 //! | [`conversation`] | the host's half of the conversation with guest-init |
+//! | [`network`] | how a VM comes to its network interfaces |
 //! | [`container`] | containers as files: what each is, where it is in its life, what it has said |
 //! | [`supervisor`] | the process that has a container's VM, and what others ask of it |
 
@@ -25,6 +26,7 @@ pub mod conversation;
 #[cfg(feature = "guest")]
 pub mod guest;
 mod limits;
+pub mod network;
 pub mod plan;
 pub mod supervisor;
 pub mod vm;
