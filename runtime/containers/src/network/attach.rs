@@ -39,7 +39,7 @@ use protocol::{Interface, MacAddress};
 use rustix::io::Errno;
 
 use super::netlink::Netlink;
-use super::netns::Netns;
+use super::netns::{Netns, NetnsError};
 use describe::{Described, describe};
 pub use error::AttachError;
 use error::Fault;
@@ -113,12 +113,12 @@ pub fn attach(path: &Path, records: &Path) -> Result<Attached, AttachError> {
 /// at an interface whose TAP is gone. What cannot be removed now can be next time, as where a VM is about to end.
 pub fn sweep(records: &Path) {
     for (record, cookie, path) in record::of_the_dead(records) {
-        let swept = match Netns::open(&path) {
-            // The namespace has gone, and everything with it.
-            Err(_) => Ok(true),
-            Ok(netns) => {
-                netns.inside(|| remove_dead(&netns, &cookie)).map_err(Fault::from).flatten()
-            }
+        let removed =
+            Netns::open(&path).and_then(|netns| netns.inside(|| remove_dead(&netns, &cookie)));
+        let swept = match removed {
+            // The namespace has gone, and everything with it; something else may have its name.
+            Err(NetnsError::Open(_) | NetnsError::Kind) => Ok(true),
+            result => result.map_err(Fault::from).flatten(),
         };
         match swept {
             Ok(true) => record.remove(),
