@@ -63,8 +63,8 @@ pub struct Attached {
 /// An interface for a VM.
 #[derive(Debug)]
 pub struct AttachedInterface {
-    /// The TAP's descriptor, for the VMM: it ends with the last one. Frames have a header as of virtio before them, it has
-    /// one queue, and it does not block.
+    /// The TAP's descriptor, for the VMM: it ends with the last one. Frames have a header as of virtio before them, it
+    /// has one queue, and it does not block.
     pub tap: OwnedFd,
     /// What the guest is told.
     pub interface: Interface,
@@ -91,8 +91,8 @@ pub struct Attachment {
     record: Option<Record>,
 }
 
-/// Makes what can be used of the interfaces of the namespace at `path` a VM's. `records` is a folder of this user's, on a
-/// tmpfs, with a file for each attachment; [`sweep`] finds there what a killed process has left.
+/// Makes what can be used of the interfaces of the namespace at `path` a VM's. `records` is a folder of this user's, on
+/// a tmpfs, with a file for each attachment; [`sweep`] finds there what a killed process has left.
 pub fn attach(path: &Path, records: &Path) -> Result<Attached, AttachError> {
     sweep(records);
     let failed = AttachError::of(path);
@@ -109,8 +109,8 @@ pub fn attach(path: &Path, records: &Path) -> Result<Attached, AttachError> {
     Ok(Attached { interfaces, attachment })
 }
 
-/// Removes what killed processes have left in namespaces that are still there: the filter that throws away what comes in
-/// at an interface whose TAP is gone. What cannot be removed now can be next time, as where a VM is about to end.
+/// Removes what killed processes have left in namespaces that are still there: the filter that throws away what comes
+/// in at an interface whose TAP is gone. What cannot be removed now can be next time, as where a VM is about to end.
 pub fn sweep(records: &Path) {
     for (record, cookie, path) in record::of_the_dead(records) {
         let removed =
@@ -192,8 +192,8 @@ fn connect(attachment: &Attachment) -> Result<Vec<AttachedInterface>, Fault> {
     Ok(interfaces)
 }
 
-/// Removes what belongs to a dead attachment in the namespace that this thread is in. Whether that is all: a TAP is still
-/// there as long as its VM is.
+/// Removes what belongs to a dead attachment in the namespace that this thread is in. Whether that is all: a TAP is
+/// still there as long as its VM is.
 fn remove_dead(netns: &Netns, dead: &Cookie) -> Result<bool, Fault> {
     let _lock = netns.lock(Duration::ZERO)?;
     let mut netlink = Netlink::open().map_err(Fault::Netlink)?;

@@ -113,3 +113,6 @@ fn network(Cidr { ip, prefix }: Cidr) -> Option<Cidr> {
     };
     Some(Cidr { ip, prefix })
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,3 +89,31 @@ impl Fault {
 pub(super) fn is_missing(error: Errno) -> bool {
     error == Errno::NOENT
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host::text::in_one_line;
+
+    #[test]
+    fn no_error_says_its_cause_twice() {
+        const CAUSE: &str = "the disk is full";
+        let io = || io::Error::other(CAUSE);
+        let answer = || NetlinkError::Answer(CAUSE.into());
+        let name = || "eth0".to_owned();
+        let faults = [
+            Fault::Netns(NetnsError::Open(io())),
+            Fault::Netns(NetnsError::Enter(io())),
+            Fault::Netlink(answer()),
+            Fault::Read { what: "routes", source: answer() },
+            Fault::Interface { name: name(), action: "redirect what comes in", source: answer() },
+            Fault::Tap { name: name(), source: io() },
+            Fault::Record { path: "/record".into(), source: io() },
+        ];
+        for fault in faults {
+            let text = in_one_line(&AttachError::of(Path::new("/run/netns/a"))(fault));
+            assert_eq!(text.matches(CAUSE).count(), 1, "{text}");
+            assert!(text.starts_with("network namespace /run/netns/a: "), "{text}");
+        }
+    }
+}

@@ -5,8 +5,8 @@
 //! filter, which from then on throws everything away. So each filter carries whose it is, as a cookie, and who comes
 //! later sees from the kernel alone what it has before it: a filter of ours with a target is a VM's that lives, one
 //! without was left by one that was killed. It is removed with its qdisc; a qdisc with anything else is left alone.
-//! Qdisc and filter are made in one system call, after the kernel has shown on the TAP that it can: no moment is left in
-//! which a killed process would leave a qdisc behind that nobody knows.
+//! Qdisc and filter are made in one system call, after the kernel has shown on the TAP that it can: no moment is left
+//! in which a killed process would leave a qdisc behind that nobody knows.
 
 mod messages;
 

@@ -18,11 +18,12 @@ use crate::network::netlink::{Change, Netlink, NetlinkError};
 /// linux/if_tun.h.
 const TUNSETIFF: Opcode = opcode::write::<i32>(b'T', 202);
 
-/// linux/if_tun.h: IFF_TAP (Ethernet frames), IFF_NO_PI (with no header of the kernel's own) and IFF_VNET_HDR (with one as
-/// of virtio). There is one queue, and without TUNSETPERSIST the TAP ends with its descriptor.
+/// linux/if_tun.h: IFF_TAP (Ethernet frames), IFF_NO_PI (with no header of the kernel's own) and IFF_VNET_HDR (with one
+/// as of virtio). There is one queue, and without TUNSETPERSIST the TAP ends with its descriptor.
 const FLAGS: i16 = 0x0002 | 0x1000 | 0x4000;
 
-/// The kernel puts the lowest number there which makes it nobody else's name (linux/net/core/dev.c, `__dev_alloc_name`).
+/// The kernel puts the lowest number there which makes it nobody else's name (linux/net/core/dev.c,
+/// `__dev_alloc_name`).
 const NAME: &[u8] = b"bulkhead%d";
 
 /// `struct ifreq` with flags (linux/if.h).

@@ -1,4 +1,5 @@
-//! In network namespaces of the test's own: a veth whose other end is somebody else's, as CNI, docker and podman have it.
+//! In network namespaces of the test's own: a veth whose other end is somebody else's, as CNI, docker and podman have
+//! it.
 
 mod described;
 mod frames;

@@ -26,13 +26,22 @@ fn an_owner_waits_for_its_end() {
     }
 }
 
-fn owner(container: &TestNet, records: &Path) -> Child {
+/// The process that is going to be killed at any moment: while it attaches, while it undoes that, or between.
+#[test]
+fn an_owner_comes_and_goes() {
+    let (Some(path), Some(records)) = (std::env::var_os(NAMESPACE), std::env::var_os(RECORDS))
+    else {
+        return;
+    };
+    println!("\n{DONE}");
+    loop {
+        drop(attach(path.as_ref(), records.as_ref()).unwrap());
+    }
+}
+
+fn owner(container: &TestNet, records: &Path, test: &str) -> Child {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "network::attach::tests::killed::an_owner_waits_for_its_end",
-            "--nocapture",
-        ])
+        .args(["--exact", &format!("network::attach::tests::killed::{test}"), "--nocapture"])
         .env(NAMESPACE, container.path())
         .env(RECORDS, records)
         .stdout(Stdio::piped())
@@ -59,7 +68,7 @@ fn what_a_killed_owner_leaves_is_swept_by_the_next_start() {
     veth(&outside, &container);
     let records = tempfile::tempdir().unwrap();
     let before = container.dump();
-    let owner = owner(&container, records.path());
+    let owner = owner(&container, records.path(), "an_owner_waits_for_its_end");
     // Its owner lives.
     let during = container.dump();
     sweep(records.path());
@@ -83,7 +92,7 @@ fn what_a_killed_owner_leaves_is_in_nobodys_way() {
     veth(&outside, &container);
     let (lost, records) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let before = container.dump();
-    kill(owner(&container, lost.path()));
+    kill(owner(&container, lost.path(), "an_owner_waits_for_its_end"));
     // Another user's, who does not know of those records.
     let attached = attach(&container.path(), records.path()).unwrap();
     let during = container.dump();
@@ -93,6 +102,23 @@ fn what_a_killed_owner_leaves_is_in_nobodys_way() {
     assert_eq!(count(lost.path()), 0);
     drop(attached);
     assert_eq!(container.dump(), before);
+}
+
+#[test]
+fn whenever_an_owner_is_killed_the_next_start_sweeps() {
+    let test = "whenever_an_owner_is_killed_the_next_start_sweeps";
+    let Some([outside, container]) = TestNet::some(test) else { return };
+    veth(&outside, &container);
+    let records = tempfile::tempdir().unwrap();
+    let before = container.dump();
+    for round in 0..24 {
+        let owner = owner(&container, records.path(), "an_owner_comes_and_goes");
+        // Any moment is as good as another: these are steps through what takes some milliseconds.
+        std::thread::sleep(Duration::from_micros(700 * round));
+        kill(owner);
+        sweep(records.path());
+        assert_eq!((container.dump(), count(records.path())), (before.clone(), 0), "{round}");
+    }
 }
 
 #[test]

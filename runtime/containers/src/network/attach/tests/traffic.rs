@@ -32,7 +32,7 @@ fn plug(guest: &TestNet, attached: AttachedInterface) -> Wire {
 /// Sends a lot from `from` to `to`, which is at `address` there, and back.
 fn talk(from: &TestNet, to: &TestNet, address: &str) {
     let address: SocketAddr = format!("{address}:80").parse().unwrap();
-    let sent: Vec<u8> = (0..LENGTH).map(|number| (number * 7 >> 3) as u8).collect();
+    let sent: Vec<u8> = (0..LENGTH).map(|number| ((number * 7) >> 3) as u8).collect();
     let listener = to.inside(|| TcpListener::bind(address).unwrap());
     let answer = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
