@@ -11,18 +11,20 @@
 //!
 //! 1. [`OwnNamespace::new`], then the JSON for netavark is written to its [folder](OwnNamespace::folder), whole, before
 //!    anything is made: teardown wants the same.
-//! 2. `netavark --config DIR --aardvark-binary PATH setup NAMESPACE < JSON`. `container_id`, `container_name`,
-//!    `networks` (by name: `interface_name`, `static_ips`, `static_mac`, `aliases`), `network_info` (by the same name:
-//!    `id`, `name`, `driver`, `network_interface`, `subnets`, `ipv6_enabled`, `internal`, `dns_enabled`,
-//!    `ipam_options`, `options`) and `port_mappings`. All but `static_mac`, `aliases` and the last are required.
-//! 3. Status 0: one JSON object on stdout, by network: `interfaces` (by name: `mac_address`, `subnets` with `ipnet` and
-//!    `gateway`), `dns_server_ips`, `dns_search_domains`. Else status 1 and `{"error": "…"}`, on stdout as well, of one
-//!    line or, from teardown, several. `setup` that fails undoes nothing: `teardown` follows in any case.
+//! 2. `netavark --config DIR --aardvark-binary PATH setup NAMESPACE`, with the JSON at stdin: `container_id`,
+//!    `container_name`, `networks` (by name: `interface_name`, `static_ips`), `network_info` (by the same name: `id`,
+//!    `name`, `driver`, `network_interface`, `subnets` with `subnet`, `ipv6_enabled`, `internal`, `dns_enabled`).
+//!    Without one of them it refuses; `static_mac`, `aliases`, `gateway`, `ipam_options`, `options` and `port_mappings`
+//!    may be left out. A port has all of `container_port`, `host_port`, `host_ip` (`""` is every address), `protocol`
+//!    and `range`.
+//! 3. Status 0: one JSON object at stdout, by network: `interfaces` (by name: `mac_address`, `subnets` with `ipnet` and
+//!    `gateway`), `dns_server_ips`, `dns_search_domains`. Else status 1 and `{"error": "…"}`, at stdout as well; the text
+//!    may have line breaks. A `setup` that fails half-way leaves bridge, veth and rules: `teardown` follows.
 //! 4. [`attach`](crate::network::attach::attach) to [`path`](OwnNamespace::path) reads what the guest is told; of the
 //!    answer only the name servers are needed.
-//! 5. At the end: the attachment is undone, `teardown` with the same JSON, then this is dropped. teardown fails with
-//!    status 1 where the namespace is gone (`open container netns`) or the interface is (`failed to delete container
-//!    veth`): done twice, the second time says so and harms nothing. It removes the bridge with the last container.
+//! 5. At the end: the attachment is undone, `teardown` with the same JSON, then this is dropped. The bridge goes with
+//!    its last container. Where the namespace or the interface in it is gone, teardown fails with status 1 and leaves
+//!    bridge, rules and published ports; `setup` and `teardown` in another namespace, with the same JSON, remove them.
 //! 6. At each start: [`OwnNamespace::adopt_dead`], and 5. for each.
 
 use std::fs::{self, DirBuilder, File, Permissions};
