@@ -15,6 +15,7 @@ mod load;
 mod logs;
 mod man;
 mod pause;
+mod port;
 mod prepare;
 mod prune;
 mod ps;
@@ -51,6 +52,7 @@ pub enum Command {
     Create(create::CreateArguments),
     Prepare(prepare::PrepareArguments),
     Ps(ps::PsArguments),
+    Port(port::PortArguments),
     Logs(logs::LogsArguments),
     Rm(rm::RemoveArguments),
     Rename(rename::RenameArguments),
@@ -90,6 +92,7 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Create(arguments) => create::execute(&arguments),
         Command::Prepare(arguments) => prepare::execute(&arguments),
+        Command::Port(arguments) => port::execute(&arguments),
         Command::Ps(arguments) => ps::execute(&arguments),
         Command::Logs(arguments) => logs::execute(&arguments),
         Command::Rm(arguments) => rm::execute(&arguments),

@@ -17,7 +17,7 @@
 //! | `limits` | what one guest may cost its supervisor |
 //! | [`vm`] | one VM: its process, its folder, its scratch disk, its console |
 //! | [`conversation`] | the host's half of the conversation with guest-init |
-//! | [`network`] | how a VM comes to its network interfaces |
+//! | [`network`] | what connects a container with others, and the programs behind it |
 //! | [`container`] | containers as files: what each is, where it is in its life, what it has said |
 //! | [`supervisor`] | the process that has a container's VM, and what others ask of it |
 

@@ -110,8 +110,9 @@ impl Config {
         if !(1..=most).contains(&max_file) {
             return Err(format!("log.max_file: {max_file} is not in 1 to {most}"));
         }
-        let ContainerPlan { process, setting } = &self.plan.container;
+        let ContainerPlan { process, setting, network } = &self.plan.container;
         process.check().map_err(|error| format!("bundle.process.{error}"))?;
-        setting.check().map_err(|error| format!("bundle.setting.{error}"))
+        setting.check().map_err(|error| format!("bundle.setting.{error}"))?;
+        network.check().map_err(|error| format!("bundle.network: {error}"))
     }
 }
