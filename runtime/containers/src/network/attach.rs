@@ -29,13 +29,12 @@ mod tap;
 mod tests;
 
 use std::cell::Cell;
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use host::text::in_one_line;
-use protocol::{Interface, MacAddress};
+use protocol::Interface;
 use rustix::io::Errno;
 
 use super::netlink::Netlink;
@@ -68,17 +67,6 @@ pub struct AttachedInterface {
     pub tap: OwnedFd,
     /// What the guest is told.
     pub interface: Interface,
-    /// Hardware addresses that are set by hand: some networks answer to no question for them (Amazon's VPC CNI).
-    pub neighbours: Vec<Neighbour>,
-}
-
-/// A machine on a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Neighbour {
-    /// Its address.
-    pub ip: IpAddr,
-    /// Where it gets its frames.
-    pub mac: MacAddress,
 }
 
 /// What keeps interfaces connected: they are not any more when this is gone. It keeps the namespace in being.
@@ -181,13 +169,13 @@ fn connect(attachment: &Attachment) -> Result<Vec<AttachedInterface>, Fault> {
     }
     all.iter().try_for_each(|described| redirect::free(&mut netlink, &described.link))?;
     let mut interfaces = Vec::new();
-    for Described { link, interface, neighbours } in all {
+    for Described { link, interface } in all {
         let (tap, index) =
             tap::create().map_err(|source| Fault::Tap { name: link.name.clone(), source })?;
         let failed = Fault::interface(&link.name, "set up the TAP beside it");
         tap::raise(&mut netlink, index, link.mtu).map_err(failed)?;
         redirect::connect(&mut netlink, &link, index, &attachment.cookie)?;
-        interfaces.push(AttachedInterface { tap, interface, neighbours });
+        interfaces.push(AttachedInterface { tap, interface });
     }
     Ok(interfaces)
 }

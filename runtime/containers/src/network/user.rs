@@ -131,7 +131,8 @@ fn network(plan: &NetworkPlan, link: &Link, uplink: &Uplink, hosts: Vec<Host>) -
     }
     let own_addresses = addresses.iter().map(|address| address.ip).collect();
     let name = INTERFACE.to_owned();
-    let interface = Interface { name, mac: link.guest_mac, mtu: link.mtu, addresses, routes };
+    let (mac, mtu, neighbours) = (link.guest_mac, link.mtu, Vec::new());
+    let interface = Interface { name, mac, mtu, addresses, routes, neighbours };
     let of_host = resolver::of_host(link.resolvers, link.guest_v6.is_some());
     Network {
         interfaces: vec![interface],

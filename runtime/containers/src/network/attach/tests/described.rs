@@ -1,6 +1,6 @@
 //! What a guest is told.
 
-use protocol::{Cidr, Route};
+use protocol::{Cidr, MacAddress, Neighbour, Route};
 
 use super::*;
 
@@ -47,7 +47,7 @@ fn a_guest_is_told_what_the_interface_has() {
     }
     let records = tempfile::tempdir().unwrap();
     let attached = attach(&container.path(), records.path()).unwrap();
-    let [AttachedInterface { interface, neighbours, .. }] = &attached.interfaces[..] else {
+    let [AttachedInterface { interface, .. }] = &attached.interfaces[..] else {
         panic!("{:?}", attached.interfaces)
     };
     assert_eq!(interface.name, "eth0");
@@ -73,7 +73,7 @@ fn a_guest_is_told_what_the_interface_has() {
         via("::/0", Some("fe80::1"), false, 1024),
     ];
     assert_eq!(interface.routes, expected);
-    let mut neighbours = neighbours.clone();
+    let mut neighbours = interface.neighbours.clone();
     neighbours.sort_by_key(|neighbour| neighbour.mac.0);
     let expected = [("169.254.1.1", 1), ("2001:db8::1", 2)].map(|(ip, last)| Neighbour {
         ip: ip.parse().unwrap(),

@@ -12,7 +12,7 @@ const LENGTH: usize = 4 << 20;
 
 /// Gives `guest` the interface, as guest-init would.
 fn plug(guest: &TestNet, attached: AttachedInterface) -> Wire {
-    let Interface { name, mac, mtu, addresses, routes } = attached.interface;
+    let Interface { name, mac, mtu, addresses, routes, .. } = attached.interface;
     let (card, index) = guest.inside(|| tap::create().unwrap());
     let links = guest.run("ip -o link");
     let start = format!("{index}: ");
