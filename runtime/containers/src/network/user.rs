@@ -110,7 +110,7 @@ pub(super) fn connect(
     let guest = network(plan, &link, &uplink, names);
     let state =
         NetworkState { interfaces: guest.interfaces.clone(), ports: reserved.ports().to_vec() };
-    Ok(Connection { guest, state, socket: Some(socket), _passt: Some(passt) })
+    Ok(Connection { guest, state, ends: vec![socket], _passt: Some(passt), _attachment: None })
 }
 
 /// What the guest is told of it.

@@ -134,7 +134,7 @@ fn host_facts(config: &Config) -> Value {
         "ReadonlyRootfs": setting.read_only,
         "Privileged": false,
         "Binds": [],
-        "NetworkMode": network.mode.name(),
+        "NetworkMode": network.mode.to_string(),
         "PortBindings": ports::wanted(&network.ports),
         "Dns": network.resolver.nameservers,
         "DnsSearch": texts(&network.resolver.search),
@@ -226,7 +226,7 @@ fn network_facts(config: &Config, state: &State, interfaces: &[InterfaceUse]) ->
     let mut facts = addresses.clone();
     facts["Ports"] = ports::facts(&ports::bindings(state));
     facts["Interfaces"] = interface_facts(interfaces);
-    facts["Networks"] = json!({ config.plan.container.network.mode.name(): addresses });
+    facts["Networks"] = json!({ config.plan.container.network.mode.to_string(): addresses });
     facts
 }
 

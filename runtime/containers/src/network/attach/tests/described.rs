@@ -46,7 +46,7 @@ fn a_guest_is_told_what_the_interface_has() {
         container.run(line);
     }
     let records = tempfile::tempdir().unwrap();
-    let attached = attach(&container.path(), records.path()).unwrap();
+    let attached = attach(&container.path(), records.path(), OWNER).unwrap();
     let [AttachedInterface { interface, .. }] = &attached.interfaces[..] else {
         panic!("{:?}", attached.interfaces)
     };
@@ -95,7 +95,7 @@ fn is_connected(test: &str, line: &str) {
     container.run("ip address add 10.0.0.2/24 dev net0");
     container.run("ip link set net0 up");
     let records = tempfile::tempdir().unwrap();
-    let attached = attach(&container.path(), records.path()).unwrap();
+    let attached = attach(&container.path(), records.path(), OWNER).unwrap();
     assert_eq!(attached.interfaces.len(), 1);
     assert_eq!(attached.interfaces[0].interface.name, "net0");
     assert_eq!(container.run("tc qdisc show").matches("qdisc ingress").count(), 2);
