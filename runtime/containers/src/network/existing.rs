@@ -20,9 +20,9 @@ pub(super) fn connect(
         interfaces.into_iter().map(|attached| (attached.tap, attached.interface)).unzip();
     let has_ipv6 = interfaces.iter().any(|one| usual_address(one, IpAddr::is_ipv6).is_some());
     let resolver = plan.resolver(Some(resolver::of_namespace(path, has_ipv6)));
-    if resolver.nameservers.is_empty() {
+    if resolver.nameservers.is_empty() && resolver::asks_itself() {
         log::warn!(
-            "network namespace {}: nobody is known there whom to ask for names: give --dns ADDRESS",
+            "network namespace {}: this host asks itself for names, whom nobody there reaches: give --dns ADDRESS",
             path.display()
         );
     }

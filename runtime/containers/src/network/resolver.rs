@@ -41,6 +41,11 @@ pub fn of_namespace(path: &Path, has_ipv6: bool) -> Resolver {
     resolvers.find(|resolver| !resolver.nameservers.is_empty()).unwrap_or_default()
 }
 
+/// Whether the host asks anybody, if only itself.
+pub fn asks_itself() -> bool {
+    !of_host((Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST), true).nameservers.is_empty()
+}
+
 /// None means that nobody is asked.
 fn read(file: &Path) -> String {
     let mut text = Vec::new();
