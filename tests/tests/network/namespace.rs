@@ -91,6 +91,10 @@ fn a_container_has_the_interfaces_of_a_namespace() {
     let template = format!("{{{{with .NetworkSettings}}}}{facts}{{{{end}}}}");
     let shown = format!("{POD} {GATEWAY} {POD_V6} {GATEWAY_V6} {MAC}\n");
     on(&["inspect", "-f", &template, "web"]).assert(0, &shown, "");
+    let template =
+        "{{range .NetworkSettings.Interfaces}}{{.Name}} {{join .Addresses \" \"}}{{end}}";
+    let shown = format!("eth0 {POD}/24 {POD_V6}/64\n");
+    on(&["inspect", "-f", template, "web"]).assert(0, &shown, "");
     let mode = format!("ns:{}\n", pod.path());
     on(&["inspect", "-f", "{{.HostConfig.NetworkMode}}", "web"]).assert(0, &mode, "");
     on(&["ps", "--format", "{{.Networks}}"]).assert(0, &mode, "");

@@ -201,7 +201,8 @@ fn interfaces_of(container: &Container) -> Vec<InterfaceUse> {
 
 /// What it has while it runs. docker has the addresses of its default network twice.
 fn network_facts(config: &Config, state: &State, interfaces: &[InterfaceUse]) -> Value {
-    let interface = state.network.interfaces.first().filter(|_| state.status.is_live());
+    let present = if state.status.is_live() { &state.network.interfaces[..] } else { &[] };
+    let interface = present.first();
     let find = |is_v4: bool| {
         let of_family = |ip: IpAddr| ip.is_ipv4() == is_v4;
         let interface = interface?;
@@ -225,7 +226,7 @@ fn network_facts(config: &Config, state: &State, interfaces: &[InterfaceUse]) ->
     });
     let mut facts = addresses.clone();
     facts["Ports"] = ports::facts(&ports::bindings(state));
-    facts["Interfaces"] = interface_facts(interfaces);
+    facts["Interfaces"] = interface_facts(interfaces, present);
     facts["Networks"] = json!({ config.plan.container.network.mode.to_string(): addresses });
     facts
 }
