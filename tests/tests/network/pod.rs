@@ -18,6 +18,9 @@ pub const MTU: u32 = 1400;
 /// Somebody on the bridge whose hardware address is set by hand.
 pub const NEIGHBOUR: &str = "192.0.2.9 dev eth0 lladdr 02:00:00:00:00:09";
 
+/// Where `ip netns` has namespaces (ip-netns(8)).
+const NAMES: &str = "/run/netns";
+
 /// What attaching a VM takes of a kernel, and one without has no such network.
 const TRIAL: [&str; 5] = [
     "ip link add try0 type veth peer name try1",
@@ -27,7 +30,7 @@ const TRIAL: [&str; 5] = [
     "ip link add cni0 type bridge",
 ];
 
-/// A namespace with a name, which the test's threads and programs see, and nobody else. It ends with them.
+/// A namespace with a name, which the test's thread and its programs see, and nobody else. It ends with them.
 pub struct Pod {
     name: String,
 }
@@ -45,6 +48,9 @@ impl Pod {
             return None;
         }
         tool("mount", &["--make-rprivate", "/"]);
+        // Where `ip netns` has names.
+        tool("mkdir", &["-p", NAMES]);
+        tool("mount", &["-t", "tmpfs", "names", NAMES]);
         if let Some((line, why)) = TRIAL.iter().find_map(|line| Some((line, run(line).err()?))) {
             skip(test, &format!("{line}: {why}"));
             return None;
@@ -56,7 +62,7 @@ impl Pod {
 
     /// One with nothing but its loopback interface.
     pub fn empty(name: &str) -> Self {
-        let pod = Self { name: format!("{name}-{}", std::process::id()) };
+        let pod = Self { name: name.to_owned() };
         tool("ip", &["netns", "add", &pod.name]);
         pod.ip("link set lo up");
         pod
@@ -93,7 +99,7 @@ impl Pod {
 
     /// Where it is.
     pub fn path(&self) -> String {
-        format!("/run/netns/{}", self.name)
+        format!("{NAMES}/{}", self.name)
     }
 
     /// As a flag.
