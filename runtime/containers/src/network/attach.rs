@@ -112,6 +112,8 @@ fn attach_once(path: &Path, records: &Path, owner: &str) -> Result<Attached, Fau
     if netns.is_own() {
         return Err(Fault::Own);
     }
+    // Where nobody gets in, nothing needs to be undone.
+    netns.inside(|| ())?;
     let cookie = new_cookie().map_err(Fault::Random)?;
     let record = Record::new(records, &cookie, path, owner)?;
     let attachment = Attachment { path: path.to_owned(), netns, cookie, record: Some(record) };
