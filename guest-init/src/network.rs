@@ -74,7 +74,7 @@ fn set_up_interface(
     index: u32,
     interface: &Interface,
 ) -> Result<(), StartError> {
-    let Interface { name, mac, mtu, addresses, routes } = interface;
+    let Interface { name, mac, mtu, addresses, routes, neighbours } = interface;
     let has_ipv6 = addresses.iter().any(|address| address.ip.is_ipv6());
     sysctl::prepare_ipv6(name, has_ipv6)?;
     netlink
@@ -91,6 +91,10 @@ fn set_up_interface(
         if address.ip.is_ipv6() {
             await_use(netlink, name, address.ip);
         }
+    }
+    for neighbour in neighbours {
+        let what = || format!("interface {name}: add the neighbour {neighbour}");
+        netlink.change(message::neighbour(index, *neighbour)).during(what())?;
     }
     // What is on the link may be where a gateway is.
     let (direct, indirect): (Vec<_>, Vec<_>) =

@@ -1,12 +1,16 @@
-//! The network of an ordinary user, by passt: from a container to a server and back, over both families. Each test has a
-//! network namespace of its own, in which nothing else listens.
+//! The network of an ordinary user, by passt, and that of somebody else's namespace: from a container to a server and back,
+//! over both families. Each test has a network namespace of its own, in which nothing else listens.
 
 #[path = "network/egress.rs"]
 mod egress;
 #[path = "network/loads.rs"]
 mod loads;
+#[path = "network/namespace.rs"]
+mod namespace;
 #[path = "network/place.rs"]
 mod place;
+#[path = "network/pod.rs"]
+mod pod;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -2,6 +2,7 @@
 
 use containers::network::{Egress, InterfaceUse};
 use egress_rules::{Rule, RuleError, Traffic};
+use protocol::{Cidr, Interface};
 use serde_json::{Value, json};
 
 use crate::error::CommandError;
@@ -31,12 +32,14 @@ pub fn rule_facts(egress: Option<&Egress>) -> Value {
     egress.map(|egress| egress.rules.iter().map(Rule::to_string).collect::<Vec<_>>()).into()
 }
 
-/// What interfaces did, and what their filters dropped.
-pub fn interface_facts(interfaces: &[InterfaceUse]) -> Value {
-    interfaces.iter().map(facts).collect()
+/// What interfaces did, what their filters dropped, and the addresses of those that are there (`present`).
+pub fn interface_facts(interfaces: &[InterfaceUse], present: &[Interface]) -> Value {
+    let present_one = |name: &str| present.iter().find(|one| one.name == name);
+    interfaces.iter().map(|interface| facts(interface, present_one(&interface.name))).collect()
 }
 
-fn facts(interface: &InterfaceUse) -> Value {
+fn facts(interface: &InterfaceUse, present: Option<&Interface>) -> Value {
+    let addresses = present.iter().flat_map(|one| &one.addresses).map(Cidr::to_string);
     let traffic = |traffic: Traffic| json!({"Bytes": traffic.bytes, "Packets": traffic.packets, "Dropped": traffic.dropped});
     let counters = interface.report.counters;
     let egress = interface.report.egress.as_ref().map(|egress| {
@@ -52,6 +55,8 @@ fn facts(interface: &InterfaceUse) -> Value {
     });
     json!({
         "Name": interface.name,
+        "MacAddress": present.map(|one| one.mac.to_string()).unwrap_or_default(),
+        "Addresses": addresses.collect::<Vec<_>>(),
         "Received": traffic(counters.rx),
         "Sent": traffic(counters.tx),
         "Egress": egress,
@@ -77,6 +82,7 @@ pub fn dropped_lines(interfaces: &[InterfaceUse]) -> String {
 #[cfg(test)]
 mod tests {
     use egress_rules::{Counters, Destination, InterfaceReport, Reason, RefusedName, Report};
+    use protocol::MacAddress;
 
     use super::*;
     use crate::network::network;
@@ -116,7 +122,18 @@ mod tests {
 
     #[test]
     fn programs_get_all_of_it() {
-        let facts = interface_facts(&interfaces());
+        let present = Interface {
+            name: "eth0".to_owned(),
+            mac: MacAddress([2, 0, 0, 0, 0, 7]),
+            mtu: 1500,
+            addresses: vec![Cidr { ip: [10, 0, 0, 7].into(), prefix: 24 }],
+            routes: vec![],
+            neighbours: vec![],
+        };
+        let facts = interface_facts(&interfaces(), &[present]);
+        assert_eq!(facts[0]["MacAddress"], "02:00:00:00:00:07");
+        assert_eq!(facts[0]["Addresses"], json!(["10.0.0.7/24"]));
+        assert_eq!((&facts[1]["MacAddress"], &facts[1]["Addresses"]), (&json!(""), &json!([])));
         assert_eq!(facts[0]["Sent"], json!({"Bytes": 100, "Packets": 2, "Dropped": 26}));
         let destination = &facts[0]["Egress"]["Destinations"][1];
         let expected = json!({"Protocol": "tcp", "Address": "fd00::7", "Port": 80, "Reason": "link-local", "Count": 12});

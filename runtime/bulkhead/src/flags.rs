@@ -97,9 +97,10 @@ pub struct Flags {
     /// no-new-privileges, or seccomp=unconfined
     #[arg(long, value_name = "OPTION", value_parser = parse_security_option)]
     pub security_opt: Vec<SecurityOption>,
-    /// What it is connected with: none, or user (as any program of this user's, by passt); user:mtu=BYTES,host-loopback [default: user]
+    /// What it is connected with: none, user (as any program of this user's, by passt; user:mtu=BYTES,host-loopback), or ns:PATH (a network namespace's interfaces) [default: user]
     ///
-    /// With host-loopback, the gateway's address leads to what listens on this machine's loopback interface.
+    /// With host-loopback, the gateway's address leads to what listens on this machine's loopback interface. With ns:PATH, as
+    /// ns:/run/netns/NAME, the container has the addresses, routes and hardware addresses that are there; it takes root.
     #[arg(long, visible_alias = "net", value_name = "NETWORK", value_parser = parse_network)]
     pub network: Option<NetworkMode>,
     /// Let its ports be reached on this host; without HOST, on a free one that `port` and `ps` tell

@@ -65,17 +65,18 @@ fn last_of_each(sysctls: &[Sysctl]) -> Vec<Sysctl> {
     last
 }
 
-/// `none`, `user`, `user:OPTION,…`; a colon between options does as well.
+/// `none`, `user`, `user:OPTION,…`, where a colon between options does as well, or `ns:PATH`.
 pub fn parse_network(text: &str) -> Result<NetworkMode, String> {
     let (name, options) =
         text.split_once(':').map_or((text, None), |(name, options)| (name, Some(options)));
     match (name, options) {
         ("none", None) => return Ok(NetworkMode::None),
         ("none", Some(_)) => return Err("none takes no options: give none".to_owned()),
+        ("ns", path) => return parse_namespace(path.unwrap_or_default()),
         ("user", _) => {}
         _ => {
             return Err(
-                "give none, user, or user with options, as user:mtu=1500,host-loopback: containers share no network yet"
+                "give none, user, user with options, as user:mtu=1500,host-loopback, or ns:PATH for a network namespace: containers share no network yet"
                     .to_owned(),
             );
         }
@@ -94,6 +95,18 @@ pub fn parse_network(text: &str) -> Result<NetworkMode, String> {
         }
     }
     Ok(NetworkMode::User(user))
+}
+
+/// Whoever runs the container is in another folder than whoever gives a path.
+fn parse_namespace(path: &str) -> Result<NetworkMode, String> {
+    if path.is_empty() {
+        return Err("give the namespace's path, like ns:/run/netns/NAME".to_owned());
+    }
+    let absolute = std::path::absolute(path).ok().filter(|path| path.to_str().is_some());
+    let absolute = absolute.ok_or_else(|| {
+        format!("'{}' needs a folder: give an absolute path", path.escape_debug())
+    })?;
+    Ok(NetworkMode::Namespace(absolute))
 }
 
 fn parse_mtu(text: &str) -> Result<u32, String> {

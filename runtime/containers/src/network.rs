@@ -1,14 +1,15 @@
 //! What connects a container with others: what it asks for, what it has got, and the programs behind that.
 //!
 //! ```text
-//!   plan ──▶ Connection::open ──▶ a socket for the VM's network device
+//!   plan ──▶ Connection::open ──▶ a socket or TAPs for the VM's network devices
 //!                 │           └─▶ addresses, routes, names for its guest (protocol::Network)
-//!                 └── passt ◀── frames ── VM
+//!                 └── passt, or an interface ◀── frames ── VM
 //! ```
 //!
 //! | module | what it knows |
 //! |---|---|
 //! | `plan` | what a container asks for |
+//! | `device` | what the VM is told of an interface |
 //! | `egress` | what it may reach |
 //! | `report` | what its interfaces tell of themselves |
 //! | `state` | what one has that runs |
@@ -20,25 +21,41 @@
 //! | `holder` | who has a port |
 //! | `uplink` | what of the host's network such a program is told |
 //! | `resolver` | whom the host asks for names |
+//! | `existing` | the network of a namespace that is there already |
+//! | [`attach`](mod@attach) | somebody else's namespace, of whose interfaces a VM gets those that it can have |
+//! | [`namespace`] | a container's own namespace, and what becomes of it when its owner dies |
+//! | [`netns`] | network namespaces of this machine, and how to be in one for a moment |
+//! | `netlink` | a conversation with the kernel's network |
 
+pub mod attach;
+mod device;
 mod egress;
 mod error;
+mod existing;
 mod greeting;
 mod holder;
+pub mod namespace;
+mod netlink;
+pub mod netns;
 mod passt;
 mod plan;
 mod ports;
 mod report;
 mod resolver;
 mod state;
+#[cfg(test)]
+pub(crate) mod testing;
 mod uplink;
 mod user;
 mod version;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
-use protocol::{Host, Network};
+use protocol::Network;
 
+use attach::Attachment;
+pub use device::NetworkInterface;
 pub use egress::Egress;
 pub use error::NetworkError;
 use passt::Passt;
@@ -49,7 +66,6 @@ pub(crate) use report::Reports;
 pub use report::{InterfaceUse, sum};
 pub use state::{Binding, NetworkState};
 
-use crate::plan::NetworkInterface;
 use host::text::in_one_line;
 
 /// The name of a container's first interface, as in docker.
@@ -61,15 +77,44 @@ pub(crate) struct Connection {
     guest: Network,
     /// What is noted of it.
     state: NetworkState,
-    /// The VM's end, until the VM has it.
-    socket: Option<OwnedFd>,
+    /// The VM's ends, one for each of the guest's interfaces, until the VM has them.
+    ends: Vec<OwnedFd>,
     _passt: Option<Passt>,
+    _attachment: Option<Attachment>,
+}
+
+/// Whose a connection is, for others who want the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner<'a> {
+    /// The container, if it has a name.
+    pub container: Option<&'a str>,
+    /// Where it is written down: this user's folder on a tmpfs.
+    pub records: &'a Path,
+}
+
+impl Owner<'_> {
+    /// `container web, process 123`.
+    fn words(&self) -> String {
+        let process = std::process::id();
+        match self.container {
+            Some(name) => format!("container {name}, process {process}"),
+            None => format!("process {process}"),
+        }
+    }
 }
 
 impl Connection {
     /// Makes what the plan asks for. Ports that it leaves open are those of last time (`kept`), as far as they are free.
-    pub fn open(plan: &NetworkPlan, kept: &[PublishedPort]) -> Result<Self, NetworkError> {
-        let NetworkMode::User(user) = &plan.mode else { return Ok(Self::loopback(plan)) };
+    pub fn open(
+        plan: &NetworkPlan,
+        kept: &[PublishedPort],
+        owner: Owner<'_>,
+    ) -> Result<Self, NetworkError> {
+        let user = match &plan.mode {
+            NetworkMode::None => return Ok(Self::loopback(plan)),
+            NetworkMode::Namespace(path) => return existing::connect(plan, path, owner),
+            NetworkMode::User(user) => user,
+        };
         match user::connect(plan, user, kept) {
             Err(error) if !plan.is_required() && error.is_of_the_host() => {
                 log::warn!("{}: the container runs without a network", in_one_line(&error));
@@ -81,17 +126,14 @@ impl Connection {
 
     /// Nothing but the loopback interface, and the names that the plan has.
     fn loopback(plan: &NetworkPlan) -> Self {
-        let of_plan = |host: &ExtraHost| match host.address {
-            HostAddress::Ip(ip) => Some(Host { name: host.name.clone(), ip }),
-            HostAddress::Gateway => None,
-        };
         let guest = Network {
             resolver: plan.resolver(None),
-            hosts: plan.hosts.iter().filter_map(of_plan).collect(),
+            hosts: plan.given_hosts(),
             sysctls: plan.sysctls.clone(),
             ..Network::default()
         };
-        Self { guest, state: NetworkState::default(), socket: None, _passt: None }
+        let (state, ends) = (NetworkState::default(), Vec::new());
+        Self { guest, state, ends, _passt: None, _attachment: None }
     }
 
     /// What its guest is told.
@@ -106,15 +148,15 @@ impl Connection {
 
     /// What the VM inherits.
     pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        self.socket.iter().map(AsFd::as_fd).collect()
+        self.ends.iter().map(AsFd::as_fd).collect()
     }
 
     /// The VM's devices for it, which let through what is wanted.
     pub fn devices(&self, egress: Option<&Egress>) -> Vec<NetworkInterface> {
-        let interfaces = self.guest.interfaces.iter().zip(&self.socket);
-        let device = interfaces.map(|(interface, socket)| NetworkInterface {
+        let interfaces = self.guest.interfaces.iter().zip(&self.ends);
+        let device = interfaces.map(|(interface, end)| NetworkInterface {
             iface_id: interface.name.clone(),
-            fd: socket.as_raw_fd(),
+            fd: end.as_raw_fd(),
             guest_mac: interface.mac.to_string(),
             mtu: interface.mtu,
             egress: egress.map(|egress| egress.policy(interface, &self.guest.resolver)),
@@ -123,9 +165,9 @@ impl Connection {
         device.collect()
     }
 
-    /// The VM has its end: from now on that is open as long as the VM is there, and no longer.
+    /// The VM has its ends: from now on they are open as long as the VM is there, and no longer.
     pub fn handed_over(&mut self) {
-        self.socket = None;
+        self.ends.clear();
     }
 }
 

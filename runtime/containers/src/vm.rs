@@ -44,7 +44,7 @@ use watch::watch;
 use crate::conversation::{
     ConversationError, Exit, Failure, Guest, Reception, Running, Signals, Stdio,
 };
-use crate::network::{Connection, NetworkState, PublishedPort, Reports};
+use crate::network::{Connection, NetworkState, Owner, PublishedPort, Reports};
 use crate::plan::{Drive, Plan, Vsock};
 use host::cache::{Cache, CacheError};
 
@@ -68,14 +68,17 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Starts the plan's VM, with `scratch` as its second disk and on the network the ports of last time (`kept`).
+    /// Starts the plan's VM, with `scratch` as its second disk and on the network the ports of last time (`kept`). `name` is
+    /// its container's, for others who want what it has.
     pub fn start(
         plan: &Plan,
         scratch: Option<PathBuf>,
         kept: &[PublishedPort],
+        name: Option<&str>,
     ) -> Result<Self, VmError> {
-        let mut connection = Connection::open(&plan.container.network, kept)?;
         let folder = RunFolder::new()?;
+        let owner = Owner { container: name, records: folder.base() };
+        let mut connection = Connection::open(&plan.container.network, kept, owner)?;
         let user = VmUser::claim(plan.vm.uid_base, folder.path())?;
         let mut vm = plan.vm.config.clone();
         let sockets = folder.make_sockets()?;
@@ -161,7 +164,7 @@ pub fn run(plan: Plan, cache: impl FnOnce() -> Result<Cache, CacheError>) -> Res
     // From here on a signal is the container's, not ours.
     let signals = Signals::catch().map_err(VmError::Signals)?;
     let stdio = Stdio::inherit().map_err(VmError::Stdio)?;
-    let machine = Machine::start(&plan, scratch.as_ref().map(Scratch::path), &[])?;
+    let machine = Machine::start(&plan, scratch.as_ref().map(Scratch::path), &[], None)?;
     let guest = machine.guest().clone();
     let pass_on = |number| {
         // The window is not the container's.

@@ -17,6 +17,14 @@ fn networks_have_options() {
     }
 }
 
+#[test]
+fn a_namespace_has_an_absolute_path() {
+    let namespace = |path: &str| Ok(NetworkMode::Namespace(path.into()));
+    assert_eq!(parse_network("ns:/run/netns/a:b c"), namespace("/run/netns/a:b c"));
+    let here = std::env::current_dir().unwrap().join("a");
+    assert_eq!(parse_network("ns:a"), namespace(here.to_str().unwrap()));
+}
+
 /// Each nonsense says what would be right.
 fn refused<T: std::fmt::Debug>(parse: impl Fn(&str) -> Result<T, String>, cases: &[(&str, &str)]) {
     for (text, message) in cases {
@@ -31,7 +39,12 @@ fn what_is_wrong_with_a_network_is_named() {
         parse_network,
         &[
             ("", "give none, user"),
-            ("host", "give none, user, or user with options"),
+            (
+                "host",
+                "give none, user, user with options, as user:mtu=1500,host-loopback, or ns:PATH",
+            ),
+            ("ns", "give the namespace's path, like ns:/run/netns/NAME"),
+            ("ns:", "give the namespace's path"),
             ("bridge", "give none, user"),
             ("USER", "give none, user"),
             ("none:mtu=1", "none takes no options"),

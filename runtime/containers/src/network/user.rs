@@ -110,7 +110,7 @@ pub(super) fn connect(
     let guest = network(plan, &link, &uplink, names);
     let state =
         NetworkState { interfaces: guest.interfaces.clone(), ports: reserved.ports().to_vec() };
-    Ok(Connection { guest, state, socket: Some(socket), _passt: Some(passt) })
+    Ok(Connection { guest, state, ends: vec![socket], _passt: Some(passt), _attachment: None })
 }
 
 /// What the guest is told of it.
@@ -131,7 +131,8 @@ fn network(plan: &NetworkPlan, link: &Link, uplink: &Uplink, hosts: Vec<Host>) -
     }
     let own_addresses = addresses.iter().map(|address| address.ip).collect();
     let name = INTERFACE.to_owned();
-    let interface = Interface { name, mac: link.guest_mac, mtu: link.mtu, addresses, routes };
+    let (mac, mtu, neighbours) = (link.guest_mac, link.mtu, Vec::new());
+    let interface = Interface { name, mac, mtu, addresses, routes, neighbours };
     let of_host = resolver::of_host(link.resolvers, link.guest_v6.is_some());
     Network {
         interfaces: vec![interface],

@@ -35,7 +35,7 @@ impl CopyVm {
         let mut plan = container.config().plan.clone();
         // Nobody in it calls anybody.
         plan.container.network = NetworkPlan::default();
-        let machine = Machine::start(&plan, disk.path(), &[])?;
+        let machine = Machine::start(&plan, disk.path(), &[], None)?;
         Ok(Self { machine, _disk: disk, _tenure: tenure })
     }
 

@@ -232,7 +232,8 @@ impl Supervisor {
         };
         let ([stdout, stderr], output) = self.lifecycle.output.open();
         let streams = Streams { stdin, stdout: Box::new(stdout), stderr: Box::new(stderr) };
-        let machine = Machine::start(&config.plan, disk.path(), &self.lifecycle.published())?;
+        let kept = self.lifecycle.published();
+        let machine = Machine::start(&config.plan, disk.path(), &kept, Some(&config.name))?;
         // Those of an earlier life count no longer.
         self.container.forget_interfaces();
         self.lifecycle.set_reports(machine.reports());

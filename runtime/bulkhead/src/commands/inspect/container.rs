@@ -134,7 +134,7 @@ fn host_facts(config: &Config) -> Value {
         "ReadonlyRootfs": setting.read_only,
         "Privileged": false,
         "Binds": [],
-        "NetworkMode": network.mode.name(),
+        "NetworkMode": network.mode.to_string(),
         "PortBindings": ports::wanted(&network.ports),
         "Dns": network.resolver.nameservers,
         "DnsSearch": texts(&network.resolver.search),
@@ -201,7 +201,8 @@ fn interfaces_of(container: &Container) -> Vec<InterfaceUse> {
 
 /// What it has while it runs. docker has the addresses of its default network twice.
 fn network_facts(config: &Config, state: &State, interfaces: &[InterfaceUse]) -> Value {
-    let interface = state.network.interfaces.first().filter(|_| state.status.is_live());
+    let present = if state.status.is_live() { &state.network.interfaces[..] } else { &[] };
+    let interface = present.first();
     let find = |is_v4: bool| {
         let of_family = |ip: IpAddr| ip.is_ipv4() == is_v4;
         let interface = interface?;
@@ -225,8 +226,8 @@ fn network_facts(config: &Config, state: &State, interfaces: &[InterfaceUse]) ->
     });
     let mut facts = addresses.clone();
     facts["Ports"] = ports::facts(&ports::bindings(state));
-    facts["Interfaces"] = interface_facts(interfaces);
-    facts["Networks"] = json!({ config.plan.container.network.mode.name(): addresses });
+    facts["Interfaces"] = interface_facts(interfaces, present);
+    facts["Networks"] = json!({ config.plan.container.network.mode.to_string(): addresses });
     facts
 }
 
