@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Id, check_name};
+use crate::network_names::{Attachment, check_all};
 use crate::plan::{ContainerPlan, Plan};
 use host::digest::Digest;
 
@@ -42,6 +43,9 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// How much of its output is kept.
     pub log: LogOptions,
+    /// The networks of names that it is on.
+    #[serde(default)]
+    pub networks: Vec<Attachment>,
 }
 
 /// An image, as somebody called it then.
@@ -110,6 +114,7 @@ impl Config {
         if !(1..=most).contains(&max_file) {
             return Err(format!("log.max_file: {max_file} is not in 1 to {most}"));
         }
+        check_all(&self.networks).map_err(|problem| format!("networks: {problem}"))?;
         let ContainerPlan { process, setting } = &self.plan.container;
         process.check().map_err(|error| format!("bundle.process.{error}"))?;
         setting.check().map_err(|error| format!("bundle.setting.{error}"))
