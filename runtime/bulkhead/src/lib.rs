@@ -21,6 +21,7 @@
 //! | `process` | the process: what the image says, and what the flags say instead |
 //! | `prepare` | from flags to a plan, which can be run |
 //! | `foreground` | a container that has this process's streams |
+//! | `network_flag` | `--network` of a network that has a name |
 //! | `names` | the same, done to several containers |
 //! | `output`, `template` | tables, and `--format` |
 //! | `error` | what went wrong, in one line, and the exit status |
@@ -37,6 +38,7 @@ mod label;
 mod life;
 mod limits;
 mod names;
+mod network_flag;
 mod output;
 mod platforms;
 mod prepare;

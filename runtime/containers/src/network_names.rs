@@ -10,7 +10,10 @@
 //! | `host` | what interfaces and routes the host has |
 //! | `lease` | which container has which address |
 //! | `attachment` | a container's place on a network |
-//! | `store` | networks as files |
+//! | `store`, `members` | networks as files, and which containers are on them |
+//! | `netavark`, `namespace` | the program that makes them, and where |
+//! | `ports` | ports of the host's |
+//! | `join`, `sweep` | being on networks, and what is left of who was |
 //! | `error` | what goes wrong |
 
 mod attachment;
@@ -18,10 +21,16 @@ mod choose;
 mod definition;
 mod error;
 mod host;
+mod join;
 mod lease;
+mod members;
 mod name;
+mod namespace;
+mod netavark;
+mod ports;
 mod store;
 mod subnet;
+mod sweep;
 
 pub(crate) use attachment::check_all;
 pub use attachment::{Attachment, Identity, Wish, check_alias, parse_mac};
@@ -29,7 +38,11 @@ pub use choose::NewNetwork;
 pub use definition::{Network, Range};
 pub use error::NetworkError;
 pub use host::HostNetwork;
+pub use join::{Joined, JoinedInterface, join};
 pub use lease::{Lease, LeaseError, Leases};
+pub use members::{Kept, users};
 pub use name::check_name;
-pub use store::{Kept, Networks, users};
+pub use netavark::{Netavark, NetavarkError};
+pub use ports::{Protocol, PublishedPort};
+pub use store::Networks;
 pub use subnet::Subnet;

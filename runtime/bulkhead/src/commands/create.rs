@@ -71,6 +71,7 @@ pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
         stop_timeout: life.stop_timeout,
         labels,
         log,
+        networks: vec![],
     };
     // The session in `stored` keeps the image until the container does.
     let container = Containers::open_default()?.create(config)?;

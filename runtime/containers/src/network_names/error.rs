@@ -6,6 +6,8 @@ use std::io;
 use thiserror::Error;
 
 use super::lease::LeaseError;
+use super::netavark::NetavarkError;
+use super::ports::PortError;
 use crate::container::ContainerError;
 
 /// Why a network is not made, found, joined or removed.
@@ -36,6 +38,16 @@ pub enum NetworkError {
     NotFound(String),
     #[error("'{0}' is the start of several networks' IDs: give more of it")]
     Ambiguous(String),
+    #[error(
+        "network {network} of container {container} is no more: bulkhead network disconnect {network} {container}"
+    )]
+    Gone { network: String, container: String },
+    #[error("cannot make a network namespace")]
+    Namespace(#[source] io::Error),
+    #[error(transparent)]
+    Netavark(#[from] NetavarkError),
+    #[error(transparent)]
+    Port(#[from] PortError),
     #[error(
         "container {container} is not on network {network}: bulkhead inspect shows its networks"
     )]

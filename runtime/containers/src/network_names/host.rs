@@ -26,6 +26,8 @@ pub struct HostNetwork {
     pub links: BTreeMap<u32, String>,
     /// Those that are bridges, by number.
     pub bridges: BTreeSet<u32>,
+    /// Those that are ends of pairs, by number.
+    pub veths: BTreeSet<u32>,
     /// Which bridge an interface is a port of, both by number.
     pub ports: BTreeMap<u32, u32>,
     /// The networks that it is in or knows the way to, but for the default route.
@@ -68,10 +70,14 @@ impl HostNetwork {
                         LinkAttribute::IfName(name) => {
                             self.links.insert(link.header.index, name);
                         }
-                        LinkAttribute::LinkInfo(info)
-                            if info.contains(&LinkInfo::Kind(InfoKind::Bridge)) =>
-                        {
-                            self.bridges.insert(link.header.index);
+                        LinkAttribute::LinkInfo(info) => {
+                            let number = link.header.index;
+                            if info.contains(&LinkInfo::Kind(InfoKind::Bridge)) {
+                                self.bridges.insert(number);
+                            }
+                            if info.contains(&LinkInfo::Kind(InfoKind::Veth)) {
+                                self.veths.insert(number);
+                            }
                         }
                         LinkAttribute::Controller(bridge) => {
                             self.ports.insert(link.header.index, bridge);

@@ -3,7 +3,6 @@
 //! ```text
 //!   $XDG_DATA_HOME/bulkhead/networks/
 //!     .lock              held while one is made, removed or leased from
-//!     .netavark          held while netavark runs: two at once fall over each other
 //!     ID.json            what a network is, and who has which of its addresses
 //!     joined/ID.json     what netavark was told of a container that is on networks
 //!     ….new              one that is being written
@@ -16,13 +15,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::attachment::{Attachment, Wish, check_all};
 use super::choose::NewNetwork;
 use super::definition::Network;
 use super::error::NetworkError;
 use super::host::{HostNetwork, remove_link};
 use super::lease::Leases;
-use crate::container::{Container, ContainerError, Containers, Id, Lock, Tenure, json};
+use super::members::{in_use, shown, users};
+use crate::container::{ContainerError, Containers, Id, Lock, json};
 use host::file;
 use host::text::in_one_line;
 
@@ -39,11 +38,6 @@ pub(super) struct Record {
     pub network: Network,
     #[serde(default)]
     pub leases: Leases,
-}
-
-/// Networks that stay as long as this value.
-pub struct Kept {
-    _lock: Lock,
 }
 
 impl Networks {
@@ -89,7 +83,7 @@ impl Networks {
         Ok(self.find_record(network.id.as_str())?.leases)
     }
 
-    fn find_record(&self, text: &str) -> Result<Record, NetworkError> {
+    pub(super) fn find_record(&self, text: &str) -> Result<Record, NetworkError> {
         let mut all = self.records()?;
         let by_name = all.iter().position(|record| record.network.name == text);
         let by_id = || all.iter().position(|record| record.network.id.as_str() == text);
@@ -99,70 +93,12 @@ impl Networks {
         let starts =
             |record: &Record| !text.is_empty() && record.network.id.as_str().starts_with(text);
         let mut starting = all.into_iter().filter(starts);
-        let shown = || text.chars().take(SHOWN).collect::<String>().escape_debug().to_string();
+        let shown = || shown(text);
         match (starting.next(), starting.next()) {
             (Some(record), None) => Ok(record),
             (Some(_), Some(_)) => Err(NetworkError::Ambiguous(shown())),
             (None, _) => Err(NetworkError::NotFound(shown())),
         }
-    }
-
-    /// What these wishes come to. The networks stay until what is kept is dropped: the container is written before that.
-    pub fn resolve(&self, wishes: &[Wish]) -> Result<(Vec<Attachment>, Kept), NetworkError> {
-        let lock = self.lock()?;
-        let mut attachments = Vec::new();
-        for wish in wishes {
-            let record = self.find_record(&wish.network)?;
-            let attachment = Attachment::new(&record.network, wish.identity.clone());
-            attachment.identity.check().map_err(|problem| {
-                NetworkError::Option(format!("network {}: {problem}", record.network.name))
-            })?;
-            fits(&record.network, &attachment)?;
-            attachments.push(attachment);
-        }
-        check_all(&attachments).map_err(NetworkError::Option)?;
-        Ok((attachments, Kept { _lock: lock }))
-    }
-
-    /// Puts a container that does not run on a network.
-    pub fn connect(
-        &self,
-        containers: &Containers,
-        container: &Container,
-        tenure: &Tenure,
-        wish: &Wish,
-    ) -> Result<(), NetworkError> {
-        let (new, _kept) = self.resolve(std::slice::from_ref(wish))?;
-        let own = containers.find(container.id().as_str())?.config().networks.clone();
-        let all: Vec<Attachment> = own.into_iter().chain(new).collect();
-        check_all(&all).map_err(|problem| {
-            NetworkError::Option(format!("container {}: {problem}", container.config().name))
-        })?;
-        Ok(containers.set_networks(container, tenure, all)?)
-    }
-
-    /// Takes it off again. The network may have been removed by force of hand.
-    pub fn disconnect(
-        &self,
-        containers: &Containers,
-        container: &Container,
-        tenure: &Tenure,
-        text: &str,
-    ) -> Result<(), NetworkError> {
-        let _lock = self.lock()?;
-        let id = self.find(text).ok().map(|network| network.id);
-        let own = containers.find(container.id().as_str())?.config().networks.clone();
-        let is_it = |one: &Attachment| match &id {
-            Some(id) => one.network == *id,
-            None => one.name == text || one.network.as_str() == text,
-        };
-        let left: Vec<Attachment> = own.iter().filter(|one| !is_it(one)).cloned().collect();
-        if left.len() == own.len() {
-            let network = text.chars().take(SHOWN).collect::<String>().escape_debug().to_string();
-            let container = container.config().name.clone();
-            return Err(NetworkError::NotOn { network, container });
-        }
-        Ok(containers.set_networks(container, tenure, left)?)
     }
 
     /// Removes one, with its bridge if it has been left.
@@ -221,6 +157,21 @@ impl Networks {
         Ok(result)
     }
 
+    /// Takes back what those have whom `judge` names: it is made when nobody else can lease.
+    pub(super) fn sweep_leases<J: Fn(&Id) -> bool>(
+        &self,
+        judge: impl FnOnce() -> Result<J, NetworkError>,
+    ) -> Result<(), NetworkError> {
+        let _lock = self.lock()?;
+        let judge = judge()?;
+        for mut record in self.records()? {
+            if record.leases.sweep(&judge) {
+                self.write(&record)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn records(&self) -> Result<Vec<Record>, NetworkError> {
         let mut all = Vec::new();
         for id in ids(&self.folder)? {
@@ -263,7 +214,7 @@ impl Networks {
     }
 
     /// What others left half written is swept away.
-    fn lock(&self) -> Result<Lock, NetworkError> {
+    pub(super) fn lock(&self) -> Result<Lock, NetworkError> {
         let lock = Lock::wait(&self.folder)?;
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             if entry.file_name().as_encoded_bytes().ends_with(b".json.new") {
@@ -273,9 +224,6 @@ impl Networks {
         Ok(lock)
     }
 }
-
-/// What fits in a message, in letters.
-const SHOWN: usize = 120;
 
 /// The names of files in a folder that are IDs.
 pub(super) fn ids(folder: &Path) -> Result<Vec<Id>, NetworkError> {
@@ -295,33 +243,6 @@ pub(super) fn failed(
 ) -> impl FnOnce(io::Error) -> ContainerError {
     let path = path.to_owned();
     move |source| ContainerError::File { action, path, source }
-}
-
-/// Whether an empty network could give it what it wishes. Whether this one can is seen when the container starts.
-fn fits(network: &Network, attachment: &Attachment) -> Result<(), NetworkError> {
-    let (nobody, wish) = (Id::random().map_err(NetworkError::Random)?, &attachment.identity);
-    let lease = Leases::default().lease(&network.ranges, &nobody, &wish.addresses, wish.mac);
-    let unfit = |source| NetworkError::Lease { network: network.name.clone(), source };
-    lease.map(drop).map_err(unfit)
-}
-
-/// The containers on a network, whether they run or not.
-pub fn users<'a>(network: &Network, containers: &'a [Container]) -> Vec<&'a Container> {
-    let is_on = |one: &&Container| one.config().networks.iter().any(|on| on.network == network.id);
-    containers.iter().filter(is_on).collect()
-}
-
-/// As many as fit in a line.
-const NAMED: usize = 8;
-
-fn in_use(network: &Network, users: &[&Container]) -> NetworkError {
-    let mut names: Vec<&str> =
-        users.iter().take(NAMED).map(|user| user.config().name.as_str()).collect();
-    let rest = format!("{} more", users.len().saturating_sub(NAMED));
-    if users.len() > NAMED {
-        names.push(&rest);
-    }
-    NetworkError::InUse { network: network.name.clone(), containers: names.join(", ") }
 }
 
 /// What a container that was killed, or a set-up that failed half-way, has left of a network: a bridge without ports. Its name

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 
-use super::super::attachment::Identity;
+use super::super::attachment::{Identity, Wish};
 use super::super::subnet::Subnet;
 use super::*;
 use crate::container::tests::sample::draft;

@@ -1,0 +1,36 @@
+//! `network rm`: networks, removed.
+
+use clap::Args;
+
+use crate::error::CommandError;
+use crate::names::each_says;
+use containers::container::Containers;
+use containers::network_names::{NetworkError, Networks};
+
+/// Remove networks that no container is on
+#[derive(Debug, Args)]
+#[command(
+    name = "rm",
+    visible_alias = "remove",
+    after_help = "Example:\n  bulkhead network rm web db"
+)]
+pub struct RemoveNetworkArguments {
+    /// One that is not there is no failure
+    #[arg(long, short)]
+    pub force: bool,
+    /// Names or IDs
+    #[arg(value_name = "NETWORK", required = true)]
+    pub names: Vec<String>,
+}
+
+/// Removes each, and prints its name.
+pub fn execute(arguments: &RemoveNetworkArguments) -> Result<u8, CommandError> {
+    let (networks, containers) = (Networks::open_default()?, Containers::open_default()?);
+    let act = |name: &String| {
+        networks.remove(&networks.find(name)?, &containers)?;
+        Ok(format!("{name}\n"))
+    };
+    let is_missing =
+        |error: &CommandError| matches!(error, CommandError::Network(NetworkError::NotFound(_)));
+    each_says(&arguments.names, act, |error| arguments.force && is_missing(error))
+}

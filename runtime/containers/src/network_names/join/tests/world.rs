@@ -1,0 +1,376 @@
+//! A host of a test's own, with networks and containers, whose guests the test plays.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use super::super::super::attachment::parse_mac;
+use super::super::super::namespace::{Namespace, enter_new};
+use super::super::super::{HostNetwork, Identity, NewNetwork, Wish};
+use super::*;
+use crate::container::tests::sample::draft;
+
+/// However slow a machine is.
+const LONG: Duration = Duration::from_secs(120);
+
+/// Where netavark keeps names.
+const NAMES: &str = "/run/bulkhead/networks/aardvark-dns";
+
+pub struct World {
+    pub networks: Networks,
+    containers: Containers,
+    _work: tempfile::TempDir,
+}
+
+/// Runs a test in namespaces of its own, or says why not.
+pub fn alone(test: &str, run: impl FnOnce(&World) + Send + 'static) {
+    let skip = |why: &str| println!("SKIPPED: {test}: {why}");
+    if !geteuid().is_root() {
+        return skip("only root can do this");
+    }
+    for program in ["ip", "nsenter", "iptables-save", "ip6tables-save"] {
+        if [Path::new("/usr/sbin"), Path::new("/usr/bin"), Path::new("/sbin")]
+            .iter()
+            .all(|folder| !folder.join(program).exists())
+        {
+            return skip(&format!("{program} is not installed"));
+        }
+    }
+    let work = thread::spawn(move || {
+        enter_new().unwrap();
+        match Netavark::wait() {
+            Ok(_) => {}
+            Err(error @ NetavarkError::Missing(_)) => return Some(error.to_string()),
+            Err(error) => panic!("{error}"),
+        }
+        for probe in [
+            &["ip", "link", "add", "probe", "type", "bridge"][..],
+            &["ip", "link", "add", "probe1", "type", "veth", "peer", "probe2"],
+            &[
+                "iptables",
+                "-t",
+                "nat",
+                "-A",
+                "POSTROUTING",
+                "-m",
+                "addrtype",
+                "--dst-type",
+                "LOCAL",
+                "-j",
+                "MASQUERADE",
+            ],
+            &[
+                "ip6tables",
+                "-t",
+                "nat",
+                "-A",
+                "POSTROUTING",
+                "-m",
+                "comment",
+                "--comment",
+                "x",
+                "-j",
+                "MASQUERADE",
+            ],
+        ] {
+            let tried = Command::new(probe[0]).args(&probe[1..]).output();
+            if !tried.is_ok_and(|tried| tried.status.success()) {
+                return Some(format!("this kernel does not do: {}", probe.join(" ")));
+            }
+        }
+        command("ip", &["link", "del", "probe"]);
+        command("ip", &["link", "del", "probe1"]);
+        for program in ["iptables", "ip6tables"] {
+            command(program, &["-t", "nat", "-F"]);
+        }
+        command("ip", &["link", "set", "lo", "up"]);
+        let work = tempfile::tempdir().unwrap();
+        let networks = Networks::open(work.path().join("networks")).unwrap();
+        let containers = Containers::open(work.path().join("containers")).unwrap();
+        run(&World { networks, containers, _work: work });
+        None
+    });
+    match work.join() {
+        Ok(None) => {}
+        Ok(Some(why)) => skip(&why),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+fn command(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said
+}
+
+/// Waits for something that comes, however slowly.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LONG;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}: not so");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether there is such a process, and it has not ended.
+pub fn is_alive(process: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+pub fn named(name: &str) -> NewNetwork {
+    NewNetwork { name: name.to_owned(), ..NewNetwork::default() }
+}
+
+impl World {
+    pub fn network(&self, new: NewNetwork) -> Network {
+        self.networks.create(new, &HostNetwork::read().unwrap()).unwrap()
+    }
+
+    /// One that is on these networks, as `NAME:alias=…,ip=…,mac=…`.
+    pub fn container(&self, name: &str, networks: &[&str]) -> Node<'_> {
+        let wishes = networks.iter().map(|text| {
+            let (network, options) = text.split_once(':').unwrap_or((text, ""));
+            let mut identity = Identity::default();
+            for option in options.split(',').filter(|option| !option.is_empty()) {
+                match option.split_once('=').unwrap() {
+                    ("alias", alias) => drop(identity.aliases.insert(alias.to_owned())),
+                    ("ip", ip) => identity.addresses.push(ip.parse().unwrap()),
+                    ("mac", mac) => identity.mac = Some(parse_mac(mac).unwrap()),
+                    _ => panic!("{option}"),
+                }
+            }
+            Wish { network: network.to_owned(), identity }
+        });
+        let wishes: Vec<Wish> = wishes.collect();
+        let (networks, _kept) = self.networks.resolve(&wishes).unwrap();
+        let container = self.containers.create(Config { networks, ..draft(name) }).unwrap();
+        let tenure = Some(container.tenure().unwrap());
+        Node { container, tenure, namespace: Some(Namespace::new().unwrap()), world: self }
+    }
+
+    pub fn ip(&self, arguments: &[&str]) -> String {
+        self.run("ip", arguments)
+    }
+
+    pub fn run(&self, program: &str, arguments: &[&str]) -> String {
+        command(program, arguments)
+    }
+
+    /// All rules of both firewalls.
+    pub fn rules(&self) -> String {
+        let both = self.run("iptables-save", &[]) + &self.run("ip6tables-save", &[]);
+        both.lines().filter(|line| line.starts_with("-A")).map(|line| format!("{line}\n")).collect()
+    }
+
+    /// The process that knows names.
+    pub fn name_server(&self) -> Option<i32> {
+        fs::read_to_string(Path::new(NAMES).join("aardvark.pid")).ok()?.trim().parse().ok()
+    }
+
+    /// Nothing is left of any container.
+    pub fn is_clean(&self) {
+        until("the name server has ended", || self.name_server().is_none());
+        let host = HostNetwork::read().unwrap();
+        assert!(host.bridges.is_empty() && host.ports.is_empty(), "{host:?}");
+        let rules = self.rules();
+        for network in self.networks.list().unwrap() {
+            assert!(!rules.contains(&network.interface), "{rules}");
+            for range in &network.ranges {
+                assert!(!rules.contains(&range.subnet.to_string()), "{rules}");
+            }
+            let leases = self.networks.leases(&network).unwrap();
+            assert!(
+                self.containers.list().unwrap().iter().all(|one| leases.of(one.id()).is_none())
+            );
+        }
+        assert!(!rules.contains("--dport"), "{rules}");
+        let names = fs::read_dir(NAMES).into_iter().flatten().count();
+        let joined = fs::read_dir(self.networks.folder().join("joined")).unwrap().count();
+        assert_eq!((names, joined), (0, 0));
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // Of a test that has failed.
+        let name = |process: &i32| fs::read_to_string(format!("/proc/{process}/comm"));
+        if let Some(server) = self.name_server()
+            && name(&server).is_ok_and(|name| name.trim() == "aardvark-dns")
+        {
+            let _ = kill_process(Pid::from_raw(server).unwrap(), Signal::KILL);
+        }
+    }
+}
+
+pub struct Node<'a> {
+    pub container: Container,
+    tenure: Option<Tenure>,
+    namespace: Option<Namespace>,
+    world: &'a World,
+}
+
+impl Node<'_> {
+    pub fn join(&self, ports: &[PublishedPort]) -> Result<Joined, NetworkError> {
+        let (tenure, namespace) = (self.tenure.as_ref().unwrap(), self.namespace.as_ref().unwrap());
+        join(
+            &self.world.networks,
+            &self.world.containers,
+            &self.container,
+            tenure,
+            ports,
+            &namespace.path(),
+        )
+    }
+
+    /// As SIGKILL does it: what is in memory is no more.
+    pub fn kill(&mut self) {
+        (self.tenure, self.namespace) = (None, None);
+    }
+
+    pub fn start_again(&mut self) {
+        self.tenure = Some(self.container.tenure().unwrap());
+        self.namespace = Some(Namespace::new().unwrap());
+    }
+
+    pub fn lose_namespace(&mut self) {
+        self.namespace = None;
+    }
+
+    pub fn remove(mut self) {
+        self.world.containers.remove(&self.container, self.tenure.take().unwrap()).unwrap();
+    }
+
+    pub fn ip(&self, arguments: &[&str]) -> String {
+        let namespace = format!("--net={}", self.namespace.as_ref().unwrap().path().display());
+        command("nsenter", &[&[&namespace, "ip"], arguments].concat())
+    }
+
+    pub fn mac(&self, interface: &str) -> String {
+        self.word_after(interface, "link/ether")
+    }
+
+    pub fn mtu(&self, interface: &str) -> String {
+        self.word_after(interface, "mtu")
+    }
+
+    fn word_after(&self, interface: &str, before: &str) -> String {
+        let said = self.ip(&["link", "show", interface]);
+        let mut words = said.split_whitespace().skip_while(|word| *word != before);
+        words.nth(1).unwrap().to_owned()
+    }
+
+    /// What comes of this within.
+    fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let path = self.namespace.as_ref().unwrap().path();
+        thread::scope(|scope| {
+            let inside = scope.spawn(move || {
+                let file = fs::File::open(path).unwrap();
+                move_into_link_name_space(
+                    std::os::fd::AsFd::as_fd(&file),
+                    Some(LinkNameSpaceType::Network),
+                )
+                .unwrap();
+                work()
+            });
+            inside.join().unwrap()
+        })
+    }
+
+    fn listen(&self, address: SocketAddr) -> TcpListener {
+        self.within(|| TcpListener::bind(address).unwrap())
+    }
+
+    /// Connects with another, who hears and answers.
+    pub fn talks_to(&self, other: &Node, address: IpAddr) {
+        let listener = other.listen((address, 0).into());
+        let target = listener.local_addr().unwrap();
+        talk(listener, || self.within(|| TcpStream::connect_timeout(&target, LONG).unwrap()));
+    }
+
+    /// Answers whoever connects to this address of the host's.
+    pub fn serves(&self, port: u16, host: SocketAddr) {
+        let listener = self.listen(([0, 0, 0, 0], port).into());
+        talk(listener, || TcpStream::connect_timeout(&host, LONG).unwrap());
+    }
+
+    /// Its packets to another are dropped by the rules that keep networks apart.
+    pub fn is_kept_from(&self, other: &Node, address: IpAddr) {
+        let target = other.listen((address, 0).into()).local_addr().unwrap();
+        let dropped = || -> u64 {
+            let rules = command("iptables", &["-nvxL", "NETAVARK_ISOLATION_2"]);
+            let lines = rules.lines().filter(|line| line.contains("DROP"));
+            lines.map(|line| line.split_whitespace().next().unwrap().parse::<u64>().unwrap()).sum()
+        };
+        let before = dropped();
+        until("packets are dropped", || {
+            let tried =
+                self.within(|| TcpStream::connect_timeout(&target, Duration::from_millis(100)));
+            assert!(tried.is_err());
+            dropped() > before
+        });
+    }
+
+    /// A name stands for an address, sooner or later.
+    pub fn resolves(&self, server: IpAddr, name: &str, address: IpAddr) {
+        until(&format!("{name} is {address} for {server}"), || {
+            self.within(|| ask(server, name, address))
+        });
+    }
+}
+
+fn talk(listener: TcpListener, connect: impl FnOnce() -> TcpStream) {
+    listener.set_nonblocking(true).unwrap();
+    thread::scope(|scope| {
+        let answer = scope.spawn(move || {
+            let mut called = None;
+            // Also where the caller fails, this ends.
+            until("somebody calls", || {
+                called = listener.accept().ok();
+                called.is_some()
+            });
+            let (mut stream, _) = called.unwrap();
+            stream.write_all(b"hello").unwrap();
+        });
+        let mut said = String::new();
+        connect().read_to_string(&mut said).unwrap();
+        assert_eq!(said, "hello");
+        answer.join().unwrap();
+    });
+}
+
+/// Whether the answer of a server (RFC 1035, §4.1) ends with the address, as one with this address alone does.
+fn ask(server: IpAddr, name: &str, address: IpAddr) -> bool {
+    let any: IpAddr = if server.is_ipv6() { [0u16; 8].into() } else { [0u8; 4].into() };
+    let mut query = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in name.split('.') {
+        query.push(label.len() as u8);
+        query.extend_from_slice(label.as_bytes());
+    }
+    let (kind, bytes) = match address {
+        IpAddr::V4(address) => (1, address.octets().to_vec()),
+        IpAddr::V6(address) => (28, address.octets().to_vec()),
+    };
+    query.extend_from_slice(&[0, 0, kind, 0, 1]);
+    let socket = UdpSocket::bind((any, 0)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let mut answer = [0; 512];
+    // It is away for a moment when names change.
+    let asked = socket
+        .connect((server, 53))
+        .and_then(|()| socket.send(&query))
+        .and_then(|_| socket.recv(&mut answer));
+    asked.is_ok_and(|length| answer[..length].ends_with(&bytes))
+}
