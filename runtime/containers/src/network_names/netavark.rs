@@ -132,9 +132,9 @@ impl Netavark {
         let file = self.folder.join("aardvark-dns/aardvark.pid");
         let Ok(number) = fs::read_to_string(&file) else { return };
         let number: Option<u32> = number.trim().parse().ok();
-        let name =
-            number.and_then(|number| fs::read_to_string(format!("/proc/{number}/comm")).ok());
-        if name.as_deref().map(str::trim_end) != Some("aardvark-dns") {
+        let stat =
+            number.and_then(|number| fs::read_to_string(format!("/proc/{number}/stat")).ok());
+        if !stat.is_some_and(|stat| is_server(&stat)) {
             let _ = fs::remove_file(file);
         }
     }
@@ -148,6 +148,12 @@ impl Netavark {
         let outcome = child::run(&mut process, &[]).ok()?;
         outcome.status.success().then_some(outcome.stdout)
     }
+}
+
+/// proc_pid_stat(5): its name in brackets, and its state, which is Z or X of one that has ended and takes signals all the same.
+fn is_server(stat: &str) -> bool {
+    let (name, rest) = stat.rsplit_once(") ").unwrap_or_default();
+    name.ends_with("(aardvark-dns") && !rest.starts_with(['Z', 'X'])
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> NetavarkError {

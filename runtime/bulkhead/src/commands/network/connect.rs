@@ -1,6 +1,6 @@
 //! `network connect`: a container that does not run is put on a network.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use clap::Args;
 
@@ -37,8 +37,8 @@ pub struct ConnectArguments {
 pub fn execute(arguments: &ConnectArguments) -> Result<u8, CommandError> {
     let mut wish = arguments.network.clone();
     wish.identity.aliases.extend(arguments.alias.iter().cloned());
-    let addresses = [arguments.ip.map(Into::into), arguments.ip6.map(Into::into)];
-    wish.identity.addresses.extend(addresses.into_iter().flatten());
+    wish.identity.addresses.extend(arguments.ip.map(IpAddr::from));
+    wish.identity.addresses.extend(arguments.ip6.map(IpAddr::from));
     let containers = Containers::open_default()?;
     let container = containers.find(&arguments.container)?;
     let tenure = container.tenure()?;

@@ -81,7 +81,7 @@ fn a_network_in_use_stays() {
     let other = networks.create(new("other"), &HostNetwork::default()).unwrap();
     assert_eq!(
         networks.prune(&containers, |network| network.name == "web").unwrap(),
-        [web.clone()]
+        std::slice::from_ref(&web)
     );
     networks.remove(&other, &containers).unwrap();
     assert!(line(networks.remove(&web, &containers)).contains("is no network"));

@@ -74,7 +74,7 @@ fn a_flushed_firewall_is_noticed_at_the_next_start() {
 #[test]
 fn networks_stay_apart_when_another_ends() {
     alone("networks_stay_apart_when_another_ends", |world: &World| {
-        let names = ["a", "b", "c"];
+        let names = ["aa", "bb", "cc"];
         names.iter().for_each(|name| drop(world.network(named(name))));
         let [a, b, c] = names.map(|name| world.container(name, &[name]));
         let (on_a, _on_b, on_c) =
