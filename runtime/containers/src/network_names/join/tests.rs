@@ -1,6 +1,7 @@
 //! With the real netavark, aardvark-dns and firewall, in namespaces of a test's own.
 
 mod life;
+mod node;
 mod world;
 
 use std::net::IpAddr;

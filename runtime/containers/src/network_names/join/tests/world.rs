@@ -1,31 +1,29 @@
 //! A host of a test's own, with networks and containers, whose guests the test plays.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::super::super::attachment::parse_mac;
-use super::super::super::namespace::{Namespace, enter_new};
+use super::super::super::namespace::enter_new;
 use super::super::super::{HostNetwork, Identity, NewNetwork, Wish};
+use super::node::Node;
 use super::*;
 use crate::container::tests::sample::draft;
 
 /// However slow a machine is.
-const LONG: Duration = Duration::from_secs(120);
+pub const LONG: Duration = Duration::from_secs(120);
 
 /// Where netavark keeps names.
 const NAMES: &str = "/run/bulkhead/networks/aardvark-dns";
 
 pub struct World {
     pub networks: Networks,
-    containers: Containers,
+    pub containers: Containers,
     _work: tempfile::TempDir,
 }
 
@@ -104,7 +102,7 @@ pub fn alone(test: &str, run: impl FnOnce(&World) + Send + 'static) {
     }
 }
 
-fn command(program: &str, arguments: &[&str]) -> String {
+pub fn command(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(
@@ -157,8 +155,7 @@ impl World {
         let wishes: Vec<Wish> = wishes.collect();
         let (networks, _kept) = self.networks.resolve(&wishes).unwrap();
         let container = self.containers.create(Config { networks, ..draft(name) }).unwrap();
-        let tenure = Some(container.tenure().unwrap());
-        Node { container, tenure, namespace: Some(Namespace::new().unwrap()), world: self }
+        Node::new(container, self)
     }
 
     pub fn ip(&self, arguments: &[&str]) -> String {
@@ -213,164 +210,4 @@ impl Drop for World {
             let _ = kill_process(Pid::from_raw(server).unwrap(), Signal::KILL);
         }
     }
-}
-
-pub struct Node<'a> {
-    pub container: Container,
-    tenure: Option<Tenure>,
-    namespace: Option<Namespace>,
-    world: &'a World,
-}
-
-impl Node<'_> {
-    pub fn join(&self, ports: &[PublishedPort]) -> Result<Joined, NetworkError> {
-        let (tenure, namespace) = (self.tenure.as_ref().unwrap(), self.namespace.as_ref().unwrap());
-        join(
-            &self.world.networks,
-            &self.world.containers,
-            &self.container,
-            tenure,
-            ports,
-            &namespace.path(),
-        )
-    }
-
-    /// As SIGKILL does it: what is in memory is no more.
-    pub fn kill(&mut self) {
-        (self.tenure, self.namespace) = (None, None);
-    }
-
-    pub fn start_again(&mut self) {
-        self.tenure = Some(self.container.tenure().unwrap());
-        self.namespace = Some(Namespace::new().unwrap());
-    }
-
-    pub fn lose_namespace(&mut self) {
-        self.namespace = None;
-    }
-
-    pub fn remove(mut self) {
-        self.world.containers.remove(&self.container, self.tenure.take().unwrap()).unwrap();
-    }
-
-    pub fn ip(&self, arguments: &[&str]) -> String {
-        let namespace = format!("--net={}", self.namespace.as_ref().unwrap().path().display());
-        command("nsenter", &[&[&namespace, "ip"], arguments].concat())
-    }
-
-    pub fn mac(&self, interface: &str) -> String {
-        self.word_after(interface, "link/ether")
-    }
-
-    pub fn mtu(&self, interface: &str) -> String {
-        self.word_after(interface, "mtu")
-    }
-
-    fn word_after(&self, interface: &str, before: &str) -> String {
-        let said = self.ip(&["link", "show", interface]);
-        let mut words = said.split_whitespace().skip_while(|word| *word != before);
-        words.nth(1).unwrap().to_owned()
-    }
-
-    /// What comes of this within.
-    fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        let path = self.namespace.as_ref().unwrap().path();
-        thread::scope(|scope| {
-            let inside = scope.spawn(move || {
-                let file = fs::File::open(path).unwrap();
-                move_into_link_name_space(
-                    std::os::fd::AsFd::as_fd(&file),
-                    Some(LinkNameSpaceType::Network),
-                )
-                .unwrap();
-                work()
-            });
-            inside.join().unwrap()
-        })
-    }
-
-    fn listen(&self, address: SocketAddr) -> TcpListener {
-        self.within(|| TcpListener::bind(address).unwrap())
-    }
-
-    /// Connects with another, who hears and answers.
-    pub fn talks_to(&self, other: &Node, address: IpAddr) {
-        let listener = other.listen((address, 0).into());
-        let target = listener.local_addr().unwrap();
-        talk(listener, || self.within(|| TcpStream::connect_timeout(&target, LONG).unwrap()));
-    }
-
-    /// Answers whoever connects to this address of the host's.
-    pub fn serves(&self, port: u16, host: SocketAddr) {
-        let listener = self.listen(([0, 0, 0, 0], port).into());
-        talk(listener, || TcpStream::connect_timeout(&host, LONG).unwrap());
-    }
-
-    /// Its packets to another are dropped by the rules that keep networks apart.
-    pub fn is_kept_from(&self, other: &Node, address: IpAddr) {
-        let target = other.listen((address, 0).into()).local_addr().unwrap();
-        let dropped = || -> u64 {
-            let rules = command("iptables", &["-nvxL", "NETAVARK_ISOLATION_2"]);
-            let lines = rules.lines().filter(|line| line.contains("DROP"));
-            lines.map(|line| line.split_whitespace().next().unwrap().parse::<u64>().unwrap()).sum()
-        };
-        let before = dropped();
-        until("packets are dropped", || {
-            let tried =
-                self.within(|| TcpStream::connect_timeout(&target, Duration::from_millis(100)));
-            assert!(tried.is_err());
-            dropped() > before
-        });
-    }
-
-    /// A name stands for an address, sooner or later.
-    pub fn resolves(&self, server: IpAddr, name: &str, address: IpAddr) {
-        until(&format!("{name} is {address} for {server}"), || {
-            self.within(|| ask(server, name, address))
-        });
-    }
-}
-
-fn talk(listener: TcpListener, connect: impl FnOnce() -> TcpStream) {
-    listener.set_nonblocking(true).unwrap();
-    thread::scope(|scope| {
-        let answer = scope.spawn(move || {
-            let mut called = None;
-            // Also where the caller fails, this ends.
-            until("somebody calls", || {
-                called = listener.accept().ok();
-                called.is_some()
-            });
-            let (mut stream, _) = called.unwrap();
-            stream.write_all(b"hello").unwrap();
-        });
-        let mut said = String::new();
-        connect().read_to_string(&mut said).unwrap();
-        assert_eq!(said, "hello");
-        answer.join().unwrap();
-    });
-}
-
-/// Whether the answer of a server (RFC 1035, §4.1) ends with the address, as one with this address alone does.
-fn ask(server: IpAddr, name: &str, address: IpAddr) -> bool {
-    let any: IpAddr = if server.is_ipv6() { [0u16; 8].into() } else { [0u8; 4].into() };
-    let mut query = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    for label in name.split('.') {
-        query.push(label.len() as u8);
-        query.extend_from_slice(label.as_bytes());
-    }
-    let (kind, bytes) = match address {
-        IpAddr::V4(address) => (1, address.octets().to_vec()),
-        IpAddr::V6(address) => (28, address.octets().to_vec()),
-    };
-    query.extend_from_slice(&[0, 0, kind, 0, 1]);
-    let socket = UdpSocket::bind((any, 0)).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-    let mut answer = [0; 512];
-    // It is away for a moment when names change.
-    let asked = socket
-        .connect((server, 53))
-        .and_then(|()| socket.send(&query))
-        .and_then(|_| socket.recv(&mut answer));
-    asked.is_ok_and(|length| answer[..length].ends_with(&bytes))
 }
