@@ -59,12 +59,12 @@ mod report;
 mod rules;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use egress_rules::{DNS_PORT, Policy, PolicyError};
+use egress_rules::{DNS_PORT, Policy, PolicyError, Reason, Report};
 
 use self::dns::Dns;
 use self::flows::{Flow, Flows};
@@ -75,8 +75,6 @@ use self::packet::{
 };
 use self::report::Drops;
 use self::rules::Rules;
-
-pub use report::{Destination, Reason, RefusedName, Report};
 
 /// Echo requests of IPv4 and IPv6 (RFC 792, RFC 4443 §4.1).
 const ECHO_REQUEST: u8 = 8;
@@ -106,8 +104,7 @@ pub enum Verdict<'a> {
     Pass,
     /// It is forgotten. The filter has counted it.
     Drop(Reason),
-    /// It is forgotten, and the guest gets this frame if it has room for it at once; if not, it asks again. The
-    /// frame has its checksums and needs no offload.
+    /// It is forgotten, and the guest gets this frame. The frame has its checksums and needs no offload.
     Answer(&'a [u8]),
 }
 

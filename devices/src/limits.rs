@@ -87,6 +87,6 @@ pub const DNS_RECORDS: usize = 64;
 /// How many aliases are followed, from one name to the next. Resolvers themselves follow 8 to 16.
 pub const DNS_ALIASES: usize = 16;
 
-/// How many different destinations, and how many refused names, a report has: those of the last frames that were
-/// dropped.
-pub const REPORTED: usize = 256;
+/// How many answers of an egress filter itself wait for a guest's buffers: a C library asks two questions for a name,
+/// and some programs ask for many names at once. Less than 1 KiB each.
+pub const ANSWERS: usize = 64;

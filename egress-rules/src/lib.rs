@@ -1,4 +1,4 @@
-//! What a guest may reach: egress rules, how people write them, and a VM's policy.
+//! What a guest may reach: egress rules, how people write them, a VM's policy, and what the VM tells of them.
 //!
 //! The `bulkhead` command reads rules and complains about them, and the network device's filter (`devices::egress`)
 //! enforces them. Neither may know the other, so that what both know is here: words without any effect.
@@ -17,6 +17,7 @@
 mod domain;
 mod floor;
 mod policy;
+mod report;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -24,4 +25,8 @@ mod tests;
 pub use domain::Domain;
 pub use floor::{is_link_local, is_unroutable};
 pub use policy::{MAX_ADDRESSES, MAX_RESOLVERS, MAX_RULES, Policy, PolicyError};
+pub use report::{
+    Counters, Destination, InterfaceReport, PAGE_HEADER, PAGE_SIZE, REPORTED, Reason, RefusedName,
+    Report, Traffic,
+};
 pub use rule::{DNS_PORT, Network, Protocol, Rule, RuleError, Service};

@@ -18,7 +18,8 @@ pub const MAX_RESOLVERS: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// The interface's hardware address.
+    /// The interface's hardware address. No part of the JSON: whatever describes the interface has it.
+    #[serde(skip)]
     pub mac: [u8; 6],
     /// Its IPv4 addresses.
     #[serde(default)]

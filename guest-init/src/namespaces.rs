@@ -20,8 +20,11 @@ pub(crate) fn in_own(path: &str, test: fn()) {
     let try_it = "ip link add try type veth && test -w /proc/sys/net/ipv4/ip_forward";
     let possible = unshare().args(["sh", "-c", try_it]).output();
     if !possible.as_ref().is_ok_and(|output| output.status.success()) {
-        let why = possible.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
-        eprintln!("{path}: SKIPPED: no network of its own with veth devices: {why:?}");
+        let why = match &possible {
+            Ok(output) => String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; "),
+            Err(error) => format!("unshare: {error}"),
+        };
+        println!("SKIPPED: {path}: no network of its own with veth devices: {why}");
         return;
     }
     let mut inside = unshare();

@@ -1,11 +1,30 @@
 //! Which device answers at which address: a short sorted list, one for ports and one for memory.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use devices::{Outcome, Registers};
 
 /// A device that both vCPU threads and the event loop reach.
-pub type SharedDevice = Arc<Mutex<dyn Registers>>;
+pub type SharedDevice = Arc<dyn SharedRegisters>;
+
+/// Registers that several threads reach at once.
+pub trait SharedRegisters: Send + Sync {
+    /// As [`Registers::read`].
+    fn read(&self, offset: u64, data: &mut [u8]);
+    /// As [`Registers::write`].
+    fn write(&self, offset: u64, data: &[u8]) -> Outcome;
+}
+
+/// One thread after the other. A panic in a device ends the process in a release build; in a test, the next user may go on.
+impl<R: Registers> SharedRegisters for Mutex<R> {
+    fn read(&self, offset: u64, data: &mut [u8]) {
+        self.lock().unwrap_or_else(PoisonError::into_inner).read(offset, data);
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Outcome {
+        self.lock().unwrap_or_else(PoisonError::into_inner).write(offset, data)
+    }
+}
 
 /// One address space. It does not change once the vCPUs run, so they share it without a lock;
 /// each device has its own.
@@ -50,7 +69,7 @@ impl Bus {
     /// A guest's read. Where there is no device all bits are ones, as on a bus that nobody drives.
     pub fn read(&self, address: u64, data: &mut [u8]) {
         match self.find(address) {
-            Some((entry, offset)) => entry.lock().read(offset, data),
+            Some((entry, offset)) => entry.device.read(offset, data),
             None => data.fill(0xFF),
         }
     }
@@ -58,16 +77,9 @@ impl Bus {
     /// A guest's write. Where there is no device it is lost.
     pub fn write(&self, address: u64, data: &[u8]) -> Outcome {
         match self.find(address) {
-            Some((entry, offset)) => entry.lock().write(offset, data),
+            Some((entry, offset)) => entry.device.write(offset, data),
             None => Outcome::Continue,
         }
-    }
-}
-
-impl Entry {
-    /// A panic in a device ends the process in a release build; in a test, the next user may go on.
-    fn lock(&self) -> MutexGuard<'_, dyn Registers + 'static> {
-        self.device.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The VM's configuration file: Firecracker's schema, so that one file starts both, and
 //! fields of our own where we add something. `CONFIG.md` beside this crate documents it.
 
+mod egress;
 mod json;
 mod network;
 mod read;
@@ -182,11 +183,7 @@ impl Config {
 
     /// The descriptors that it names, of whoever starts the VM.
     pub fn descriptors(&self) -> Vec<RawFd> {
-        let descriptors = self.network.iter().filter_map(|interface| match interface.source {
-            InterfaceSource::Descriptor(number) => Some(number),
-            _ => None,
-        });
-        descriptors.collect()
+        self.network.iter().flat_map(Interface::descriptors).collect()
     }
 
     /// The kernel command line: `boot_args`, then `root=` when a drive is the root device.

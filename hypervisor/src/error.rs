@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use arch::aarch64::fdt::FdtError;
+use egress_rules::PolicyError;
 
 use crate::config::ConfigError;
 use crate::disk::DiskError;
@@ -35,6 +36,9 @@ pub enum VmmError {
     /// A network interface could not be opened.
     #[error(transparent)]
     Interface(#[from] InterfaceError),
+    /// A network interface's filter can't do what it is told.
+    #[error(transparent)]
+    Egress(#[from] PolicyError),
     /// This process could not lock itself in.
     #[error(transparent)]
     Jail(#[from] JailError),

@@ -8,8 +8,8 @@ use std::time::Duration;
 pub const DESCRIPTORS: u64 = 48;
 
 /// Descriptors of a virtio device besides its files and connections: three queues' notifications, its interrupt, what it
-/// waits with, and some to spare.
-pub const DESCRIPTORS_OF_A_DEVICE: u64 = 8;
+/// waits with and tells with, and some to spare.
+pub const DESCRIPTORS_OF_A_DEVICE: u64 = 10;
 
 /// How many of the host's programs may have opened the socket without saying which port they want. One more takes the
 /// place of the one that has waited longest.

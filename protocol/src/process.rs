@@ -88,6 +88,9 @@ pub enum ProcessError {
         /// Its value.
         mode: u32,
     },
+    /// More than a message takes.
+    #[error("tmpfs: all of them take {0} bytes: at most {most} may", most = crate::setup::MAX_LENGTH)]
+    TmpfsLength(usize),
     /// Not a resource.
     #[error("limits: there is no resource number {0} (0 to {most})", most = LIMITS - 1)]
     Resource(u8),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::frame::length;
 use crate::{ByteString, Clock, Network, ProcessError};
 
 /// What the guest needs to know before the first process.
@@ -49,6 +50,13 @@ pub struct Tmpfs {
     pub executable: bool,
 }
 
+/// The most bytes of a frame that a setting takes: a quarter, of which a container with all of docker's memory file systems takes
+/// some hundred.
+pub(crate) const MAX_LENGTH: usize = 256 << 10;
+
+/// More bytes than the other fields of a [`Setup`] take, and their names: a clock, and a seed and a key as numbers.
+pub(crate) const REST: usize = 4 << 10;
+
 /// HOST_NAME_MAX, gethostname(2).
 const MAX_HOSTNAME: usize = 64;
 
@@ -71,7 +79,10 @@ impl Setting {
                 return Err(ProcessError::TmpfsMode { path: path.clone(), mode: *mode });
             }
         }
-        Ok(())
+        match length(self) {
+            0..=MAX_LENGTH => Ok(()),
+            length => Err(ProcessError::TmpfsLength(length)),
+        }
     }
 }
 
@@ -99,5 +110,7 @@ mod tests {
         assert!(refused(|s| s.hostname = "a\0".into()).starts_with("hostname:"));
         assert!(refused(|s| s.tmpfs[0].path = "run".into()).starts_with("tmpfs:"));
         assert!(refused(|s| s.tmpfs[0].mode = 0o10000).contains("10000"));
+        let told = refused(|s| s.tmpfs = vec![s.tmpfs[0].clone(); 5000]);
+        assert!(told.starts_with("tmpfs: ") && told.ends_with(": at most 262144 may"), "{told}");
     }
 }

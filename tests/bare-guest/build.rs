@@ -28,8 +28,10 @@ fn main() {
     }
     let folder = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
     let folder = Path::new(&folder).join("linker").join(target("ARCH"));
-    // It stands at a fixed address: nobody would relocate it.
-    println!("cargo:rustc-link-arg-bin=garbage={prefix}--no-pie");
+    // They stand at fixed addresses: nobody would relocate them.
+    for program in ["garbage", "network-load"] {
+        println!("cargo:rustc-link-arg-bin={program}={prefix}--no-pie");
+    }
     for kernel in ["bare-guest", "one-page"] {
         let script = folder.join(format!("{kernel}.ld"));
         let link = |argument| println!("cargo:rustc-link-arg-bin={kernel}={prefix}{argument}");

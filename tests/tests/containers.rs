@@ -66,7 +66,7 @@ fn root_is_root_of_a_container_only() {
     // The 14 capabilities that docker gives, and no way to any other.
     let expected = "CapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\n\
                     CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\n\
-                    0\n13\nby its ID\nnew\n600\nhostname\nhosts\npasswd\n\
+                    0\n13\nby its ID\nnew\n600\nhostname\nhosts\npasswd\nresolv.conf\n\
                     touch: /proc/sys/kernel/hostname: Read-only file system\n0\n";
     assert_eq!((outcome.status, rest, outcome.stderr.as_str()), (0, expected, ""));
     assert_eq!(prepared(&world, &images.get("root.tar")), before, "the image has changed");

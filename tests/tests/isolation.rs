@@ -104,7 +104,9 @@ fn flags_say_where_and_as_whom() {
     let user =
         ["--user", "app:extra", "-h", "box", "--env-file", "variables", "-e", "TWO=a flag's"];
     let disks = ["--read-only", "--tmpfs", "/work:size=1m,mode=1777,exec"];
-    let outcome = world.shell(&[&user[..], &disks].concat(), &image, script);
+    // With one, its address would be the last of its hosts.
+    let network = ["--network", "none"];
+    let outcome = world.shell(&[&user[..], &disks, &network].concat(), &image, script);
     let expected = "app:extra 1000:2000 on box, of the file, a flag's\n\
                     Groups:\t2000 \n\
                     CapEff:\t0000000000000000\n\

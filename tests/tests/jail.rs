@@ -16,6 +16,11 @@ const NAMESPACES: [&str; 6] = ["cgroup", "ipc", "mnt", "net", "pid", "uts"];
 /// What the container does meanwhile.
 const SCRIPT: &str = "trap 'exit 7' TERM; echo running; sleep 1000 & wait";
 
+/// A world and an image, where a test can be run.
+fn setting(test: &str) -> Option<(World, String)> {
+    Some((World::new(test)?, Images::of(test, env!("CARGO_TARGET_TMPDIR"))?.get("root")))
+}
+
 fn read(process: u32, file: &str) -> String {
     let bytes = fs::read(format!("/proc/{process}/{file}"));
     String::from_utf8_lossy(&bytes.unwrap_or_else(|error| panic!("{file}: {error}"))).into_owned()
@@ -119,9 +124,7 @@ fn assert_locked_in(world: &World) {
 #[ignore = "needs KVM: cargo xtask test"]
 fn a_container_of_root_s_is_locked_in() {
     let test = "a_container_of_root_s_is_locked_in";
-    let Some(world) = World::new(test).filter(|_| is_root(test)) else { return };
-    let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
-    let image = images.get("root");
+    let Some((world, image)) = setting(test).filter(|_| is_root(test)) else { return };
     let mut running = Running::start(&mut world.run(&[], &image, &["sh", "-c", SCRIPT]), "");
     running.expect("running\n");
     assert_locked_in(&world);
@@ -140,12 +143,10 @@ fn sockets(world: &World) -> Vec<(u32, PathBuf)> {
 #[ignore = "needs KVM: cargo xtask test"]
 fn two_containers_of_root_s_are_two_users() {
     let test = "two_containers_of_root_s_are_two_users";
-    let Some(world) = World::new(test).filter(|_| is_root(test)) else { return };
-    let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
+    let Some((world, image)) = setting(test).filter(|_| is_root(test)) else { return };
     if !have(test, &["setpriv"]) {
         return;
     }
-    let image = images.get("root");
     let start = |name, base: &[&str]| {
         let flags = [&["-d", "--rm", "--name", name], base].concat();
         let mut run = world.run_as_docker(&flags, &image, &["sh", "-c", SCRIPT]);
@@ -219,9 +220,7 @@ fn a_container_of_a_user_s_is_locked_in() {
 #[ignore = "needs KVM: cargo xtask test"]
 fn a_paused_container_s_vmm_stands_still() {
     let test = "a_paused_container_s_vmm_stands_still";
-    let Some(world) = World::new(test) else { return };
-    let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
-    let image = images.get("root");
+    let Some((world, image)) = setting(test) else { return };
     let flags = ["-d", "--name", "still", "--rm"];
     let mut run = world.run_as_docker(&flags, &image, &["sh", "-c", SCRIPT]);
     assert_eq!(Running::start(&mut run, "").wait().status, 0);
@@ -240,13 +239,12 @@ fn a_paused_container_s_vmm_stands_still() {
 #[ignore = "needs KVM: cargo xtask test"]
 fn a_refused_system_call_is_told() {
     let test = "a_refused_system_call_is_told";
-    let Some(world) = World::new(test).filter(|_| is_root(test)) else { return };
-    let Some(images) = Images::of(test, env!("CARGO_TARGET_TMPDIR")) else { return };
+    let Some((world, image)) = setting(test).filter(|_| is_root(test)) else { return };
     if !have(test, &["strace"]) {
         return;
     }
     let flags = ["-d", "--name", "told", "--restart", "on-failure:1"];
-    let mut run = world.run_as_docker(&flags, &images.get("root"), &["sh", "-c", SCRIPT]);
+    let mut run = world.run_as_docker(&flags, &image, &["sh", "-c", SCRIPT]);
     assert_eq!(Running::start(&mut run, "").wait().status, 0);
     let state = |format| world.bulkhead(&["inspect", "--format", format, "told"], "").stdout;
     // The next wait of the event loop becomes another call, behind which its filter looks.

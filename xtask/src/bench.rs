@@ -13,6 +13,7 @@ mod idle;
 mod inside;
 mod measured;
 mod memory;
+mod network;
 mod panels;
 mod picture;
 mod plan;
@@ -39,7 +40,7 @@ use crate::build::{self, Binaries};
 use crate::error::{Doing, Error};
 use crate::host::{self, Host, Options, Stdio};
 use crate::kernel::Choice;
-use crate::needs;
+use crate::needs::{self, Program};
 use crate::progress::Step;
 use crate::run::demo;
 use crate::test::syscalls;
@@ -63,6 +64,7 @@ Examples:
                                                               beside others, with ratios
   cargo xtask bench --runs 2                                  quicker, and less sure
   cargo xtask bench --only run                                a whole `bulkhead run` beside its guest's boot
+  cargo xtask bench --only network                            what a guest's network costs
   cargo xtask bench --svg figures.svg                         draws start times and memory too
   cargo xtask bench --arch aarch64                            on the Arm machine
   cargo xtask bench --syscalls                                which system calls of its filters no test uses";
@@ -109,15 +111,26 @@ impl BenchArgs {
         if let Some(name) = &self.syscalls {
             return syscalls::run(self.arch, name);
         }
-        let binaries = Binaries::release(self.arch)?;
-        let (vmms, runc) = contestants(&binaries, &self.peer)?;
+        let binaries = Part::takes_containers(self.only).then(|| Binaries::release(self.arch));
+        let binaries = binaries.transpose()?;
+        let vmm = match &binaries {
+            Some(binaries) => binaries.vmm.clone(),
+            None => build::release_vmm(self.arch)?,
+        };
+        let (vmms, runc) = contestants(vmm, &self.peer)?;
         let programs = build::bare_guest(self.arch)?;
         let doing = || "make a temporary folder".to_owned();
         let dir = tempfile::tempdir().doing(doing)?;
         let initramfs = dir.path().join("initramfs");
         write_initramfs(&initramfs, &programs.with_file_name("first-line"))?;
-        let root = dir.path().join("root.tar");
-        std::fs::write(&root, demo::root(self.arch)?).doing(doing)?;
+        let network_initramfs = dir.path().join("network-initramfs");
+        write_initramfs(&network_initramfs, &programs.with_file_name("network-load"))?;
+        let container = binaries.map(|binaries| {
+            let root = dir.path().join("root.tar");
+            std::fs::write(&root, demo::root(self.arch)?).doing(doing)?;
+            let programs = vec![binaries.bulkhead, binaries.vmm, binaries.guest_init];
+            Ok::<_, Error>(Parts { programs, image: demo::archive(self.arch)?, root })
+        });
         let kernels = kernels(self.arch, self.kernel.as_deref())?;
         let words = |kernel: &PathBuf| {
             Ok::<_, Error>(command_line(self.arch.platform(), &guest::Kernel::at(kernel), false))
@@ -125,16 +138,14 @@ impl BenchArgs {
         let plan = Plan {
             vmms,
             runc,
-            strace: strace(self.arch)?,
+            strace: program(self.arch, &needs::STRACE)?,
+            passt: program(self.arch, &needs::PASST)?,
             one_page: programs.with_file_name("one-page"),
             boot_arguments: kernels.map(words)?,
             kernels,
             initramfs,
-            container: Parts {
-                programs: vec![binaries.bulkhead, binaries.vmm, binaries.guest_init],
-                image: demo::archive(self.arch)?,
-                root,
-            },
+            network_initramfs,
+            container: container.transpose()?,
             runs: self.runs,
             only: self.only,
         };
@@ -152,8 +163,8 @@ impl BenchArgs {
 }
 
 /// Ours and the peers, as the emulated host finds them: the VMMs, and `runc`.
-fn contestants(binaries: &Binaries, peers: &[Peer]) -> Result<(Vec<Vmm>, Option<PathBuf>), Error> {
-    let mut vmms = vec![Vmm { kind: Kind::Bulkhead, path: binaries.vmm.clone() }];
+fn contestants(ours: PathBuf, peers: &[Peer]) -> Result<(Vec<Vmm>, Option<PathBuf>), Error> {
+    let mut vmms = vec![Vmm { kind: Kind::Bulkhead, path: ours }];
     let mut runc = None;
     for peer in peers {
         match peer {
@@ -182,14 +193,14 @@ fn find(path: &Path) -> Result<PathBuf, Error> {
     path.canonicalize().doing(|| format!("find {}", path.display()))
 }
 
-/// Where the emulated host of an architecture has the program that counts system calls.
-fn strace(arch: Arch) -> Result<PathBuf, Error> {
+/// Where the emulated host of an architecture has a program.
+fn program(arch: Arch, program: &'static Program) -> Result<PathBuf, Error> {
     if arch != Arch::NATIVE {
         // A foreign host has a root of its own, and it is in there.
-        return Ok(Path::new("/usr/bin").join(needs::STRACE.name));
+        return Ok(Path::new("/usr/bin").join(program.name));
     }
-    needs::provide(&[&needs::STRACE])?;
-    needs::STRACE.require()
+    needs::provide(&[program])?;
+    program.require()
 }
 
 /// An initramfs with nothing but `/init` and the console that it writes to.

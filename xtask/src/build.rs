@@ -77,7 +77,7 @@ impl Binaries {
 }
 
 /// The VMM of [`Binaries::release`] alone: half a minute. The command, of which most is other people's code, takes longer.
-fn release_vmm(arch: Arch) -> Result<PathBuf, Error> {
+pub fn release_vmm(arch: Arch) -> Result<PathBuf, Error> {
     let command = Toolchain::linux(arch)?.cargo(&["build", "--release"]);
     executable(&build(command, &[VMM], arch)?, VMM)
 }

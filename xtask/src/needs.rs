@@ -8,7 +8,7 @@ mod rust;
 
 pub use packages::{Packages, archives};
 pub use program::{
-    BUSYBOX, CXX, DPKG_DEB, Program, STRACE, TESTS, VIRTIOFSD, all, cross_linker, emulator, kernel,
-    provide,
+    BUSYBOX, CXX, DPKG_DEB, PASST, Program, STRACE, TESTS, VIRTIOFSD, all, cross_linker, emulator,
+    kernel, provide,
 };
 pub use rust::{add_target, has_target};

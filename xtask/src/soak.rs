@@ -124,22 +124,13 @@ const OF_HOSTS: [&str; 11] = [
 /// What has no meaning for a life.
 const OF_STARTS: [&str; 6] = ["starts", "peer", "guest_words", "icount", "rounds", "jobs"];
 
-/// On this machine's KVM.
-fn bare_lives(seed: u64, count: u32) -> Result<Lives, Error> {
-    let binaries = Binaries::quick(Arch::NATIVE)?;
-    if let Kvm::None(why) = Kvm::probe(&binaries.vmm)? {
-        return Err(Error::Missing(format!("--bare: there is no KVM to use: {why}")));
-    }
-    Lives::bare(binaries, build::bare_guest(Arch::NATIVE)?, (seed, count))
-}
-
 impl SoakArgs {
     /// Starts, and prints the table.
     pub fn run(self) -> Result<u8, Error> {
         let seed = self.seed.unwrap_or_else(new_seed);
         match (self.bare.bare, self.lives) {
             (true, None) => return self.bare.run(seed),
-            (true, Some(count)) => return bare_lives(seed, count)?.run(),
+            (true, Some(count)) => return Self::bare_lives(seed, count)?.run(),
             (false, Some(count)) => return self.lives(seed, count)?.run(),
             (false, None) => {}
         }
@@ -167,6 +158,15 @@ impl SoakArgs {
         let table = soak.run(table, self.hosts)?;
         print!("{table}");
         Ok(u8::from(table.has_failed()))
+    }
+
+    /// On this machine's KVM.
+    fn bare_lives(seed: u64, count: u32) -> Result<Lives, Error> {
+        let binaries = Binaries::quick(Arch::NATIVE)?;
+        if let Kvm::None(why) = Kvm::probe(&binaries.vmm)? {
+            return Err(Error::Missing(format!("--bare: there is no KVM to use: {why}")));
+        }
+        Lives::bare(binaries, build::bare_guest(Arch::NATIVE)?, (seed, count))
     }
 
     fn lives(&self, seed: u64, count: u32) -> Result<Lives, Error> {

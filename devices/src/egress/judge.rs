@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use egress_rules::{DNS_PORT, Protocol, is_unroutable};
+use egress_rules::{DNS_PORT, Protocol, Reason, is_unroutable};
 
 use super::dns::{self, Asked};
 use super::flows::Flow;
@@ -14,7 +14,7 @@ use super::packet::{
 };
 use super::report::Aim;
 use super::rules::{Permit, Purpose};
-use super::{Filter, Offload, Reason, Segments, begins, ping, reply};
+use super::{Filter, Offload, Segments, begins, ping, reply};
 
 /// Where the checksum is in a header of TCP (RFC 9293 §3.1) and UDP (RFC 768).
 const TCP_CHECKSUM: u16 = 16;

@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::Reason;
+use egress_rules::Reason;
 
 /// Destination, source, type (IEEE 802.3 §3.2).
 pub(super) const ETHERNET_HEADER: usize = 14;

@@ -4,7 +4,7 @@ mod answers;
 mod exhaustive;
 mod faults;
 mod flows;
-mod frames;
+pub(crate) mod frames;
 mod link;
 mod model;
 mod properties;
@@ -16,10 +16,10 @@ mod tables;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use egress_rules::Policy;
+use egress_rules::{Policy, Reason};
 
 use self::frames::{Datagram, MAC, OWN4, OWN6, RESOLVER};
-use super::{Filter, Offload, Reason, Segments, Verdict};
+use super::{Filter, Offload, Segments, Verdict};
 
 fn address(text: &str) -> IpAddr {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -29,7 +29,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn policy(rules: &[&str]) -> Policy {
+pub(crate) fn policy(rules: &[&str]) -> Policy {
     let (IpAddr::V4(own4), IpAddr::V6(own6)) = (address(OWN4), address(OWN6)) else {
         unreachable!("one of each family");
     };

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::virtio::net::{Backend, HEADER_LEN, Net, OFFLOADS, Refusal, Waits};
+use vm_memory::VolatileSlice;
+
+use crate::virtio::net::{Backend, HEADER_LEN, Net, OFFLOADS, Refusal, Sent, Waits};
 
 /// What there is at the other end.
 #[derive(Default)]
@@ -19,6 +21,10 @@ pub struct World {
     pub gone: bool,
     /// Which offloads it can do.
     pub offloads: u64,
+    /// It takes frames from the guest's memory.
+    pub sends_guest_memory: bool,
+    /// How much it took from there, in bytes.
+    pub lent: usize,
     /// Which were agreed, each time.
     pub started: Vec<u64>,
     /// The time.
@@ -63,7 +69,7 @@ impl Peer {
     }
 
     /// One round of a level-triggered poll; true: [`Net::work`] is to be called.
-    pub fn poll(&self, net: &mut Net<Self>) -> bool {
+    pub fn poll(&self, net: &mut Net<impl Backend>) -> bool {
         let world = self.world();
         let (ready, gone) = (world.is_ready(), world.gone);
         drop(world);
@@ -86,19 +92,33 @@ impl Backend for Peer {
         if world.gone { Err(Refusal::Gone) } else { Ok(()) }
     }
 
-    fn send(&mut self, packet: &mut [u8]) -> Result<(), Refusal> {
-        assert!(packet.len() >= HEADER_LEN + 14, "a header and an Ethernet header");
+    fn sends_guest_memory(&self) -> bool {
+        self.world().sends_guest_memory
+    }
+
+    fn send(&mut self, packet: &mut [u8], rest: &[VolatileSlice<'_>]) -> Result<Sent, Refusal> {
+        assert!(packet.len() >= HEADER_LEN, "a header");
+        let mut whole = packet.to_vec();
+        for slice in rest {
+            let start = whole.len();
+            whole.resize(start + slice.len(), 0);
+            slice.copy_to(&mut whole[start..]);
+        }
+        assert!(whole.len() >= HEADER_LEN + 14, "an Ethernet header");
         self.flush()?;
         let mut world = self.world();
+        assert!(rest.is_empty() || world.sends_guest_memory, "what was not asked for");
+        world.lent += rest.iter().map(VolatileSlice::len).sum::<usize>();
         match world.room {
             0 => Err(Refusal::WouldBlock),
             _ => {
-                world.part = Some((packet.to_vec(), packet.len()));
+                let len = whole.len();
+                world.part = Some((whole, len));
                 packet[..HEADER_LEN].fill(0xee);
                 drop(world);
                 // Part of it is as good as all.
                 let _ = self.flush();
-                Ok(())
+                Ok(Sent::Taken)
             }
         }
     }

@@ -3,6 +3,7 @@
 //! It carries what is the same for every virtio device: status, features, queue set-up, notifications, interrupts.
 
 mod access;
+mod interrupts;
 mod registers;
 mod state;
 mod status;
@@ -13,6 +14,7 @@ mod turn;
 use crate::virtio::queue::{Queue, QueueError};
 use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, F_VERSION_1, ImmediateDevice, VirtioDevice};
 use crate::{Bell, Device, GuestMemory, Interrupt, RestoreError};
+pub use interrupts::InterruptStatus;
 use registers::{INTERRUPT_CONFIG, INTERRUPT_USED};
 pub use registers::{LEN, QUEUE_NOTIFY};
 pub use state::{MmioState, Negotiation};
@@ -22,6 +24,7 @@ pub struct Mmio<D: VirtioDevice> {
     device: D,
     mem: GuestMemory,
     irq: Box<dyn Interrupt>,
+    interrupts: InterruptStatus,
     /// Calls the thread that serves the device.
     bell: Box<dyn Bell>,
     queues: Vec<Queue>,
@@ -50,6 +53,7 @@ impl<D: VirtioDevice> Mmio<D> {
             device,
             mem,
             irq,
+            interrupts: InterruptStatus::default(),
             bell,
             queues,
             negotiation,
@@ -60,6 +64,11 @@ impl<D: VirtioDevice> Mmio<D> {
             pending: 0,
             paused: false,
         }
+    }
+
+    /// Two of its registers, for accesses that need not wait until the device has done its work.
+    pub fn interrupt_status(&self) -> &InterruptStatus {
+        &self.interrupts
     }
 
     /// The device, to look at.
@@ -136,6 +145,7 @@ impl<D: VirtioDevice> Mmio<D> {
         self.active = false;
         // The generation goes on counting: a driver must not take the new contents for the old.
         let config_generation = self.negotiation.config_generation;
+        self.interrupts.set(0);
         self.negotiation = Negotiation { config_generation, ..Negotiation::default() };
     }
 
@@ -184,7 +194,7 @@ impl<D: VirtioDevice> Mmio<D> {
     }
 
     fn interrupt(&mut self, reason: u32) {
-        self.negotiation.interrupt_status |= reason;
+        self.interrupts.add(reason);
         self.irq.raise();
     }
 }
@@ -231,7 +241,7 @@ impl<D: VirtioDevice> Device for Mmio<D> {
     fn resume(&mut self) {
         self.paused = false;
         self.device.resume();
-        if self.negotiation.interrupt_status != 0 {
+        if self.interrupts.get() != 0 {
             self.irq.raise();
         }
         for queue in 0..self.queues.len() {
@@ -251,7 +261,10 @@ impl<D: VirtioDevice> Device for Mmio<D> {
 
     fn save(&self) -> Self::State {
         MmioState {
-            negotiation: self.negotiation.clone(),
+            negotiation: Negotiation {
+                interrupt_status: self.interrupts.get(),
+                ..self.negotiation.clone()
+            },
             queues: self.queues.iter().map(|queue| queue.state().clone()).collect(),
             device: self.device.save(),
         }
@@ -263,6 +276,7 @@ impl<D: VirtioDevice> Device for Mmio<D> {
         self.device.restore(&state.device)?;
         self.queues = queues;
         self.negotiation = state.negotiation.clone();
+        self.interrupts.set(state.negotiation.interrupt_status);
         // `pause` has told the device so before it was saved.
         self.active = status::is_running(self.negotiation.status);
         self.reset_due = false;

@@ -9,12 +9,14 @@
 //! | `receive` | from the back end to the guest |
 //! | `way` | one direction, and its limits |
 //! | `backend` | the other end, as a trait |
+//! | `state` | what is saved, and restored |
+//! | `filtered` | the egress filter in front of any other end |
 //!
 //! How it is driven: a notification of the driver's makes the device look at that queue. When what [`Backend::wait_for`]
 //! was told happens, [`Net::work`] looks at both, through [`Mmio::with_device`](super::mmio::Mmio::with_device).
 //!
-//! Every frame is copied once, between guest memory and a buffer of the device's: nothing that the guest does meanwhile
-//! changes what was checked. Both directions go on by themselves, whatever the other one waits for:
+//! What is checked of a packet is copied first, between guest memory and a buffer of the device's: nothing that the guest
+//! does meanwhile changes it. That is the header, and where there is a filter the frame. Both directions go on by themselves, whatever the other one waits for:
 //!
 //! | what is full | what waits | what makes it go on |
 //! |---|---|---|
@@ -25,29 +27,32 @@
 //! In Firecracker's CVE-2020-16843 a link stood still for ever once both were full.
 //!
 //! Snapshots: the packet that waits here is lost, as packets are. A restored device has another back end, and the driver
-//! is told if that makes a difference to its link. The limits begin anew.
+//! is told if that makes a difference to its link. Limits and counters begin anew.
 
 mod backend;
 mod config;
+mod filtered;
 mod packet;
 mod receive;
+mod state;
 #[cfg(test)]
 mod tests;
 mod transmit;
 mod way;
 
-use serde::{Deserialize, Serialize};
-
 use super::queue::{Chain, Queue, QueueError};
 use super::{ImmediateDevice, VirtioDevice, read_config_bytes};
-use crate::{Device, GuestMemory, RestoreError};
-pub use backend::{Backend, Refusal, Waits};
+use crate::GuestMemory;
+pub use backend::{Backend, Refusal, Sent, Waits};
 pub use config::{
     F_CSUM, F_GUEST_CSUM, F_GUEST_TSO4, F_GUEST_TSO6, F_HOST_TSO4, F_HOST_TSO6, F_MAC, F_MRG_RXBUF,
     F_MTU, F_STATUS, OFFLOADS,
 };
+use egress_rules::Counters;
+pub use filtered::Filtered;
 use packet::Agreed;
 pub use packet::{HEADER_LEN, MAX_FRAME, MAX_PACKET};
+pub use state::NetState;
 pub use way::Link;
 use way::Way;
 
@@ -84,20 +89,11 @@ pub struct Net<B: Backend> {
     paused: bool,
     /// What the back end was told last.
     waits: Waits,
+    counters: Counters,
     /// Kept for their memory.
+    chain: Chain,
     chains: Vec<Chain>,
     used: Vec<(u16, u32)>,
-}
-
-/// The guest-visible state of a network device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NetState {
-    /// The driver has finished its set-up.
-    pub running: bool,
-    /// The negotiated features; 0 when not running.
-    pub features: u64,
-    /// Whether the driver was told that the link is up.
-    pub link_up: bool,
 }
 
 impl<B: Backend> Net<B> {
@@ -118,6 +114,8 @@ impl<B: Backend> Net<B> {
             blocked: false,
             paused: false,
             waits: Waits::default(),
+            counters: Counters::default(),
+            chain: Chain::default(),
             chains: Vec::new(),
             used: Vec::new(),
         }
@@ -126,6 +124,16 @@ impl<B: Backend> Net<B> {
     /// Whether somebody is at the other end.
     pub fn is_link_up(&self) -> bool {
         self.link_up
+    }
+
+    /// The other end.
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    /// How much went over the link since the device was made, whatever became of its driver meanwhile.
+    pub fn counters(&self) -> Counters {
+        self.counters
     }
 
     /// Does all there is to do.
@@ -155,7 +163,11 @@ impl<B: Backend> Net<B> {
     ) -> Result<(), QueueError> {
         let [rx, tx] = queues else { return Ok(()) };
         let result = which.iter().try_for_each(|queue| match *queue {
-            TX => self.transmit(tx, mem),
+            TX => match self.transmit(tx, mem) {
+                // What was answered at once is nobody's event.
+                Ok(()) if self.backend.has_packets() => self.receive(rx, mem),
+                result => result,
+            },
             _ => self.receive(rx, mem),
         });
         if result.is_err() {
@@ -215,50 +227,6 @@ impl<B: Backend> Net<B> {
     }
 }
 
-impl<B: Backend> Device for Net<B> {
-    type State = NetState;
-
-    /// Nothing is waited for.
-    fn pause(&mut self) {
-        self.paused = true;
-        self.sync_waits();
-    }
-
-    fn resume(&mut self) {
-        self.paused = false;
-        self.sync_waits();
-    }
-
-    fn reset(&mut self) {
-        self.stop();
-    }
-
-    fn save(&self) -> NetState {
-        let link_up = self.link_up != self.config_changed;
-        NetState { running: self.running, features: self.features, link_up }
-    }
-
-    fn restore(&mut self, state: &NetState) -> Result<(), RestoreError> {
-        if state.features != 0 && !state.running {
-            let expected = "0 of a device that does not run";
-            let value = format_args!("{:#x}", state.features);
-            return Err(RestoreError::new(NAME, "features", value, expected));
-        }
-        let (offered, common) = (self.features(), !((1 << 24) - 1));
-        if state.features & !(offered | common) != 0 {
-            let value = format_args!("{:#x}", state.features);
-            let expected = format_args!("a subset of {offered:#x}");
-            return Err(RestoreError::new(NAME, "features", value, expected));
-        }
-        self.stop();
-        if state.running {
-            self.start(state.features);
-        }
-        self.config_changed = state.link_up != self.link_up;
-        Ok(())
-    }
-}
-
 impl<B: Backend> VirtioDevice for Net<B> {
     fn device_id(&self) -> u32 {
         DEVICE_ID
@@ -295,6 +263,10 @@ impl<B: Backend> ImmediateDevice for Net<B> {
         queues: &mut [Queue],
         mem: &GuestMemory,
     ) -> Result<(), QueueError> {
-        self.work_on(&[index], queues, mem)
+        // What is sent is often answered at once, as by the host's own kernel: then one turn does, and one interrupt.
+        match index == TX && self.is_receiving() {
+            true => self.work(queues, mem),
+            false => self.work_on(&[index], queues, mem),
+        }
     }
 }

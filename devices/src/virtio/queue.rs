@@ -140,15 +140,25 @@ impl Queue {
     /// The next chain that the driver made available; each descriptor is read once, checked and copied. `None`: the
     /// ring is empty, not ready, or this notification took its share.
     pub fn pop(&mut self, mem: &GuestMemory) -> Result<Option<Chain>, QueueError> {
+        let mut chain = Chain::default();
+        Ok(self.pop_into(&mut chain, mem)?.then_some(chain))
+    }
+
+    /// The same into a chain that is there, whose memory is used again. False: there is none.
+    pub(crate) fn pop_into(
+        &mut self,
+        chain: &mut Chain,
+        mem: &GuestMemory,
+    ) -> Result<bool, QueueError> {
         if !self.state.ready || self.is_exhausted() || self.pending(mem)? == 0 {
-            return Ok(None);
+            return Ok(false);
         }
         let slot = u64::from(self.state.next_avail % self.state.size);
         let head: u16 = self.load(mem, self.state.driver, RING + slot * AVAIL_ELEMENT)?;
-        let chain = Chain::read(mem, &self.state, head)?;
+        chain.read(mem, &self.state, head)?;
         self.state.next_avail = self.state.next_avail.wrapping_add(1);
         self.spend(chain.readable_len() + chain.writable_len());
-        Ok(Some(chain))
+        Ok(true)
     }
 
     /// Puts back the chain popped last, for a device that can't serve it yet. It is popped again, and read again. So many

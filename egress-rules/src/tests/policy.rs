@@ -111,10 +111,10 @@ fn a_policy_names_the_field_that_is_wrong() {
 #[test]
 fn a_policy_is_read_from_json_strictly() {
     let text = serde_json::to_string(&policy()).unwrap();
-    assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy());
-    let error = serde_json::from_str::<Policy>(r#"{"mac":[2,0,0,0,0,1],"rule":[]}"#).unwrap_err();
+    let without_mac = Policy { mac: [0; 6], ..policy() };
+    assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), without_mac);
+    let error = serde_json::from_str::<Policy>(r#"{"rule":[]}"#).unwrap_err();
     assert!(error.to_string().contains("unknown field `rule`"), "{error}");
-    let error =
-        serde_json::from_str::<Policy>(r#"{"mac":[2,0,0,0,0,1],"rules":["a:0"]}"#).unwrap_err();
+    let error = serde_json::from_str::<Policy>(r#"{"rules":["a:0"]}"#).unwrap_err();
     assert!(error.to_string().contains("\"0\" is no port"), "{error}");
 }

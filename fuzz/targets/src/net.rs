@@ -1,9 +1,11 @@
 //! A network device between a driver that means harm and a peer that does too.
 
+use devices::egress::Filter;
 use devices::virtio::mmio::Mmio;
-use devices::virtio::net::{HEADER_LEN, Link, MAX_PACKET, Net, RX, TX};
+use devices::virtio::net::{Filtered, HEADER_LEN, Link, MAX_PACKET, Net, RX, TX};
 use devices::virtio::rate::{Limit, RateLimits};
 use devices::{Device, GuestMemory};
+use egress_rules::{Policy, Rule};
 use std::time::Duration;
 use vm_memory::{Bytes, GuestAddress};
 
@@ -24,6 +26,10 @@ const TURN: usize = (16 << 20) / MAX_PACKET + 2 + SIZE as usize;
 /// Rounds of an event loop after which nothing may be left to do: each moves a packet at least, or drops one.
 const PATIENCE: usize = 2 * READY + 4 * SIZE as usize;
 
+/// What a filtered guest may send: from this address, and IPv4, ARP or IPv6 (IANA, "IEEE 802 Numbers").
+const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+const ETHERTYPES: [[u8; 2]; 3] = [[8, 0], [8, 6], [0x86, 0xdd]];
+
 /// A header's offload types (virtio 1.2 §5.1.6) that may reach a back end: none, TCP over IPv4, TCP over IPv6.
 const KINDS: [u8; 3] = [0, 1, 4];
 
@@ -38,22 +44,39 @@ pub fn net(bytes: &[u8]) {
         refill_time: Duration::from_millis(u64::from(choice & 2)),
     };
     let limits = RateLimits { bandwidth: None, ops: Some(limit) };
-    let mac = (choice & 4 != 0).then_some([2, 0, 0, 0, 0, 1]);
+    let mac = (choice & 4 != 0).then_some(MAC);
     let mtu = (choice & 8 != 0).then_some(1400);
     let link = Link { mac, mtu, rx: limits, tx: limits };
     let (mem, line) = (memory(MEMORY), || Box::new(Counter::default()));
-    let mmio = Mmio::new(Net::new(&link, peer.clone()), mem.clone(), line(), line());
+    let filter = (choice & 16 != 0).then(filter);
+    let is_filtered = filter.is_some();
+    let net = Net::new(&link, Filtered::new(peer.clone(), filter));
+    let mmio = Mmio::new(net, mem.clone(), line(), line());
     let rings = [0, Ring::SPACE].map(|base| Ring::new(&mem, base, SIZE));
-    let mut bench = Bench { mmio, peer, rings, mem };
+    let mut bench = Bench { mmio, peer, rings, mem, is_filtered };
     while bench.step(&mut input).is_some() {}
     bench.settle();
 }
 
+/// One that lets hardly anything through.
+fn filter() -> Filter {
+    let policy = Policy {
+        mac: MAC,
+        ipv4: vec![[10, 0, 0, 2].into()],
+        ipv6: Vec::new(),
+        resolvers: vec![[10, 0, 0, 3].into()],
+        rules: vec!["10.9.0.0/16".parse().expect("a rule"), Rule::Dns],
+        link_local: false,
+    };
+    Filter::new(policy).expect("a policy that can be enforced")
+}
+
 struct Bench {
-    mmio: Mmio<Net<Peer>>,
+    mmio: Mmio<Net<Filtered<Peer>>>,
     peer: Peer,
     rings: [Ring; 2],
     mem: GuestMemory,
+    is_filtered: bool,
 }
 
 impl Bench {
@@ -93,7 +116,7 @@ impl Bench {
             }
             9 => {
                 let mut world = self.peer.world();
-                world.room = (world.room + input.number()? as usize) % (1 << 20);
+                world.room = world.room.wrapping_add(input.number()? as usize) % (1 << 20);
                 world.now = world.now.saturating_add(Duration::from_millis(input.number()?));
             }
             10 => self.peer.world().gone = input.u8()? > 0xf0,
@@ -180,6 +203,9 @@ impl Bench {
             assert!(packet[0] <= 1 && KINDS.contains(&packet[1]), "{:?}", &packet[..HEADER_LEN]);
             assert!(packet[1] == 0 || packet[0] == 1, "segments without checksums");
             assert_eq!(packet[10..HEADER_LEN], [0, 0]);
+            let frame = &packet[HEADER_LEN..];
+            let known = ETHERTYPES.contains(&[frame[12], frame[13]]);
+            assert!(!self.is_filtered || frame[6..12] == MAC && known, "{frame:x?}");
         }
         let status = status(&mut self.mmio);
         assert!(is_reachable(status), "{status:#x}");

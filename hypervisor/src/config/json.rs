@@ -109,6 +109,30 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// A field that is a list of texts, each of which `parse` understands or says what would be right.
+    pub fn texts<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, FieldError> {
+        let items = match self.get(name) {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(items)) => items,
+            Some(other) => {
+                return Err(self.error(name, format!("{}: expected a list […]", Shown(other))));
+            }
+        };
+        let mut texts = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let text = item.as_str().ok_or_else(|| "expected a string".to_owned());
+            let parsed = text.and_then(&parse).map_err(|problem| {
+                self.error(&format!("{name}[{index}]"), format!("{}: {problem}", Shown(item)))
+            });
+            texts.push(parsed?);
+        }
+        Ok(texts)
+    }
+
     /// A field that Firecracker has and we do not have yet. The values that switch it off
     /// (`null`, `false`, `[]`, `"None"`) are fine: they ask for what we do anyway.
     pub fn unsupported(&mut self, name: &'static str) -> Result<(), FieldError> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use devices::virtio::net::Link;
 use devices::virtio::rate::{Limit, RateLimits};
+use egress_rules::Policy;
 
+use super::egress;
 use super::json::{FieldError, Object};
 
 /// What an MTU may be: from the least that IPv4 works with (RFC 791, §3.1) to the most that the field of the
@@ -26,6 +28,21 @@ pub struct Interface {
     pub source: InterfaceSource,
     /// Address, MTU and limits.
     pub link: Link,
+    /// What its guest may reach (ours). `None`: everything.
+    pub egress: Option<Policy>,
+    /// The memory in which it tells of itself (ours), by the number of the descriptor.
+    pub report: Option<RawFd>,
+}
+
+impl Interface {
+    /// The descriptors that it names.
+    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        let end = match self.source {
+            InterfaceSource::Descriptor(number) => Some(number),
+            _ => None,
+        };
+        end.into_iter().chain(self.report)
+    }
 }
 
 /// What a network interface's frames go through.
@@ -57,15 +74,41 @@ pub(super) fn interface(mut object: Object, others: &[Interface]) -> Result<Inte
     }
     let rx = object.object("rx_rate_limiter")?.map_or_else(|| Ok(RateLimits::default()), limits)?;
     let tx = object.object("tx_rate_limiter")?.map_or_else(|| Ok(RateLimits::default()), limits)?;
+    let egress = egress::policy(&mut object, mac)?;
+    let report = report(&mut object, &source, others)?;
     object.finish()?;
-    Ok(Interface { id, source, link: Link { mac, mtu: mtu.map(|mtu| mtu as u16), rx, tx } })
+    let link = Link { mac, mtu: mtu.map(|mtu| mtu as u16), rx, tx };
+    Ok(Interface { id, source, link, egress, report })
+}
+
+fn report(
+    object: &mut Object,
+    source: &InterfaceSource,
+    others: &[Interface],
+) -> Result<Option<RawFd>, FieldError> {
+    let Some(number) = object.optional("report_fd")? else { return Ok(None) };
+    let fd = descriptor(object, "report_fd", number)?;
+    let taken = *source == InterfaceSource::Descriptor(fd);
+    if taken || others.iter().flat_map(Interface::descriptors).any(|other| other == fd) {
+        let problem = format!("{fd}: expected a descriptor that is named only once");
+        return Err(object.error("report_fd", problem));
+    }
+    Ok(Some(fd))
+}
+
+fn descriptor(object: &Object, field: &str, number: u64) -> Result<RawFd, FieldError> {
+    let fits = RawFd::try_from(number).ok().filter(|_| number >= FIRST_DESCRIPTOR);
+    fits.ok_or_else(|| {
+        let problem = format!("{number}: expected {FIRST_DESCRIPTOR} to {}", RawFd::MAX);
+        object.error(field, problem)
+    })
 }
 
 fn source(object: &mut Object, others: &[Interface]) -> Result<InterfaceSource, FieldError> {
     let name: Option<String> = object.optional("host_dev_name")?;
-    let descriptor: Option<u64> = object.optional("fd")?;
+    let number: Option<u64> = object.optional("fd")?;
     let socket: Option<String> = object.optional("socket")?;
-    match (name, descriptor, socket) {
+    match (name, number, socket) {
         (Some(name), None, None) => {
             let valid = (1..=NAME_MAX).contains(&name.len()) && !name.starts_with('.');
             let strange = |byte: u8| b"/:%".contains(&byte) || !byte.is_ascii_graphic();
@@ -82,17 +125,12 @@ fn source(object: &mut Object, others: &[Interface]) -> Result<InterfaceSource, 
             Ok(source)
         }
         (None, Some(number), None) => {
-            let fits = RawFd::try_from(number).ok().filter(|_| number >= FIRST_DESCRIPTOR);
-            let Some(fd) = fits else {
-                let problem = format!("{number}: expected {FIRST_DESCRIPTOR} to {}", RawFd::MAX);
-                return Err(object.error("fd", problem));
-            };
-            let source = InterfaceSource::Descriptor(fd);
-            if others.iter().any(|other| other.source == source) {
+            let fd = descriptor(object, "fd", number)?;
+            if others.iter().flat_map(Interface::descriptors).any(|other| other == fd) {
                 let problem = format!("{fd}: expected a descriptor that no other interface has");
                 return Err(object.error("fd", problem));
             }
-            Ok(source)
+            Ok(InterfaceSource::Descriptor(fd))
         }
         (None, None, Some(path)) if path.is_empty() => {
             Err(object.error("socket", "\"\": expected the path of a Unix stream socket"))

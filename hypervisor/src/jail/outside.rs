@@ -60,12 +60,13 @@ impl Outside {
     /// Waits for the VM's end. Closes all descriptors but those that this needs, stderr and `kept`: of what the
     /// others belonged to nothing is used any more.
     pub fn wait(mut self, kept: &[OwnedFd]) -> Result<Ended, JailError> {
-        set_name(NAME).map_err(JailError::at("the name of the outer process"))?;
         let mut open: Vec<_> = kept.iter().map(|kept| kept.as_raw_fd()).collect();
         open.extend(self.terminal.iter().map(|_| 0));
         open.extend([2, self.vm.as_raw_fd(), self.signals.as_fd().as_raw_fd()]);
         open.sort();
         close_all_but(&open).map_err(JailError::at("close_range"))?;
+        // Whoever is called so has nothing else any more.
+        set_name(NAME).map_err(JailError::at("the name of the outer process"))?;
         let ended = self.watch();
         if let Some(terminal) = &self.terminal {
             terminal.restore();

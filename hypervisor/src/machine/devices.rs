@@ -28,7 +28,7 @@ use crate::kvm::{Notification, Vm};
 use crate::native::layout;
 use slot::Slot;
 
-pub use net::{End, InterfaceError, open as open_interface};
+pub use net::{InterfaceError, OpenedInterface, open as open_interface};
 pub use rng::HostEntropy;
 
 /// A device in its slot, whatever its kind.
@@ -111,8 +111,8 @@ impl Devices {
         if config.entropy {
             attached.push(Box::new(rng::attach(slot()?, mmio)?));
         }
-        for (interface, end) in config.network.iter().zip(opened.interfaces) {
-            attached.push(Box::new(net::attach(interface, end, slot()?, mmio)?));
+        for (interface, opened) in config.network.iter().zip(opened.interfaces) {
+            attached.push(Box::new(net::attach(interface, opened, slot()?, mmio)?));
         }
         let devices = Devices(attached);
         devices.wait_for_drivers(poll).map_err(VmmError::system("epoll"))?;

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener;
 use devices::virtio::block::Disk;
 
 use super::boot::shared;
-use super::devices::{End, open_interface};
+use super::devices::{OpenedInterface, open_interface};
 use crate::config::Config;
 use crate::error::VmmError;
 use crate::jail::Inherited;
@@ -20,7 +20,7 @@ pub struct Opened {
     pub(super) kernel: KernelFile,
     pub(super) initrd: Option<File>,
     pub(super) disks: Vec<Box<dyn Disk>>,
-    pub(super) interfaces: Vec<End>,
+    pub(super) interfaces: Vec<OpenedInterface>,
     listener: Option<Listener>,
 }
 

@@ -1,10 +1,16 @@
 //! A guest sends a frame and gets one, through a VM's process in its jail.
 
+mod handed_over;
+
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::process::Command;
+
+use egress_rules::{Counters, PAGE_HEADER, PAGE_SIZE, Traffic};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 
 use crate::guest::{Code, SCRATCH};
 use crate::process::{Outcome, Vm, finish, is_root, kvm_is_there, run};
@@ -68,18 +74,14 @@ fn a_guest_talks_to_a_program_through_a_socket_that_is_handed_over() {
     let (mut peer, handed_over) = UnixStream::pair().unwrap();
     let number = handed_over.as_raw_fd();
     vm.configure(&format!(
-        r#", "network-interfaces": [{{"iface_id": "eth0", "fd": {number}, "mtu": 1400}}]"#
+        r#", "network-interfaces": [{{"iface_id": "eth0", "fd": {number}, "mtu": 1400,
+            "tx_rate_limiter": {{"ops": {{"size": 9, "refill_time": 9}}}}}}]"#
     ));
     let mut command = vm.command();
-    // SAFETY: between fork and exec the closure only makes a system call; the descriptor is open.
-    unsafe {
-        command.pre_exec(move || match libc::fcntl(number, libc::F_SETFD, 0) {
-            0 => Ok(()),
-            _ => Err(std::io::Error::last_os_error()),
-        })
-    };
+    handed_over::inherit(&mut command, handed_over.into());
     let child = command.spawn().unwrap();
-    drop((command, handed_over));
+    // It has this test's end of it.
+    drop(command);
     let mut frame = [0; 24];
     peer.read_exact(&mut frame).unwrap();
     assert_eq!(&frame, b"\0\0\0\x14a frame of Ethernet.");
@@ -87,6 +89,95 @@ fn a_guest_talks_to_a_program_through_a_socket_that_is_handed_over() {
     let Outcome { status, stdout, stderr } = finish(child);
     assert_eq!((status, &*stdout, &*stderr), (0, "!", ""));
     assert_eq!(peer.read(&mut frame).unwrap(), 0, "closed with the VM");
+}
+
+const MAC: [u8; 6] = [6, 0, 0, 0, 0, 2];
+
+/// A datagram over IPv4 from port 40000 of the guest, 10.0.0.2.
+fn datagram(to: [u8; 4], port: u16, payload: &[u8]) -> Vec<u8> {
+    let mut frame = [[2; 6], MAC].concat();
+    let length = payload.len() as u16;
+    frame.extend([8, 0, 0x45, 0]);
+    frame.extend((length + 28).to_be_bytes());
+    frame.extend([0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 2]);
+    frame.extend(to);
+    frame.extend([40_000, port, length + 8, 0].map(u16::to_be_bytes).concat());
+    frame.extend(payload);
+    frame
+}
+
+/// A question for the IPv4 address of `evil` (RFC 1035 §4.1), to 10.0.0.3.
+fn question() -> Vec<u8> {
+    datagram([10, 0, 0, 3], 53, b"id\x01\0\0\x01\0\0\0\0\0\0\x04evil\0\0\x01\0\x01")
+}
+
+/// Runs a guest that sends this frame, may reach 10.0.0.9, and ask 10.0.0.3 for `good`. What it prints, what its peer got,
+/// and what its interface told.
+fn filtered(
+    frame: &[u8],
+    place: u64,
+    answer: &[u8],
+) -> (Outcome, Vec<u8>, egress_rules::InterfaceReport) {
+    let vm = Vm::new(&driver(1 << 16, frame, place));
+    let (mut peer, handed_over) = UnixStream::pair().unwrap();
+    let report = memfd_create("report", MemfdFlags::ALLOW_SEALING | MemfdFlags::CLOEXEC).unwrap();
+    ftruncate(&report, PAGE_SIZE as u64).unwrap();
+    fcntl_add_seals(&report, SealFlags::SHRINK).unwrap();
+    let its_report = report.try_clone().unwrap();
+    let numbers = [handed_over.as_raw_fd(), its_report.as_raw_fd()];
+    vm.configure(&format!(
+        r#", "network-interfaces": [{{"iface_id": "eth0", "fd": {}, "report_fd": {},
+            "guest_mac": "06:00:00:00:00:02", "egress": {{"ipv4": ["10.0.0.2"], "resolvers": ["10.0.0.3"],
+            "rules": ["10.0.0.9", "good"]}}}}]"#,
+        numbers[0], numbers[1]
+    ));
+    let mut command = vm.command();
+    handed_over::inherit(&mut command, handed_over.into());
+    handed_over::inherit(&mut command, its_report);
+    let child = command.spawn().unwrap();
+    drop(command);
+    peer.write_all(answer).unwrap();
+    let outcome = finish(child);
+    assert_eq!((outcome.status, &*outcome.stderr), (0, ""));
+    let mut sent = Vec::new();
+    peer.read_to_end(&mut sent).unwrap();
+    let (report, mut head) = (File::from(report), [0; PAGE_HEADER]);
+    report.read_exact_at(&mut head, 0).unwrap();
+    assert!(head[0].is_multiple_of(2), "it was written whole");
+    let mut text = vec![0; u64::from_le_bytes(head[8..].try_into().unwrap()) as usize];
+    report.read_exact_at(&mut text, PAGE_HEADER as u64).unwrap();
+    (outcome, sent, serde_json::from_slice(&text).unwrap())
+}
+
+#[test]
+fn a_guest_is_refused_a_name_in_the_jail_and_nobody_else_hears_of_it() {
+    if !kvm_is_there("a_guest_is_refused_a_name_in_the_jail_and_nobody_else_hears_of_it") {
+        return;
+    }
+    // The answer's number is the question's.
+    let (Outcome { status, stdout, stderr }, sent, report) = filtered(&question(), 42, b"");
+    assert_eq!((status, &*stdout, &*stderr), (0, "i", ""));
+    assert_eq!(sent, b"");
+    assert_eq!((report.counters.rx.packets, report.counters.tx.packets), (1, 0));
+    assert_eq!(report.counters.tx.dropped, 1);
+    let egress = report.egress.unwrap();
+    assert_eq!((egress.dropped, &*egress.names[0].name), (1, "evil"));
+}
+
+#[test]
+fn a_guest_with_a_filter_reaches_what_it_may() {
+    if !kvm_is_there("a_guest_with_a_filter_reaches_what_it_may") {
+        return;
+    }
+    let frame = datagram([10, 0, 0, 9], 7, b"ok");
+    let answer = b"\0\0\0\x11its answer ends !";
+    let (Outcome { status, stdout, stderr }, sent, report) = filtered(&frame, 16, answer);
+    assert_eq!((status, &*stdout, &*stderr), (0, "!", ""));
+    assert_eq!(sent, [&(frame.len() as u32).to_be_bytes(), &frame[..]].concat());
+    let traffic = |bytes| Traffic { bytes, packets: 1, dropped: 0 };
+    let counters = Counters { rx: traffic(17), tx: traffic(frame.len() as u64) };
+    assert_eq!(report.counters, counters);
+    assert_eq!(report.egress, Some(egress_rules::Report::default()));
 }
 
 /// With all offloads, which the VM's process asks of the TAP when its guest's driver has chosen.
@@ -127,6 +218,7 @@ fn an_interface_that_is_not_there_is_refused_in_one_line() {
         (r#""fd": 99"#, 1, "network-interfaces, \"eth0\": fd 99: is not open; must be inherited"),
         (r#""host_dev_name": "nonesuch0""#, 1, "host_dev_name \"nonesuch0\": there is none in"),
         (r#""socket": "/nonesuch/passt""#, 1, "socket /nonesuch/passt: No such file"),
+        (r#""fd": 99, "report_fd": 98"#, 1, "report_fd 98: must be an inherited memfd of 524288"),
         (r#""fd": 1"#, 2, "vm.json: network-interfaces[0].fd: 1: expected 3 to 2147483647"),
     ] {
         vm.configure(&format!(r#", "network-interfaces": [{{"iface_id": "eth0", {source}}}]"#));

@@ -1,12 +1,15 @@
 //! Whether a network makes sense. The host checks what it sends; the guest checks what it got.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
 use super::{Cidr, Interface, Network, Route, Sysctl};
-use crate::ByteString;
+use crate::frame::{MAX_FRAME, length};
+use crate::{ByteString, setup};
 
-/// How many there may be: more than anybody has, and together no more than a frame.
+/// How many there may be: more than anybody has. As many as this of each kind, with the longest names and in JSON, are more than
+/// a frame takes: see [`MAX_LENGTH`].
 const MAX_INTERFACES: usize = 16;
 const MAX_ADDRESSES: usize = 16;
 const MAX_ROUTES: usize = 128;
@@ -15,6 +18,10 @@ const MAX_WORDS: usize = 32;
 const MAX_HOSTS: usize = 1024;
 const MAX_OWN_ADDRESSES: usize = MAX_INTERFACES * MAX_ADDRESSES;
 const MAX_SYSCTLS: usize = 128;
+
+/// The most bytes of a frame that a network takes: all but what the container's [`crate::Setting`] may take, and
+/// what stands in each Setup.
+pub(crate) const MAX_LENGTH: usize = MAX_FRAME - setup::MAX_LENGTH - setup::REST;
 
 /// IFNAMSIZ, linux/if.h, without its NUL.
 const MAX_NAME: usize = 15;
@@ -41,15 +48,15 @@ const MAX_QUOTE: usize = 80;
 pub struct NetworkError {
     field: String,
     value: String,
-    expected: &'static str,
+    expected: Cow<'static, str>,
 }
 
 fn error(
     field: impl Into<String>,
     value: impl fmt::Display,
-    expected: &'static str,
+    expected: impl Into<Cow<'static, str>>,
 ) -> NetworkError {
-    NetworkError { field: field.into(), value: value.to_string(), expected }
+    NetworkError { field: field.into(), value: value.to_string(), expected: expected.into() }
 }
 
 /// Bytes in quotation marks, as many as fit on a line.
@@ -62,8 +69,7 @@ fn quoted(bytes: &[u8]) -> String {
 }
 
 fn at_most(most: usize, field: &str, count: usize) -> Result<(), NetworkError> {
-    // The limits themselves are in the names of the constants, and nobody comes near them by honest means.
-    if count <= most { Ok(()) } else { Err(error(field, count, "fewer of them")) }
+    if count <= most { Ok(()) } else { Err(error(field, count, format!("at most {most}"))) }
 }
 
 impl Network {
@@ -88,7 +94,7 @@ impl Network {
             check_host("nameserver", *nameserver)?;
         }
         for (field, words) in [("search", &resolver.search), ("options", &resolver.options)] {
-            at_most(MAX_WORDS, field, words.len())?;
+            at_most(MAX_WORDS, &format!("number of words of {field}"), words.len())?;
             words.iter().try_for_each(|word| check_word(field, word))?;
         }
         at_most(MAX_HOSTS, "number of hosts", self.hosts.len())?;
@@ -98,7 +104,8 @@ impl Network {
             check_host("own address", *address)?;
         }
         at_most(MAX_SYSCTLS, "number of sysctls", self.sysctls.len())?;
-        self.sysctls.iter().try_for_each(Sysctl::check)
+        self.sysctls.iter().try_for_each(Sysctl::check)?;
+        at_most(MAX_LENGTH, "bytes of all lists together", length(self))
     }
 }
 

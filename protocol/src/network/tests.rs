@@ -1,3 +1,5 @@
+mod lengths;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
@@ -107,7 +109,10 @@ fn each_field_is_looked_at() {
         },
         &["interface eth1: mac: 02:42:ac:11:00:02"],
     );
-    refused(|n| n.interfaces = vec![n.interfaces[0].clone(); 17], &["interfaces: 17"]);
+    refused(
+        |n| n.interfaces = vec![n.interfaces[0].clone(); 17],
+        &["interfaces: 17", "at most 16"],
+    );
     refused(|n| n.interfaces[0].mac.0[0] = 3, &["eth0", "03:42:ac:11:00:02", "one card"]);
     refused(|n| n.interfaces[0].mac.0 = [0; 6], &["00:00:00:00:00:00"]);
     refused(|n| n.interfaces[0].mtu = 67, &["eth0: mtu: 67 ", "68 to 65535"]);
@@ -143,10 +148,14 @@ fn each_field_is_looked_at() {
     refused(|n| n.resolver.nameservers[0] = Ipv4Addr::UNSPECIFIED.into(), &["nameserver: 0.0.0.0"]);
     refused(|n| n.resolver.search[0] = "a b".into(), &["search: \"a b\""]);
     refused(|n| n.resolver.search[0] = "x".repeat(256).into(), &["search: \"xxx", "x…\""]);
+    refused(
+        |n| n.resolver.search = vec!["a".into(); 33],
+        &["number of words of search: 33 ", "at most 32"],
+    );
     refused(|n| n.resolver.options[0] = "a\nnameserver 1.1.1.1".into(), &["options", "a\\nname"]);
     refused(|n| n.hosts[0].name = "".into(), &["hosts: \"\""]);
     refused(|n| n.hosts[0].name = "#".into(), &["hosts: \"#\""]);
-    refused(|n| n.hosts = vec![n.hosts[0].clone(); 1025], &["hosts: 1025"]);
+    refused(|n| n.hosts = vec![n.hosts[0].clone(); 1025], &["hosts: 1025 ", "at most 1024"]);
     refused(|n| n.own_addresses[0] = Ipv4Addr::UNSPECIFIED.into(), &["own address: 0.0.0.0"]);
     for key in
         ["kernel.hostname", "net", "net.", "net..ipv4", ".net.x", "net/../kernel/x", "net.a b", ""]

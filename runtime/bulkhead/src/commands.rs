@@ -16,6 +16,7 @@ mod logs;
 mod man;
 mod network;
 mod pause;
+mod port;
 mod prepare;
 mod prune;
 mod ps;
@@ -52,6 +53,7 @@ pub enum Command {
     Create(create::CreateArguments),
     Prepare(prepare::PrepareArguments),
     Ps(ps::PsArguments),
+    Port(port::PortArguments),
     Logs(logs::LogsArguments),
     Rm(rm::RemoveArguments),
     Rename(rename::RenameArguments),
@@ -92,6 +94,7 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Create(arguments) => create::execute(&arguments),
         Command::Prepare(arguments) => prepare::execute(&arguments),
+        Command::Port(arguments) => port::execute(&arguments),
         Command::Ps(arguments) => ps::execute(&arguments),
         Command::Logs(arguments) => logs::execute(&arguments),
         Command::Rm(arguments) => rm::execute(&arguments),

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::commands::{CopyError, UnpackError};
 use containers::container::ContainerError;
 use containers::guest::GuestError;
+use containers::network::Protocol;
 use containers::network_names::NetworkError;
 use containers::supervisor::SupervisorError;
 use containers::vm::VmError;
@@ -68,6 +69,10 @@ pub enum CommandError {
     Unpack { path: PathBuf, source: Box<UnpackError> },
     #[error(transparent)]
     Copy(#[from] CopyError),
+    #[error(
+        "no port {port}/{protocol} of {name} is published: bulkhead port {name} lists those that are"
+    )]
+    NotPublished { name: String, port: u16, protocol: Protocol },
     #[error("cannot write the output")]
     Output(#[source] io::Error),
     #[error(transparent)]

@@ -1,13 +1,22 @@
 //! The image and the flags of a container.
 
 use std::ffi::{OsStr, OsString};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
-use protocol::{Limit, Tmpfs};
+use containers::network::{ExtraHost, NetworkMode};
+use egress_rules::Rule;
+use protocol::{Limit, MacAddress, Sysctl, Tmpfs};
 
 use crate::capabilities::parse_capability;
 use crate::commands::pull::PullPolicy;
+use crate::egress::parse_egress;
+use crate::network::{
+    parse_add_host, parse_dns, parse_dns_option, parse_dns_search, parse_ip, parse_ip6, parse_mac,
+    parse_network, parse_sysctl,
+};
+use crate::publish::{Published, parse_publish};
 use crate::security::{SecurityOption, parse_security_option};
 use crate::size::{parse_cpus, parse_memory, parse_scratch, parse_shared_memory};
 use crate::tmpfs::parse_tmpfs;
@@ -88,6 +97,46 @@ pub struct Flags {
     /// no-new-privileges, or seccomp=unconfined
     #[arg(long, value_name = "OPTION", value_parser = parse_security_option)]
     pub security_opt: Vec<SecurityOption>,
+    /// What it is connected with: none, or user (as any program of this user's, by passt); user:mtu=BYTES,host-loopback [default: user]
+    ///
+    /// With host-loopback, the gateway's address leads to what listens on this machine's loopback interface.
+    #[arg(long, visible_alias = "net", value_name = "NETWORK", value_parser = parse_network)]
+    pub network: Option<NetworkMode>,
+    /// Let its ports be reached on this host; without HOST, on a free one that `port` and `ps` tell
+    #[arg(long, short, value_name = "[[IP:]HOST:]PORT[/PROTOCOL]", value_parser = parse_publish)]
+    pub publish: Vec<Published>,
+    /// Whom to ask for names [default: who this host asks]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_dns)]
+    pub dns: Vec<IpAddr>,
+    /// A domain that short names are tried in; . for none [default: this host's]
+    #[arg(long, value_name = "DOMAIN", value_parser = parse_dns_search)]
+    pub dns_search: Vec<String>,
+    /// An option of resolv.conf, like ndots:2 [default: this host's]
+    #[arg(long, visible_alias = "dns-opt", value_name = "OPTION", value_parser = parse_dns_option)]
+    pub dns_option: Vec<String>,
+    /// A name that it knows; host-gateway for this host
+    #[arg(long, value_name = "NAME:ADDRESS", value_parser = parse_add_host)]
+    pub add_host: Vec<ExtraHost>,
+    /// Its address, in 10.0.2.0/24 [default: 10.0.2.100]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_ip)]
+    pub ip: Option<Ipv4Addr>,
+    /// Likewise, in fd00:0:0:2::/64, where this host has IPv6 [default: fd00:0:0:2::100]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_ip6)]
+    pub ip6: Option<Ipv6Addr>,
+    /// Its hardware address [default: made of its address]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_mac)]
+    pub mac_address: Option<MacAddress>,
+    /// Set the network of its kernel up, as net.ipv4.ip_forward=1
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_sysctl)]
+    pub sysctl: Vec<Sysctl>,
+    /// Let it reach this and nothing else: 10.0.0.0/8:443, [fd00::7]:80/tcp, example.org, *.example.org:443; dns for any question
+    ///
+    /// A name stands for the addresses that it resolves to, whoever else is there. Whoever is let in by --publish is answered.
+    #[arg(long, value_name = "RULE", value_parser = parse_egress)]
+    pub egress: Vec<Rule>,
+    /// Let rules of --egress with addresses open link-local ones too, at which clouds hand out credentials
+    #[arg(long)]
+    pub egress_link_local: bool,
     /// As root: the first of the 65536 numbers of users, of which each VM gets one for itself [default: 2113929216]
     #[arg(long, value_name = "UID", value_parser = parse_uid_base)]
     pub uid_base: Option<u32>,

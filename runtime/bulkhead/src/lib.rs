@@ -9,6 +9,9 @@
 //! | `commands` | each command, in a file of its name |
 //! | `flags` | the image and the flags of `run`, `create` and `prepare` |
 //! | `capabilities`, `security`, `size`, `tmpfs`, `ulimit`, `variables` | what a flag's text means |
+//! | `network`, `publish` | the flags about a container's network |
+//! | `ports` | published ports, as docker shows them |
+//! | `egress` | what a container may reach, and what it could not |
 //! | `timeouts` | how long a container may take to end |
 //! | `id_file` | `--cidfile` |
 //! | `label` | which labels a filter asks for |
@@ -29,6 +32,7 @@
 mod arguments;
 mod capabilities;
 mod commands;
+mod egress;
 mod error;
 mod find;
 mod flags;
@@ -38,11 +42,14 @@ mod label;
 mod life;
 mod limits;
 mod names;
+mod network;
 mod network_flag;
 mod output;
 mod platforms;
+mod ports;
 mod prepare;
 mod process;
+mod publish;
 mod refused;
 mod security;
 mod size;

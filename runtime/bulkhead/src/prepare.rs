@@ -7,6 +7,7 @@ use crate::error::CommandError;
 use crate::find::find;
 use crate::flags::Flags;
 use crate::limits::limits;
+use crate::network::network;
 use crate::process::{process, setting};
 use containers::guest;
 use containers::plan::{
@@ -53,6 +54,7 @@ pub fn prepare(
     let (image, stored) = find(&cache, image, flags.pull, &options)?;
     let (process, entrypoint) = process(flags, &image.config, |name| std::env::var_os(name))?;
     let setting = setting(flags)?;
+    let network = network(flags)?;
     let initrd_path = match &flags.initramfs {
         Some(path) => absolute(path)?,
         None => guest::initramfs(&cache, &guest_init(platform)?, kernel.modules.as_deref())?,
@@ -75,11 +77,12 @@ pub fn prepare(
         }],
         machine_config: MachineConfig { vcpu_count: flags.cpus, mem_size_mib: memory >> 20 },
         vsock: None,
+        network_interfaces: Vec::new(),
         entropy: Entropy {},
     };
     let Flags { console, scratch, uid_base, .. } = *flags;
     let vm = VmPlan { platform, config, console, scratch, uid_base };
-    let plan = Plan { vm, container: ContainerPlan { setting, process } };
+    let plan = Plan { vm, container: ContainerPlan { setting, process, network } };
     let stop_signal = match image.config.stop_signal.as_str() {
         "" => libc::SIGTERM as u8,
         // As docker does with an image's that it does not know (moby `container.StopSignal`).

@@ -10,7 +10,7 @@ use crate::process::{process, setting};
 use crate::*;
 use images::image::ImageConfig;
 
-fn parsed(arguments: &[&str]) -> Result<Arguments, String> {
+pub(crate) fn parsed(arguments: &[&str]) -> Result<Arguments, String> {
     let arguments = ["bulkhead"].iter().chain(arguments).map(OsString::from);
     parse(arguments).map_err(|error| {
         assert_eq!(error.exit_status(), 2);
@@ -20,7 +20,7 @@ fn parsed(arguments: &[&str]) -> Result<Arguments, String> {
     })
 }
 
-fn run_arguments(arguments: &[&str]) -> RunArguments {
+pub(crate) fn run_arguments(arguments: &[&str]) -> RunArguments {
     match parsed(arguments).unwrap().command {
         Command::Run(arguments) => arguments,
         _ => panic!("not run"),
@@ -185,10 +185,9 @@ fn flags_of_docker_without_a_meaning_here_are_refused_by_name() {
     for (flags, message) in [
         (&["-v", "/a:/b"][..], "-v: volumes are not supported yet"),
         (&["--volume=/a:/b"], "--volume: volumes are not supported yet"),
-        (&["-P"], "--publish-all: networks"),
-        (&["-P=true"], "--publish-all: networks"),
-        (&["-p80:80"], "-p: networks are not supported yet"),
-        (&["--net", "host"], "--network: networks are not supported yet"),
+        (&["-P"], "--publish-all: nothing is published but by --publish"),
+        (&["-P=true"], "--publish-all: nothing is published"),
+        (&["--network-alias", "db"], "--network-alias: containers share no network yet"),
         (&["--privileged"], "--privileged: not supported: give --cap-add ALL"),
         (&["--pid=host"], "--pid: each container has a virtual machine of its own"),
         (&["--device=/dev/fuse"], "--device: a container has docker's default devices only"),

@@ -10,6 +10,7 @@ use std::thread;
 
 use common::store::Place;
 use containers::supervisor::{Reply, Request};
+use egress_rules::{Counters, Traffic};
 use protocol::Statistics;
 use serde_json::Value;
 
@@ -49,7 +50,9 @@ fn stats_of_a_silent_container_stand_beside_those_of_others() {
             let request = protocol::read_message(&mut client).unwrap();
             assert!(matches!(request, Request::Statistics));
             let statistics = Statistics { pids: 7, ..Statistics::default() };
-            let reply = Reply::Statistics(Box::new(statistics));
+            let traffic = |bytes| Traffic { bytes, packets: 3, dropped: 0 };
+            let network = Counters { rx: traffic(1_500), tx: traffic(20) };
+            let reply = Reply::Statistics { guest: Box::new(statistics), network };
             protocol::write_message(&mut client, &reply).unwrap();
         }
     });
@@ -74,5 +77,7 @@ fn stats_of_a_silent_container_stand_beside_those_of_others() {
     }
     let format = "{{.Container}} {{.NetIO}}";
     let said = place.says(&["stats", "--no-stream", "--format", format, "talking"]);
-    assert_eq!(said, "talking 0B / 0B\n");
+    assert_eq!(said, "talking 1.5kB / 20B\n");
+    let said = place.says(&["stats", "--no-stream", "--format", format, "silent"]);
+    assert_eq!(said, "silent --\n");
 }

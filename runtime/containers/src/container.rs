@@ -6,6 +6,7 @@
 //!     .new-…, .old-…        one that is being made, or removed; who finds it later removes it
 //!     ID/config.json        what it is; only its name and its networks ever change
 //!     ID/state.json         where it is in its life
+//!     ID/interfaces.json    what its network interfaces did, when it has ended
 //!     ID/lock               held by its supervisor, as long as that lives
 //!     ID/scratch.ext4       what it has written
 //!     ID/log.json[.1 …]     what it has said

@@ -17,6 +17,7 @@
 //! | `limits` | what one guest may cost its supervisor |
 //! | [`vm`] | one VM: its process, its folder, its scratch disk, its console |
 //! | [`conversation`] | the host's half of the conversation with guest-init |
+//! | [`network`] | what connects a container with others, and the programs behind it |
 //! | [`container`] | containers as files: what each is, where it is in its life, what it has said |
 //! | [`network_names`] | networks that have names: what each is, who is on it, and how netavark makes it |
 //! | [`supervisor`] | the process that has a container's VM, and what others ask of it |
@@ -26,6 +27,7 @@ pub mod conversation;
 #[cfg(feature = "guest")]
 pub mod guest;
 mod limits;
+pub mod network;
 pub mod network_names;
 pub mod plan;
 pub mod supervisor;

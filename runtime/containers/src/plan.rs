@@ -10,8 +10,12 @@ use host::platform::Platform;
 use protocol::{Process, Setting};
 use serde::{Deserialize, Serialize};
 
+use crate::network::NetworkPlan;
+
 pub use container::ContainerPlan;
-pub use vm::{BootSource, Drive, Entropy, MachineConfig, VmConfig, VmPlan, Vsock};
+pub use vm::{
+    BootSource, Drive, Entropy, MachineConfig, NetworkInterface, VmConfig, VmPlan, Vsock,
+};
 
 /// A prepared container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,21 +39,24 @@ struct Written {
     scratch: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     uid_base: Option<u32>,
+    /// Plans of before there were networks have none.
+    #[serde(default)]
+    network: NetworkPlan,
 }
 
 impl From<Written> for Plan {
     fn from(written: Written) -> Self {
-        let Written { platform, vm: config, setting, process, console, scratch, uid_base } =
+        let Written { platform, vm: config, setting, process, console, scratch, uid_base, network } =
             written;
         let vm = VmPlan { platform, config, console, scratch, uid_base };
-        Self { vm, container: ContainerPlan { setting, process } }
+        Self { vm, container: ContainerPlan { setting, process, network } }
     }
 }
 
 impl From<Plan> for Written {
     fn from(plan: Plan) -> Self {
         let VmPlan { platform, config: vm, console, scratch, uid_base } = plan.vm;
-        let ContainerPlan { setting, process } = plan.container;
-        Self { platform, vm, setting, process, console, scratch, uid_base }
+        let ContainerPlan { setting, process, network } = plan.container;
+        Self { platform, vm, setting, process, console, scratch, uid_base, network }
     }
 }

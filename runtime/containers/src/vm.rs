@@ -24,6 +24,7 @@ mod watch;
 
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ use watch::watch;
 use crate::conversation::{
     ConversationError, Exit, Failure, Guest, Reception, Running, Signals, Stdio,
 };
+use crate::network::{Connection, NetworkState, PublishedPort, Reports};
 use crate::plan::{Drive, Plan, Vsock};
 use host::cache::{Cache, CacheError};
 
@@ -57,6 +59,8 @@ const LAST_MOMENT: Duration = Duration::from_secs(2);
 pub(crate) struct Machine {
     guest: Guest,
     vmm: Vmm,
+    connection: Connection,
+    reports: Arc<Reports>,
     cgroup: Option<VmCgroup>,
     limits: Limits,
     _user: Option<VmUser>,
@@ -64,14 +68,21 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Starts the plan's VM, with `scratch` as its second disk.
-    pub fn start(plan: &Plan, scratch: Option<PathBuf>) -> Result<Self, VmError> {
+    /// Starts the plan's VM, with `scratch` as its second disk and on the network the ports of last time (`kept`).
+    pub fn start(
+        plan: &Plan,
+        scratch: Option<PathBuf>,
+        kept: &[PublishedPort],
+    ) -> Result<Self, VmError> {
+        let mut connection = Connection::open(&plan.container.network, kept)?;
         let folder = RunFolder::new()?;
         let user = VmUser::claim(plan.vm.uid_base, folder.path())?;
         let mut vm = plan.vm.config.clone();
         let sockets = folder.make_sockets()?;
         let socket = sockets.join("vsock");
         vm.vsock = Some(Vsock { guest_cid: GUEST_CID, uds_path: socket.clone() });
+        vm.network_interfaces = connection.devices(plan.container.network.egress.as_ref());
+        let reports = Reports::make(&mut vm.network_interfaces).map_err(VmError::Report)?;
         vm.drives.extend(scratch.map(|path| Drive {
             drive_id: "scratch".to_owned(),
             parts: None,
@@ -85,13 +96,18 @@ impl Machine {
         }
         let (mut cgroup, mut limits) = VmCgroup::make(&vm, folder.name());
         let place = Place { user: user.as_ref(), cgroup: cgroup.as_ref() };
-        let vmm = Vmm::start(&vm, folder.path(), plan.vm.console, place)?;
+        let mut inherited = connection.descriptors();
+        inherited.extend(reports.descriptors());
+        let vmm = Vmm::start(&vm, folder.path(), plan.vm.console, &inherited, place)?;
+        connection.handed_over();
         if let Some(empty) = cgroup.take_if(|cgroup| !cgroup.has(vmm.id())) {
             limits = empty.not_joined();
         }
-        let guest = Guest::expect(reception, plan.container.setting.clone(), vmm.pidfd())?;
+        let (setting, network) = (plan.container.setting.clone(), connection.guest().clone());
+        let guest = Guest::expect(reception, setting, network, vmm.pidfd())?;
         watch(&guest, &vmm).map_err(ConversationError::from)?;
-        Ok(Self { guest, vmm, cgroup, limits, _user: user, _folder: folder })
+        let reports = Arc::new(reports);
+        Ok(Self { guest, vmm, connection, reports, cgroup, limits, _user: user, _folder: folder })
     }
 
     pub fn guest(&self) -> &Guest {
@@ -101,6 +117,16 @@ impl Machine {
     /// What it may use of its host.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What it has of a network.
+    pub fn network(&self) -> &NetworkState {
+        self.connection.state()
+    }
+
+    /// What its interfaces tell of themselves, also when it has ended.
+    pub fn reports(&self) -> &Arc<Reports> {
+        &self.reports
     }
 
     /// Its VMM's process.
@@ -135,7 +161,7 @@ pub fn run(plan: Plan, cache: impl FnOnce() -> Result<Cache, CacheError>) -> Res
     // From here on a signal is the container's, not ours.
     let signals = Signals::catch().map_err(VmError::Signals)?;
     let stdio = Stdio::inherit().map_err(VmError::Stdio)?;
-    let machine = Machine::start(&plan, scratch.as_ref().map(Scratch::path))?;
+    let machine = Machine::start(&plan, scratch.as_ref().map(Scratch::path), &[])?;
     let guest = machine.guest().clone();
     let pass_on = |number| {
         // The window is not the container's.

@@ -93,6 +93,7 @@ mod tests {
     #[test]
     fn a_child_is_found() {
         assert_eq!(parent("7 (a) 9 (b) S 1 (c)) R 42 7 7"), Some(42));
+        assert_eq!(parent("42 nothing"), None);
         let mut shell = Command::new("sh");
         // The shell waits for the program: it has another command after it.
         let mut shell = shell.args(["-c", "sleep 1000; true"]).spawn().unwrap();

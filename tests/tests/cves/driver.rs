@@ -12,6 +12,8 @@ pub const WRITE: u16 = 2;
 
 /// Registers (virtio 1.2 §4.2.2).
 pub mod register {
+    pub const DEVICE_FEATURES: u64 = 0x010;
+    pub const DEVICE_FEATURES_SEL: u64 = 0x014;
     pub const DRIVER_FEATURES: u64 = 0x020;
     pub const DRIVER_FEATURES_SEL: u64 = 0x024;
     pub const QUEUE_SEL: u64 = 0x030;
@@ -110,14 +112,28 @@ pub fn get<D: VirtioDevice>(mmio: &mut Mmio<D>, register: u64) -> u32 {
     u32::from_le_bytes(value)
 }
 
-/// Takes all steps to a running device.
+/// Takes all steps to a running device, which has to offer nothing.
 pub fn start<D: VirtioDevice>(mmio: &mut Mmio<D>, rings: &[&Ring]) {
-    for status in [1, 3] {
+    assert!(negotiate(mmio, 0), "the device takes what every device has");
+    drive(mmio, rings);
+}
+
+/// Begins anew, and accepts these features besides the version's; false: the device refuses them.
+pub fn negotiate<D: VirtioDevice>(mmio: &mut Mmio<D>, features: u64) -> bool {
+    for status in [0, 1, 3] {
         put(mmio, register::STATUS, status);
     }
-    put(mmio, register::DRIVER_FEATURES_SEL, 1);
-    put(mmio, register::DRIVER_FEATURES, (F_VERSION_1 >> 32) as u32);
+    let features = features | F_VERSION_1;
+    for (half, bits) in [(0, features as u32), (1, (features >> 32) as u32)] {
+        put(mmio, register::DRIVER_FEATURES_SEL, half);
+        put(mmio, register::DRIVER_FEATURES, bits);
+    }
     put(mmio, register::STATUS, 11);
+    get(mmio, register::STATUS) == 11
+}
+
+/// The steps that are left to a running device.
+pub fn drive<D: VirtioDevice>(mmio: &mut Mmio<D>, rings: &[&Ring]) {
     for (index, ring) in (0..).zip(rings) {
         put(mmio, register::QUEUE_SEL, index);
         put(mmio, register::QUEUE_NUM, ring.size.into());

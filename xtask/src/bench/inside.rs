@@ -12,7 +12,7 @@ use super::plan::{ByKernel, Part, Plan};
 use super::run::Contest;
 use super::start::Running;
 use super::vmm::{Guest, Kind, Vmm, copy};
-use super::{idle, memory, nanoseconds, system_calls};
+use super::{idle, memory, nanoseconds, network, system_calls};
 use crate::error::{Doing, Error};
 
 /// The hidden command that is run in the emulated host.
@@ -45,10 +45,14 @@ impl InnerArgs {
         if plan.has(Part::Vmm) {
             measured.vmms = Bench::prepare(&plan, &kernels)?.measure(plan.runs)?;
         }
-        if plan.has(Part::Run) || plan.has(Part::Idle) {
-            let home = Home::prepare(&plan.container, folder.join("home"))?;
+        if plan.has(Part::Network) {
+            let contest = network::Contest::prepare(&plan, &kernels.own, folder)?;
+            measured.network = contest.measure(plan.runs)?;
+        }
+        if let Some(parts) = &plan.container {
+            let home = Home::prepare(parts, folder.join("home"))?;
             if plan.has(Part::Run) {
-                let contest = Contest::prepare(&plan, &home, &kernels)?;
+                let contest = Contest::prepare(&plan, parts, &home, &kernels)?;
                 measured.run = contest.measure(plan.runs, &plan.strace)?;
             }
             if plan.has(Part::Idle) {

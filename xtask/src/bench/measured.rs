@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::idle::Idle;
+use super::network::Costs;
 use super::plan::ByKernel;
 use super::run::Times;
 
@@ -15,6 +16,8 @@ pub struct Measured {
     pub run: Times,
     /// Of idle containers, of each one.
     pub idle: Vec<Idle>,
+    /// Of networks of guests.
+    pub network: Costs,
 }
 
 /// What was measured of one VMM.

@@ -34,14 +34,18 @@ pub struct Plan {
     pub strace: PathBuf,
     /// The kernel that takes one page.
     pub one_page: PathBuf,
+    /// Connects a guest without rights.
+    pub passt: PathBuf,
     /// Linux. An aarch64 or x86_64 kernel file, with `modules` beside it where it has any.
     pub kernels: ByKernel<PathBuf>,
     /// An initramfs for it whose init prints a line.
     pub initramfs: PathBuf,
+    /// Likewise, whose init makes use of a network.
+    pub network_initramfs: PathBuf,
     /// Linux's command line, the same for every VMM: the one that `bulkhead run` gives.
     pub boot_arguments: ByKernel<String>,
-    /// What a container takes.
-    pub container: Parts,
+    /// What a container takes, where one is measured.
+    pub container: Option<Parts>,
     /// How often Linux is started by each VMM, and in each way.
     pub runs: u32,
     /// Not all of it.
@@ -68,6 +72,18 @@ pub enum Part {
     Run,
     /// The memory of idle containers
     Idle,
+    /// A guest's network
+    Network,
+}
+
+impl Part {
+    /// Those for which containers are run.
+    const CONTAINERS: [Part; 2] = [Part::Run, Part::Idle];
+
+    /// Whether `only` this part, or all of them, takes containers.
+    pub fn takes_containers(only: Option<Part>) -> bool {
+        only.is_none_or(|only| Part::CONTAINERS.contains(&only))
+    }
 }
 
 impl Plan {

@@ -34,7 +34,7 @@ pub enum Target {
 }
 
 /// A figure.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Row {
     /// What it is.
     pub name: String,

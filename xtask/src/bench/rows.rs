@@ -2,6 +2,7 @@
 
 use super::idle::Idle;
 use super::measured::Figures;
+use super::network::{Cost, Costs};
 use super::plan::{ByKernel, Plan};
 use super::row::{Column, Row, Target};
 use super::run::Times;
@@ -133,6 +134,25 @@ pub fn of_idle(columns: usize, idle: &[Idle]) -> Vec<Row> {
     ]
 }
 
+/// Of networks of guests; `columns` as in [`of_vmms`].
+pub fn of_networks(columns: usize, costs: &Costs) -> Vec<Row> {
+    let on_tap = Target::Times { peer: FIRECRACKER, must: 0.9, goal: 0.8 };
+    let rows = |way: &str, target: Target, costs: &[Cost]| {
+        let one = |what: &str, counts: fn(&Cost) -> &Vec<u64>| {
+            let mut values: Vec<_> = costs.iter().map(|cost| millions(counts(cost))).collect();
+            values.resize(columns, None);
+            row(&format!("instructions for {what}, {way}"), "M", target, values)
+        };
+        [
+            one("a MiB from the guest", |cost| &cost.sent),
+            one("a MiB to the guest", |cost| &cost.received),
+            one("a connection", |cost| &cost.connected),
+        ]
+    };
+    let passt = std::slice::from_ref(&costs.passt);
+    [rows("TAP", on_tap, &costs.taps), rows("passt", Target::Reported, passt)].concat()
+}
+
 fn row(name: &str, unit: &'static str, target: Target, values: Vec<Option<f64>>) -> Row {
     Row { name: name.to_owned(), unit, target, values }
 }
@@ -140,6 +160,11 @@ fn row(name: &str, unit: &'static str, target: Target, values: Vec<Option<f64>>)
 /// The median of times in nanoseconds.
 pub fn milliseconds(values: &[u64]) -> Option<f64> {
     median(values).map(|time| time as f64 / 1e6)
+}
+
+/// The median of counts, in millions.
+fn millions(values: &[u64]) -> Option<f64> {
+    median(values).map(|count| count as f64 / 1e6)
 }
 
 /// The median of sizes in KiB.

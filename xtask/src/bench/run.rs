@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::home::{Home, end_well};
 use super::nanoseconds;
-use super::plan::{ByKernel, Plan};
+use super::plan::{ByKernel, Parts, Plan};
 use super::runc::Runc;
 use super::start::Running;
 use super::system_calls;
@@ -55,13 +55,13 @@ impl<'a> Contest<'a> {
     /// What is left to prepare once a home is there.
     pub fn prepare(
         plan: &Plan,
+        parts: &Parts,
         home: &'a Home,
         kernels: &ByKernel<PathBuf>,
     ) -> Result<Contest<'a>, Error> {
         let guests = kernels.map(|kernel| RunGuest::prepare(home, kernel))?;
         let folder = home.folder().join("runc");
-        let runc =
-            plan.runc.as_ref().map(|program| Runc::prepare(program, &plan.container.root, folder));
+        let runc = plan.runc.as_ref().map(|program| Runc::prepare(program, &parts.root, folder));
         Ok(Contest { home, guests, runc: runc.transpose()? })
     }
 

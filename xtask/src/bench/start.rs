@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Read;
-use std::os::unix::net::UnixListener;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -69,8 +69,8 @@ impl Running {
         }
     }
 
-    /// Waits until the VMM passes on its guest's first call to its host; the time since just before the VMM was started.
-    pub fn wait_for_call(&mut self, host: &UnixListener) -> Result<Duration, Error> {
+    /// Waits until the guest's first call reaches `host`, a listening socket; the time since just before the VMM was started.
+    pub fn wait_for_call(&mut self, host: &impl AsFd) -> Result<Duration, Error> {
         // Of the output only its end counts, which is the VMM's.
         let mut fds =
             [PollFd::new(host, PollFlags::IN), PollFd::new(&self.stdout, PollFlags::empty())];

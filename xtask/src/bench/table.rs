@@ -28,6 +28,9 @@ impl Table {
         if plan.has(Part::Idle) {
             add(rows::of_idle(columns.len(), &measured.idle));
         }
+        if plan.has(Part::Network) {
+            add(rows::of_networks(columns.len(), &measured.network));
+        }
         Ok(Table(table))
     }
 }

@@ -73,13 +73,14 @@ pub fn parse_vmm(argument: &str) -> Result<Vmm, String> {
     }
 }
 
-/// What to boot, with one processor and no device but the serial port.
+/// What to boot, with one processor and no device but the serial port, or a network interface beside it.
 pub struct Guest {
     kernel: PathBuf,
     initramfs: Option<PathBuf>,
     arguments: String,
     /// The same in a file, as Firecracker and bulkhead-vmm read it.
     config_file: PathBuf,
+    config: serde_json::Value,
 }
 
 impl Guest {
@@ -99,11 +100,24 @@ impl Guest {
             "machine-config": { "vcpu_count": 1, "mem_size_mib": MEMORY_MIB },
             "drives": [],
         });
-        std::fs::write(&config_file, config.to_string())
-            .doing(|| format!("write {}", config_file.display()))?;
         let initramfs = initramfs.map(Path::to_owned);
         let arguments = arguments.to_owned();
-        Ok(Guest { kernel: kernel.into(), initramfs, arguments, config_file })
+        let guest = Guest { kernel: kernel.into(), initramfs, arguments, config_file, config };
+        guest.write_config()?;
+        Ok(guest)
+    }
+
+    /// The same with a network interface, for those that read files.
+    pub fn with_interface(mut self, interface: serde_json::Value) -> Result<Guest, Error> {
+        self.config["network-interfaces"] = json!([interface]);
+        self.write_config()?;
+        Ok(self)
+    }
+
+    fn write_config(&self) -> Result<(), Error> {
+        let Guest { config, config_file, .. } = self;
+        std::fs::write(config_file, config.to_string())
+            .doing(|| format!("write {}", config_file.display()))
     }
 }
 

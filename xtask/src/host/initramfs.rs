@@ -51,7 +51,7 @@ mount -t sysfs sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs run
 mkdir -m 1777 run/lock
-chmod 666 dev/kvm
+chmod 666 dev/kvm dev/net/tun
 ip link set lo up
 hostname emulated-host
 umount /proc

@@ -87,9 +87,9 @@ fn entry(arch: Arch) -> String {
     format!("{}-{}", arch.name(), &key[..16])
 }
 
-/// The small system, and what is run in the host: by tests, and to count system calls.
+/// The small system, and what is run in the host: by tests, and by measurements.
 fn wanted() -> Vec<&'static [&'static str]> {
-    let programs = [&needs::BUSYBOX, &needs::DPKG_DEB, &needs::STRACE];
+    let programs = [&needs::BUSYBOX, &needs::DPKG_DEB, &needs::STRACE, &needs::PASST];
     let programs = programs.into_iter().chain(&needs::TESTS);
     SYSTEM.into_iter().chain(programs.map(|program| program.packages)).collect()
 }

@@ -21,20 +21,54 @@ use crate::error::{Doing, Error};
 use crate::needs::{self, Packages};
 use crate::progress::Step;
 
-/// What a guest loads: its transport, disks, sockets and entropy, and the file systems of an image.
-const GUEST_MODULES: [&str; 6] =
-    ["virtio_mmio", "virtio_blk", "vmw_vsock_virtio_transport", "virtio_rng", "erofs", "overlay"];
+/// What a guest loads: its transport, disks, network, sockets and entropy, and the file systems of an image.
+const GUEST_MODULES: [&str; 7] = [
+    "virtio_mmio",
+    "virtio_blk",
+    "virtio_net",
+    "vmw_vsock_virtio_transport",
+    "virtio_rng",
+    "erofs",
+    "overlay",
+];
 
-/// What the emulated host loads: its ports and its root file system (built into some kernels), and KVM on
-/// its emulated CPU's SVM (on an EL2 it is built in).
-const HOST_MODULES: [&str; 4] = ["virtio_pci", "virtio_console", "virtiofs", "kvm_amd"];
+/// What the emulated host loads: its ports and its root file system (built into some kernels), KVM on its emulated CPU's
+/// SVM (on an EL2 it is built in), and networks. The kernel would ask for most of these by itself, but the modules that it
+/// is given in `/lib/modules` are another kernel's.
+const HOST_MODULES: [&[&str]; 5] = [
+    &["virtio_pci", "virtio_console", "virtiofs", "kvm_amd"],
+    // TAPs, what they are connected to, and what connects them.
+    &["tun", "veth", "bridge", "dummy", "sch_ingress", "cls_u32", "act_mirred"],
+    // The rules of a network's firewall as `nft` puts them: netavark 1.10 and newer.
+    &[
+        "nf_tables",
+        "nft_chain_nat",
+        "nft_ct",
+        "nft_fib_inet",
+        "nft_masq",
+        "nft_nat",
+        "nft_reject_inet",
+    ],
+    // As `iptables` puts them, by nf_tables or by its own tables: netavark before 1.10, CNI's plugins.
+    &["nft_compat", "iptable_filter", "iptable_nat", "ip6table_filter", "ip6table_nat"],
+    &[
+        "xt_addrtype",
+        "xt_comment",
+        "xt_conntrack",
+        "xt_mark",
+        "xt_MASQUERADE",
+        "xt_multiport",
+        "xt_nat",
+        "xt_tcpudp",
+    ],
+];
 
 /// What an emulated host of another architecture loads besides: its root file system is put together, and tests mount what
 /// they have made.
 const FOREIGN_HOST_MODULES: [&str; 3] = ["overlay", "erofs", "loop"];
 
 /// Behind a release in the name of its folder: changes when other parts of the package are taken.
-const SELECTION: &str = "-2";
+const SELECTION: &str = "-3";
 
 /// A kernel in the cache.
 #[derive(Clone, Debug)]
@@ -119,7 +153,8 @@ fn unpack(packages: &Packages, package: &str, release: &str, dir: &Path) -> Resu
     write(&dir.join(image_name(packages.arch)), &image)?;
     let all = modules::Tree::open(&tree.path().join("lib/modules").join(release))?;
     let foreign = FOREIGN_HOST_MODULES.iter().filter(|_| packages.arch != Arch::NATIVE);
-    let host_modules: Vec<&str> = HOST_MODULES.iter().chain(foreign).copied().collect();
+    let host_modules: Vec<&str> =
+        HOST_MODULES.into_iter().flatten().chain(foreign).copied().collect();
     for (folder, names) in [("modules", &GUEST_MODULES[..]), ("host-modules", &host_modules)] {
         let folder = dir.join(folder);
         fs::create_dir(&folder).doing(|| format!("create {}", folder.display()))?;

@@ -97,8 +97,11 @@ static KERNEL: [Program; 7] = [
     },
 ];
 
+/// A guest's network without rights, as the other end of its interface.
+pub static PASST: Program = on_path("passt", "networks of guests, benchmark", &["passt"]);
+
 /// What only tests use: makers of images, and judges of what we make. Emulated hosts of another architecture have all of it too.
-pub static TESTS: [Program; 21] = [
+pub static TESTS: [Program; 22] = [
     on_path("umoci", "tests", &["umoci"]),
     on_path("skopeo", "tests", &["skopeo"]),
     on_path("podman", "tests", &["podman"]),
@@ -110,6 +113,7 @@ pub static TESTS: [Program; 21] = [
     on_path("cpio", "tests", &["cpio"]),
     on_path("iasl", "tests", &["acpica-tools"]),
     on_path("dtc", "tests", &["device-tree-compiler"]),
+    on_path("passt", "networks, tests", &["passt"]),
     on_path("xz", "guest kernel, tests", &["xz-utils"]),
     on_path("zstd", "tests", &["zstd"]),
     on_path("lz4", "tests", &["lz4"]),
@@ -137,7 +141,7 @@ const CERTIFICATES: Program = Program {
 
 /// All of them, as `cargo xtask check` lists them.
 pub fn all() -> impl Iterator<Item = &'static Program> {
-    let tools = [&VIRTIOFSD, &BUSYBOX, &DPKG_DEB, &CXX, &STRACE];
+    let tools = [&VIRTIOFSD, &BUSYBOX, &DPKG_DEB, &CXX, &STRACE, &PASST];
     EMULATORS.into_iter().chain(tools).chain(&KERNEL).chain(&TESTS)
 }
 

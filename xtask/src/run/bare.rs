@@ -29,6 +29,9 @@ pub const INNER_COMMAND: &str = "bare-guest";
 /// Where the guest connects to: an echo of ours.
 const ECHO_PORT: u32 = 1024;
 
+/// The socket of what is at the other end of its network.
+const NETWORK: &str = "network";
+
 /// As many processors as a VM may have: on aarch64 the guest starts and stops each.
 const VCPUS: u32 = 32;
 
@@ -104,7 +107,7 @@ impl Report {
     }
 }
 
-/// Runs the guest with a scratch disk, entropy, and an echo at the other end of its socket device;
+/// Runs the guest with a scratch disk, entropy, and echoes at the other ends of its socket device and of its network;
 /// `show` gets each line of its report.
 pub fn report(vmm: &Path, kernel: &Path, show: impl Fn(&str)) -> Result<Report, Error> {
     let doing = || "set up the bare guest".to_owned();
@@ -140,13 +143,17 @@ pub fn report(vmm: &Path, kernel: &Path, show: impl Fn(&str)) -> Result<Report, 
     Ok(report)
 }
 
-/// Puts into `folder` what a machine of [`configuration`] needs: a scratch disk, and a program that its guests can call.
+/// Puts into `folder` what a machine of [`configuration`] needs: a scratch disk, a program that its guests can call, and one at
+/// the other end of their network.
 pub fn furnish(folder: &Path) -> Result<(), Error> {
     let doing = || "set up the bare guest".to_owned();
     let disk = fs::File::create(folder.join("disk"));
     disk.and_then(|disk| disk.set_len(1 << 20)).doing(doing)?;
-    let listener = UnixListener::bind(folder.join(format!("vsock_{ECHO_PORT}"))).doing(doing)?;
-    thread::spawn(move || listener.incoming().flatten().for_each(echo));
+    // Frames, with their lengths before them, come back as they are.
+    for name in [&format!("vsock_{ECHO_PORT}"), NETWORK] {
+        let listener = UnixListener::bind(folder.join(name)).doing(doing)?;
+        thread::spawn(move || listener.incoming().flatten().for_each(echo));
+    }
     Ok(())
 }
 
@@ -159,6 +166,9 @@ pub fn configuration(folder: &Path, kernel: &Path, vcpus: u32, words: &str) -> s
             "drive_id": "scratch", "path_on_host": folder.join("disk"), "is_root_device": false, "is_read_only": false,
         }],
         "vsock": { "guest_cid": 3, "uds_path": folder.join("vsock") },
+        "network-interfaces": [{
+            "iface_id": "eth0", "socket": folder.join(NETWORK), "guest_mac": "06:00:00:00:00:02", "mtu": 1400,
+        }],
         "entropy": {},
     })
 }

@@ -2,8 +2,7 @@
 
 use super::frames::{A, Datagram, MAC, ROUTER, ethernet, question};
 use super::*;
-use crate::egress::{Destination, Report};
-use crate::limits::REPORTED;
+use egress_rules::{Destination, REPORTED, Report};
 
 #[test]
 fn the_report_counts_what_was_dropped_to_where() {

@@ -45,7 +45,7 @@ impl<D: VirtioDevice> Mmio<D> {
             QUEUE_READY => {
                 queue.is_some_and(|queue| queue.is_ready() || queue.is_under_way()).into()
             }
-            INTERRUPT_STATUS => negotiation.interrupt_status,
+            INTERRUPT_STATUS => self.interrupts.get(),
             STATUS => negotiation.status,
             SHM_LEN_LOW..=SHM_BASE_HIGH => u32::MAX,
             CONFIG_GENERATION => negotiation.config_generation,
@@ -60,7 +60,7 @@ impl<D: VirtioDevice> Mmio<D> {
             DRIVER_FEATURES_SEL => self.negotiation.driver_features_select = value,
             QUEUE_SEL => self.negotiation.queue_select = value,
             QUEUE_NOTIFY => self.notify_by_register(value),
-            INTERRUPT_ACK => self.negotiation.interrupt_status &= !value,
+            INTERRUPT_ACK => self.interrupts.acknowledge(value),
             STATUS => self.write_status(value),
             QUEUE_READY if value == 0 => {
                 self.set_up_queue(status::FEATURES_OK, |queue, mem| queue.set_ready(false, mem));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use vm_memory::VolatileSlice;
+
 /// Why a back end does not do what it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -9,6 +11,15 @@ pub enum Refusal {
     WouldBlock,
     /// Never again: nobody is there any more.
     Gone,
+}
+
+/// What became of a packet that the back end was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It is on its way, as far as anybody knows.
+    Taken,
+    /// It will never arrive.
+    Dropped,
 }
 
 /// What the device waits for at its back end.
@@ -28,7 +39,7 @@ pub struct Waits {
 /// Takes frames and gives them. The VMM's is a TAP or a socket; a test's is memory. No method may block.
 ///
 /// A packet is a header of [`HEADER_LEN`](super::HEADER_LEN) bytes as of virtio 1.2 §5.1.6, and a frame. The bytes are a
-/// copy that the guest does not reach: what was checked is what goes.
+/// copy that the guest does not reach: what was checked is what goes. Frames that nobody checks need not be copied.
 pub trait Backend: Send {
     /// Which of the [`OFFLOADS`](super::OFFLOADS) it can do.
     fn offloads(&self) -> u64;
@@ -36,10 +47,17 @@ pub trait Backend: Send {
     /// The driver has agreed to these of them: those towards the guest may be used from now on, and no others.
     fn start(&mut self, offloads: u64) -> Result<(), Refusal>;
 
-    /// Sends a packet, whole. It may write over the header's place. What it can't send it drops, as networks do; having
+    /// Whether frames may be given to [`send`](Backend::send) as they lie in the guest's memory: nobody looks into them
+    /// before they are copied.
+    fn sends_guest_memory(&self) -> bool {
+        false
+    }
+
+    /// Sends a packet, whole: what was copied of it, the header at least, and behind that what lies in the guest's memory,
+    /// and may change there at any time. It may write over the header's place. What it can't send it drops, as networks do; having
     /// taken part of a packet it takes all of it, and sends the rest with the next call of this or of
     /// [`flush`](Backend::flush).
-    fn send(&mut self, packet: &mut [u8]) -> Result<(), Refusal>;
+    fn send(&mut self, copied: &mut [u8], rest: &[VolatileSlice<'_>]) -> Result<Sent, Refusal>;
 
     /// Sends what is left of an earlier packet.
     fn flush(&mut self) -> Result<(), Refusal> {
@@ -50,7 +68,12 @@ pub trait Backend: Send {
     /// may have any length, and is dropped.
     fn receive(&mut self, packet: &mut [u8]) -> Result<usize, Refusal>;
 
-    /// Time of a clock that does not go back.
+    /// Whether it has packets to receive that it has not waited for, and does not say so by an event.
+    fn has_packets(&self) -> bool {
+        false
+    }
+
+    /// Time of a clock that does not go back, and goes on while the host sleeps.
     fn now(&self) -> Duration;
 
     /// What the device waits for from now on, level-triggered; at first nothing.

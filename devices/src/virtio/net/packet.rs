@@ -3,6 +3,8 @@
 use zerocopy::little_endian::U16;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use crate::egress::{Offload, Segments};
+
 /// Length of the header in bytes.
 pub const HEADER_LEN: usize = size_of::<Header>();
 /// The longest frame in bytes: an IP packet of 65,535 bytes and an Ethernet header, rounded as virtio 1.2 §5.1.6.3.1 does.
@@ -26,6 +28,8 @@ const GSO_TCPV4: u8 = 1;
 const GSO_TCPV6: u8 = 4;
 /// The length of what a checksum is, in bytes.
 const CHECKSUM: usize = 2;
+/// Where TCP's header has its own (RFC 9293 §3.1).
+const TCP_CHECKSUM: u16 = 16;
 
 /// `struct virtio_net_hdr` (virtio 1.2 §5.1.6).
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -52,17 +56,31 @@ pub(super) struct Agreed {
     pub(super) mtu: Option<u16>,
 }
 
-/// Checks a packet, and writes its header anew: so that it holds nothing that was not agreed, and nothing that nobody
-/// has looked at. False: no such packet may go.
-pub(super) fn check(packet: &mut [u8], agreed: &Agreed) -> bool {
-    let Ok((header, frame)) = Header::mut_from_prefix(packet) else { return false };
-    if !(ETHERNET_HEADER..=MAX_FRAME).contains(&frame.len()) {
+/// Checks a packet whose frame has this length, in bytes, and writes its header anew: so that it holds nothing that was not
+/// agreed, and nothing that nobody has looked at. The frame's bytes don't matter. False: no such packet may go.
+pub(super) fn check(packet: &mut [u8], frame: usize, agreed: &Agreed) -> bool {
+    let Ok((header, _)) = Header::mut_from_prefix(packet) else { return false };
+    if !(ETHERNET_HEADER..=MAX_FRAME).contains(&frame) {
         return false;
     }
-    let Some(checked) = header.checked(frame.len(), agreed) else { return false };
+    let Some(checked) = header.checked(frame, agreed) else { return false };
     *header = checked;
     let most = |mtu| usize::from(mtu) + ETHERNET_HEADER + VLAN_TAG;
-    header.gso_type != GSO_NONE || agreed.mtu.is_none_or(|mtu| frame.len() <= most(mtu))
+    header.gso_type != GSO_NONE || agreed.mtu.is_none_or(|mtu| frame <= most(mtu))
+}
+
+/// What the host is to do for a packet, and its frame. `None`: no filter knows such an offload, or it is no packet.
+pub(super) fn offload(packet: &[u8]) -> Option<(Offload, &[u8])> {
+    let (header, frame) = Header::ref_from_prefix(packet).ok()?;
+    let place = (header.csum_start.get(), header.csum_offset.get());
+    let checksum = (header.flags & NEEDS_CSUM != 0).then_some(place);
+    let segments = match header.gso_type {
+        GSO_NONE => Segments::None,
+        GSO_TCPV4 => Segments::TcpV4,
+        GSO_TCPV6 => Segments::TcpV6,
+        _ => return None,
+    };
+    Some((Offload { checksum, segments }, frame))
 }
 
 /// Says over how many buffers a packet is spread.
@@ -92,9 +110,12 @@ impl Header {
             GSO_TCPV6 => agreed.tso6,
             _ => false,
         };
-        // Each of the segments needs a checksum (virtio 1.2 §5.1.6.2.1).
+        // Each of the segments needs a checksum (virtio 1.2 §5.1.6.2.1), which is TCP's: kernels that were told another
+        // place have computed it outside of the packet.
         if !may_be_large
             || checked.flags & NEEDS_CSUM == 0
+            || usize::from(self.csum_start.get()) < ETHERNET_HEADER
+            || self.csum_offset.get() != TCP_CHECKSUM
             || self.gso_size.get() == 0
             || usize::from(self.hdr_len.get()) > frame
         {

@@ -2,7 +2,7 @@
 
 use super::backend::{Backend, Refusal};
 use super::config::F_MRG_RXBUF;
-use super::packet::{self, MAX_PACKET};
+use super::packet::{self, HEADER_LEN, MAX_PACKET};
 use super::{Net, Queue, QueueError};
 use crate::GuestMemory;
 use crate::virtio::queue::Chain;
@@ -31,7 +31,10 @@ impl<B: Backend> Net<B> {
                 break;
             }
             match self.deliver(queue, mem)? {
-                Fate::Delivered => self.held = 0,
+                Fate::Delivered => {
+                    self.counters.rx.count(self.held - HEADER_LEN);
+                    self.held = 0;
+                }
                 Fate::Dropped => self.drop_held(queue),
                 Fate::Held => break,
             }
@@ -50,7 +53,7 @@ impl<B: Backend> Net<B> {
                 Ok(len) => {
                     self.rx.charge(&self.backend, len);
                     let packet = self.rx.packet.get_mut(..len).unwrap_or_default();
-                    if packet::check(packet, &self.to_guest) {
+                    if packet::check(packet, len.saturating_sub(HEADER_LEN), &self.to_guest) {
                         self.held = len;
                         return true;
                     }
@@ -67,6 +70,7 @@ impl<B: Backend> Net<B> {
     /// a queue has buffers.
     fn drop_held(&mut self, queue: &mut Queue) {
         self.held = 0;
+        self.counters.rx.dropped += 1;
         queue.charge(MAX_PACKET as u64);
     }
 
@@ -74,7 +78,6 @@ impl<B: Backend> Net<B> {
     fn deliver(&mut self, queue: &mut Queue, mem: &GuestMemory) -> Result<Fate, QueueError> {
         let mut chains = std::mem::take(&mut self.chains);
         let result = self.deliver_to(&mut chains, queue, mem);
-        chains.clear();
         self.chains = chains;
         result
     }
@@ -86,31 +89,34 @@ impl<B: Backend> Net<B> {
         mem: &GuestMemory,
     ) -> Result<Fate, QueueError> {
         let mergeable = self.features & F_MRG_RXBUF != 0;
-        let mut room = 0;
+        let (mut room, mut taken) = (0, 0);
         while room < self.held as u64 {
-            let full = chains.len() >= if mergeable { queue.state().size.into() } else { 1 };
-            let next = if full { None } else { queue.pop(mem)? };
-            let Some(chain) = next else {
+            let full = taken >= if mergeable { queue.state().size.into() } else { 1 };
+            if taken == chains.len() {
+                chains.push(Chain::default());
+            }
+            let chain = &mut chains[taken];
+            if full || !queue.pop_into(chain, mem)? {
                 // Asked for before the chains are put back: it is the one behind them that is waited for.
                 if !full && queue.enable_notification(mem)? {
                     continue;
                 }
-                chains.iter().for_each(|_| queue.undo_pop());
+                (0..taken).for_each(|_| queue.undo_pop());
                 return Ok(if full { Fate::Dropped } else { Fate::Held });
-            };
+            }
             if chain.writable.is_empty() {
                 let problem = "a buffer for a packet must be writable (virtio 1.2 §5.1.6.3)";
                 return Err(QueueError::Layout { head: chain.head, problem });
             }
             room += chain.writable_len();
-            chains.push(chain);
+            taken += 1;
         }
         let packet = &mut self.rx.packet[..self.held];
         // A queue has at most 32,768 buffers.
-        packet::set_buffers(packet, chains.len() as u16);
+        packet::set_buffers(packet, taken as u16);
         let mut rest = &*packet;
         self.used.clear();
-        for chain in &*chains {
+        for chain in &chains[..taken] {
             let len = chain.writable_len().min(rest.len() as u64) as usize;
             let (part, behind) = rest.split_at(len);
             chain.write_at(mem, 0, part)?;

@@ -1,5 +1,6 @@
 //! The device between a guest and a peer, whole: with its transport, its turns and its snapshots.
 
+mod filtered;
 mod flow;
 mod guest;
 mod headers;
@@ -9,6 +10,7 @@ use crate::testing::net::Peer;
 use guest::Guest;
 
 use super::*;
+use crate::Device;
 
 /// A packet without offloads, whose frame has this length, in bytes, and a content that tells it from others.
 fn packet(number: usize, frame: usize) -> Vec<u8> {

@@ -1,10 +1,13 @@
 //! From the guest to the back end.
 
-use super::backend::{Backend, Refusal};
+use super::backend::{Backend, Refusal, Sent};
 use super::packet::{self, HEADER_LEN, MAX_PACKET};
 use super::{Net, Queue, QueueError};
 use crate::GuestMemory;
 use crate::virtio::queue::Chain;
+
+/// Up to this length, in bytes, a packet is copied: to gather its pieces would cost as much.
+const COPIED: usize = 4096;
 
 impl<B: Backend> Net<B> {
     /// Sends what the driver has made available, as far as back end, limits and the turn's share go. A frame that may
@@ -15,6 +18,7 @@ impl<B: Backend> Net<B> {
         mem: &GuestMemory,
     ) -> Result<(), QueueError> {
         (self.blocked, self.tx.ready_at) = (false, None);
+        let mut chain = std::mem::take(&mut self.chain);
         while !self.blocked {
             // Without a link nothing goes, and nothing waits.
             if self.link_up {
@@ -23,27 +27,33 @@ impl<B: Backend> Net<B> {
                     break;
                 }
             }
-            let Some(chain) = queue.pop(mem)? else {
+            if !queue.pop_into(&mut chain, mem)? {
                 if queue.enable_notification(mem)? {
                     continue;
                 }
                 break;
+            }
+            let packet = if self.link_up { self.take(&chain, mem)? } else { None };
+            let sent = match packet {
+                Some(copied) => self.send(&chain, copied, mem)?,
+                None => Ok(Sent::Dropped),
             };
-            if self.link_up
-                && let Some(len) = self.take(&chain, mem)?
-            {
-                match self.backend.send(&mut self.tx.packet[..len]) {
-                    Ok(()) => self.tx.charge(&self.backend, len),
-                    Err(Refusal::WouldBlock) => {
-                        queue.undo_pop();
-                        self.blocked = true;
-                        continue;
-                    }
-                    Err(Refusal::Gone) => self.lose_link(),
+            match sent {
+                Ok(Sent::Taken) => {}
+                Ok(Sent::Dropped) => self.counters.tx.dropped += 1,
+                Err(Refusal::WouldBlock) => {
+                    queue.undo_pop();
+                    self.blocked = true;
+                    continue;
+                }
+                Err(Refusal::Gone) => {
+                    self.counters.tx.dropped += 1;
+                    self.lose_link();
                 }
             }
             queue.push(mem, chain.head, 0)?;
         }
+        self.chain = chain;
         // Of the last one only a part may have gone.
         if self.link_up
             && let Err(refusal) = self.backend.flush()
@@ -53,15 +63,40 @@ impl<B: Backend> Net<B> {
         Ok(())
     }
 
-    /// Copies a packet; `None`: it is none that may go.
+    /// Sends the packet of which so much was copied. One that is dropped counts for the limits as any other.
+    fn send(
+        &mut self,
+        chain: &Chain,
+        copied: usize,
+        mem: &GuestMemory,
+    ) -> Result<Result<Sent, Refusal>, QueueError> {
+        let len = chain.readable_len() as usize;
+        let rest = match len - copied {
+            0 => Vec::new(),
+            rest => chain.readable_slices(mem, copied as u64, rest as u64)?,
+        };
+        let sent = self.backend.send(&mut self.tx.packet[..copied], &rest);
+        if let Ok(sent) = sent {
+            self.tx.charge(&self.backend, len);
+            if sent == Sent::Taken {
+                self.counters.tx.count(len - HEADER_LEN);
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Copies a packet, or of a long one that nobody looks into its header; how much. `None`: it is none that may go.
     fn take(&mut self, chain: &Chain, mem: &GuestMemory) -> Result<Option<usize>, QueueError> {
         let len = chain.readable_len();
         if !(HEADER_LEN as u64..=MAX_PACKET as u64).contains(&len) {
             return Ok(None);
         }
-        let packet = &mut self.tx.packet[..len as usize];
+        let len = len as usize;
+        let is_lent = len > COPIED && self.backend.sends_guest_memory();
+        let packet = &mut self.tx.packet[..if is_lent { HEADER_LEN } else { len }];
         chain.read_at(mem, 0, packet)?;
-        Ok(packet::check(packet, &self.from_guest).then_some(packet.len()))
+        let may_go = packet::check(packet, len - HEADER_LEN, &self.from_guest);
+        Ok(may_go.then_some(packet.len()))
     }
 
     fn refused(&mut self, refusal: Refusal) {

@@ -24,7 +24,7 @@ pub struct Buffer {
 }
 
 /// One request: the buffers that the device reads, then those that it writes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chain {
     /// The first descriptor's number, by which the chain is given back.
     pub head: u16,
@@ -35,17 +35,20 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Copies and checks the chain that starts at `head` of the queue's descriptor table.
+    /// Becomes a copy of the chain that starts at `head` of the queue's descriptor table, and checks it.
     pub(super) fn read(
+        &mut self,
         mem: &GuestMemory,
         queue: &QueueState,
         head: u16,
-    ) -> Result<Self, QueueError> {
+    ) -> Result<(), QueueError> {
         let (table, size) = (GuestAddress(queue.descriptors), queue.size);
         if head >= size {
             return Err(QueueError::Head { head, size });
         }
-        let mut chain = Self { head, readable: Vec::new(), writable: Vec::new() };
+        self.head = head;
+        self.readable.clear();
+        self.writable.clear();
         let mut total = 0;
         // Where the walk is: it enters an indirect table at most once, at the end of the direct descriptors.
         let (mut table, mut len, mut index, mut indirect) = (table, u32::from(size), head, false);
@@ -71,9 +74,9 @@ impl Chain {
             if total > 1 << 32 {
                 return Err(QueueError::TooManyBytes { head });
             }
-            chain.add(mem, &descriptor)?;
+            self.add(mem, &descriptor)?;
             if descriptor.flags & F_NEXT == 0 {
-                return Ok(chain);
+                return Ok(());
             }
             index = descriptor.next;
             if u32::from(index) >= len {
@@ -116,20 +119,18 @@ impl Chain {
         data: &mut [u8],
     ) -> Result<(), QueueError> {
         let mut done = 0;
-        for slice in self.readable_slices(mem, offset, data.len() as u64)? {
+        for_each_slice(&self.readable, mem, offset, data.len() as u64, |slice| {
             done += slice.copy_to(&mut data[done..]);
-        }
-        Ok(())
+        })
     }
 
     /// Copies bytes into the writable part.
     pub fn write_at(&self, mem: &GuestMemory, offset: u64, data: &[u8]) -> Result<(), QueueError> {
         let mut done = 0;
-        for slice in self.writable_slices(mem, offset, data.len() as u64)? {
+        for_each_slice(&self.writable, mem, offset, data.len() as u64, |slice| {
             slice.copy_from(&data[done..]);
             done += slice.len();
-        }
-        Ok(())
+        })
     }
 
     /// The guest memory behind `len` bytes of the readable part, for scatter-gather I/O.
@@ -139,7 +140,9 @@ impl Chain {
         offset: u64,
         len: u64,
     ) -> Result<Vec<VolatileSlice<'a>>, QueueError> {
-        slices(&self.readable, mem, offset, len)
+        let mut slices = Vec::with_capacity(self.readable.len());
+        for_each_slice(&self.readable, mem, offset, len, |slice| slices.push(slice))?;
+        Ok(slices)
     }
 
     /// The guest memory behind `len` bytes of the writable part, for scatter-gather I/O.
@@ -149,7 +152,9 @@ impl Chain {
         offset: u64,
         len: u64,
     ) -> Result<Vec<VolatileSlice<'a>>, QueueError> {
-        slices(&self.writable, mem, offset, len)
+        let mut slices = Vec::with_capacity(self.writable.len());
+        for_each_slice(&self.writable, mem, offset, len, |slice| slices.push(slice))?;
+        Ok(slices)
     }
 }
 
@@ -192,29 +197,29 @@ fn sum(buffers: &[Buffer]) -> u64 {
     buffers.iter().map(|buffer| u64::from(buffer.len)).sum()
 }
 
-/// The guest memory behind bytes `offset..offset + len` of `buffers` laid end to end.
-fn slices<'a>(
+/// Gives the pieces of guest memory behind bytes `offset..offset + len` of `buffers` laid end to end.
+fn for_each_slice<'a>(
     buffers: &[Buffer],
     mem: &'a GuestMemory,
     offset: u64,
     len: u64,
-) -> Result<Vec<VolatileSlice<'a>>, QueueError> {
+    mut each: impl FnMut(VolatileSlice<'a>),
+) -> Result<(), QueueError> {
     let available = sum(buffers);
     if offset.checked_add(len).is_none_or(|end| end > available) {
         return Err(QueueError::PastEnd { offset, len, available });
     }
     let (mut skip, mut rest) = (offset, len);
-    let mut slices = Vec::with_capacity(buffers.len());
     for buffer in buffers {
         let inside = u64::from(buffer.len).saturating_sub(skip).min(rest);
         if inside != 0 {
             // A buffer may reach across two adjacent memory regions.
             for slice in mem.get_slices(buffer.addr.unchecked_add(skip), inside as usize) {
-                slices.push(slice?);
+                each(slice?);
             }
         }
         skip = skip.saturating_sub(buffer.len.into());
         rest -= inside;
     }
-    Ok(slices)
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `network-interfaces`.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use devices::virtio::net::Link;
@@ -46,6 +47,114 @@ fn firecrackers_interfaces_mean_the_same_here() {
     ];
     assert_eq!(sources, expected.iter().collect::<Vec<_>>());
     assert_eq!(config.descriptors(), [7]);
+}
+
+#[test]
+fn what_a_guest_may_reach_is_read() {
+    let config = interface(
+        r#""fd": 3, "report_fd": 4, "guest_mac": "06:00:ac:10:00:02", "egress": {
+            "ipv4": ["172.16.0.2"], "ipv6": ["fd00::2"], "resolvers": ["172.16.0.1", "fd00::1"],
+            "rules": ["10.0.0.0/8:443", "*.example.org", "dns", "169.254.169.254"], "link_local": true}"#,
+    )
+    .unwrap();
+    let policy = config.network[0].egress.clone().unwrap();
+    assert_eq!(policy.mac, [6, 0, 0xac, 0x10, 0, 2]);
+    assert_eq!(policy.ipv4, ["172.16.0.2".parse::<Ipv4Addr>().unwrap()]);
+    assert_eq!(policy.ipv6, ["fd00::2".parse::<Ipv6Addr>().unwrap()]);
+    let resolvers = policy.resolvers.iter().map(|it| it.to_string());
+    assert_eq!(resolvers.collect::<Vec<_>>(), ["172.16.0.1", "fd00::1"]);
+    let rules = policy.rules.iter().map(|rule| rule.to_string());
+    let expected = ["10.0.0.0/8:443", "*.example.org", "dns", "169.254.169.254"];
+    assert_eq!(rules.collect::<Vec<_>>(), expected);
+    assert!(policy.link_local);
+    assert_eq!(config.descriptors(), [3, 4]);
+    let nothing = interface(r#""fd": 3, "guest_mac": "06:00:ac:10:00:02", "egress": {}"#).unwrap();
+    assert_eq!(nothing.network[0].egress.as_ref().map(|policy| policy.rules.len()), Some(0));
+    assert_eq!(interface(r#""fd": 3, "egress": null"#).unwrap().network[0].egress, None);
+    // As `bulkhead` writes it.
+    let written = serde_json::to_string(&policy).unwrap();
+    let read =
+        interface(&format!(r#""fd": 3, "guest_mac": "06:00:ac:10:00:02", "egress": {written}"#));
+    assert_eq!(read.unwrap().network[0].egress, Some(policy));
+}
+
+#[test]
+fn mistakes_in_what_a_guest_may_reach_are_named_with_field_value_and_remedy() {
+    let egress = |egress: &str| {
+        interface(&format!(r#""fd": 3, "guest_mac": "06:00:ac:10:00:02", "egress": {egress}"#))
+    };
+    let rules = |rules: &str| egress(&format!(r#"{{"rules": {rules}}}"#));
+    let many = vec!["\"10.0.0.1\""; 257].join(",");
+    for (result, message) in [
+        (egress("[]"), ".egress: a list: expected an object {…}"),
+        (
+            egress(r#"{"rule": []}"#),
+            ".egress.rule: unknown field, expected one of `ipv4`, `ipv6`, `resolvers`, `rules`, `link_local`",
+        ),
+        (
+            egress(r#"{"mac": []}"#),
+            ".egress.mac: unknown field, expected one of `ipv4`, `ipv6`, `resolvers`, `rules`, `link_local`",
+        ),
+        (
+            interface(r#""fd": 3, "egress": {}"#),
+            "[0].guest_mac: missing field, expected the one address that `egress` is to let through",
+        ),
+        (egress(r#"{"ipv4": "10.0.0.2"}"#), ".egress.ipv4: \"10.0.0.2\": expected a list […]"),
+        (egress(r#"{"ipv4": [7]}"#), ".egress.ipv4[0]: 7: expected a string"),
+        (
+            egress(r#"{"ipv4": ["10.0.0.2", "fd00::2"]}"#),
+            ".egress.ipv4[1]: \"fd00::2\": expected an IPv4 address",
+        ),
+        (
+            egress(r#"{"ipv6": ["10.0.0.2"]}"#),
+            ".egress.ipv6[0]: \"10.0.0.2\": expected an IPv6 address",
+        ),
+        (
+            egress(r#"{"resolvers": ["10.0.0.300"]}"#),
+            ".egress.resolvers[0]: \"10.0.0.300\": expected an IP address",
+        ),
+        (
+            egress(r#"{"ipv4": ["127.0.0.1"]}"#),
+            ".egress.ipv4[0]: 127.0.0.1 is the address of no single host on a network",
+        ),
+        (egress(r#"{"link_local": "yes"}"#), ".egress.link_local: \"yes\": expected true or false"),
+        (rules("{}"), ".egress.rules: an object: expected a list […]"),
+        (rules("[null]"), ".egress.rules[0]: null: expected a string"),
+        (
+            rules(r#"["10.0.0.1", "10.0.0.0/33"]"#),
+            ".egress.rules[1]: \"10.0.0.0/33\": \"/33\" is no length of a network: give 0 to 32",
+        ),
+        (
+            rules(r#"["10.0.0.1:53"]"#),
+            ".egress.rules[0]: \"10.0.0.1:53\": no rule opens port 53: give dns, or names, to ask the network's resolvers",
+        ),
+        (
+            rules(r#"["dns"]"#),
+            ".egress.rules[0]: dns needs a resolver to ask, and resolvers is empty",
+        ),
+        (
+            rules(r#"["169.254.169.254"]"#),
+            ".egress.rules[0]: 169.254.169.254 is link-local, which takes link_local to be true as well",
+        ),
+        (rules(&format!("[{many}]")), ".egress.rules: 257 are too many: give 256 at most"),
+        (
+            interface(r#""fd": 3, "report_fd": 3"#),
+            "[0].report_fd: 3: expected a descriptor that is named only once",
+        ),
+        (interface(r#""fd": 3, "report_fd": 2"#), "[0].report_fd: 2: expected 3 to 2147483647"),
+        (
+            interface(r#""fd": 3, "report_fd": "4""#),
+            "[0].report_fd: \"4\": expected a whole number",
+        ),
+        (
+            interfaces(r#"{"iface_id": "a", "fd": 3, "report_fd": 4}, {"iface_id": "b", "fd": 4}"#),
+            "[1].fd: 4: expected a descriptor that no other interface has",
+        ),
+    ] {
+        let error = result.unwrap_err();
+        assert!(error.ends_with(message), "{error}");
+        assert!(error.starts_with("network-interfaces") && !error.contains('\n'), "{error}");
+    }
 }
 
 #[test]

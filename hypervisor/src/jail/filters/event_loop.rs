@@ -36,6 +36,11 @@ pub const EVENT_LOOP: &[Call] = &[
         rules: ANY,
         reason: "interrupts, bells; streams, frames; the log, the last words",
     },
+    Call {
+        name: "writev",
+        rules: ANY,
+        reason: "long frames to a TAP, as they lie in guest memory",
+    },
     Call { name: "recvfrom", rules: ANY, reason: "a host program's CONNECT line; streams" },
     Call { name: "sendto", rules: ANY, reason: "streams, frames to passt" },
     Call {
@@ -68,13 +73,13 @@ pub const EVENT_LOOP: &[Call] = &[
     Call {
         name: "timerfd_settime",
         rules: ANY,
-        reason: "the guest's alarm; limits of network interfaces; ticks while a host program waits for the guest's answer",
+        reason: "the guest's alarm; limits and reports of network interfaces; ticks while a host program waits for the guest's answer",
     },
     Call { name: "getrandom", rules: ANY, reason: "the entropy device" },
     Call {
         name: "clock_gettime",
         rules: ANY,
-        reason: "patience at the end, on hosts whose clock can only be read in the kernel",
+        reason: "patience at the end, limits and filters of network interfaces, where only the kernel can read the clock",
     },
     Call {
         name: "tgkill",

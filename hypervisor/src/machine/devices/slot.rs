@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arch::VirtioSlot;
-use devices::virtio::mmio::{Mmio, QUEUE_NOTIFY};
+use devices::virtio::mmio::{InterruptStatus, Mmio, QUEUE_NOTIFY};
 use devices::virtio::{ImmediateDevice, VirtioDevice};
-use devices::{Bell, GuestMemory, Interrupt};
+use devices::{Bell, GuestMemory, Interrupt, Outcome};
 
-use crate::bus::Bus;
+use crate::bus::{Bus, SharedRegisters};
 use crate::kvm::{IrqLine, KvmError, Notification, Vm};
 
 /// A free slot. Whoever makes a device first takes the slot's [`Lines`], and then plugs the device in.
@@ -29,6 +29,28 @@ pub struct Lines {
 pub struct Plugged<D: VirtioDevice> {
     mmio: Arc<Mutex<Mmio<D>>>,
     queues: Vec<Notification>,
+}
+
+/// What vCPUs reach of a device: most registers behind its lock, but not those that they use with every interrupt, which
+/// the device raises in the middle of its work.
+pub struct Front<D: VirtioDevice> {
+    interrupts: InterruptStatus,
+    mmio: Arc<Mutex<Mmio<D>>>,
+}
+
+impl<D: VirtioDevice> SharedRegisters for Front<D> {
+    fn read(&self, offset: u64, data: &mut [u8]) {
+        if !self.interrupts.read(offset, data) {
+            SharedRegisters::read(&*self.mmio, offset, data);
+        }
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Outcome {
+        match self.interrupts.write(offset, data) {
+            true => Outcome::Continue,
+            false => SharedRegisters::write(&*self.mmio, offset, data),
+        }
+    }
 }
 
 impl<'a> Slot<'a> {
@@ -53,7 +75,7 @@ impl<'a> Slot<'a> {
         let Lines { irq, queues } = lines;
         let memory = self.vm.memory().clone();
         let plugged = Plugged::new(device, memory, Box::new(irq), queues);
-        bus.insert(self.place.base, self.place.len, plugged.mmio.clone());
+        bus.insert(self.place.base, self.place.len, Arc::new(plugged.front()));
         plugged
     }
 }
@@ -70,6 +92,12 @@ impl<D: VirtioDevice> Plugged<D> {
         let bell = Box::new(queues[0].clone());
         let mmio = Arc::new(Mutex::new(Mmio::new(device, memory, irq, bell)));
         Self { mmio, queues }
+    }
+
+    /// What vCPUs reach of it.
+    pub fn front(&self) -> Front<D> {
+        let interrupts = self.lock().interrupt_status().clone();
+        Front { interrupts, mmio: self.mmio.clone() }
     }
 
     /// The device, its registers, and their lock.

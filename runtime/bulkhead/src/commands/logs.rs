@@ -6,18 +6,24 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::egress::dropped_lines;
 use crate::error::CommandError;
+use crate::output::print;
 use containers::container::log::{Entry, From, Reader, Stream};
 use containers::container::{Container, ContainerError, Containers, now};
+use containers::supervisor::interfaces;
 use host::time;
 
 /// Between two looks for more.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// How long its supervisor may take to say what was not let through.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Show what a container has said
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  bulkhead logs -f web\n  bulkhead logs --tail 20 -t --since 10m web"
+    after_help = "Examples:\n  bulkhead logs -f web\n  bulkhead logs --tail 20 -t --since 10m web\n  bulkhead logs --egress web"
 )]
 pub struct LogsArguments {
     /// Go on until the container ends
@@ -32,6 +38,9 @@ pub struct LogsArguments {
     /// Only what was said until then, likewise
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
     pub until: Option<u64>,
+    /// Instead show what its --egress rules did not let through: a line for each of the last destinations and names
+    #[arg(long)]
+    pub egress: bool,
     /// Show when each line was said
     #[arg(long, short)]
     pub timestamps: bool,
@@ -40,9 +49,25 @@ pub struct LogsArguments {
     pub container: String,
 }
 
+impl LogsArguments {
+    /// Whether they choose among what was said.
+    fn is_about_words(&self) -> bool {
+        let LogsArguments { follow, timestamps, tail, since, until, .. } = self;
+        *follow || *timestamps || tail != "all" || since.or(*until).is_some()
+    }
+}
+
 /// Prints what the container has said, where it was said.
 pub fn execute(arguments: &LogsArguments) -> Result<u8, CommandError> {
     let container = &Containers::open_default()?.find(&arguments.container)?;
+    if arguments.egress {
+        if arguments.is_about_words() {
+            let message = "logs --egress shows a table: leave the other flags out";
+            return Err(CommandError::Usage(message.to_owned()));
+        }
+        print(&dropped_lines(&interfaces(container, PATIENCE)?))?;
+        return Ok(0);
+    }
     let path = container.log_path();
     let failed = |source| CommandError::ReadFile { path: path.clone(), source };
     let mut reader = Reader::open(&path, tail(&arguments.tail)).map_err(failed)?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::error::CommandError;
 use crate::output::{print, table};
+use crate::ports;
 use crate::template::Template;
 use containers::container::{Config, Containers, State, Status};
 use filter::{Filter, Filters};
@@ -129,9 +130,9 @@ fn row(config: &Config, state: &State, whole: bool) -> Value {
         "Names": config.name,
         "Labels": labels.join(","),
         "Platform": Platform::NATIVE.to_string(),
-        // What each is and has here: docker's network `none`, and nothing of the others.
-        "Networks": filter::NETWORK,
-        "Ports": "",
+        "Networks": config.plan.container.network.mode.name(),
+        "Ports": ports::column(&ports::bindings(state)),
+        // Nothing of the others.
         "Mounts": "",
         "LocalVolumes": "0",
         "HealthStatus": "",

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use egress_rules::Counters;
 use protocol::Statistics;
 use serde_json::{Value, json};
 
@@ -78,8 +79,9 @@ pub fn execute(arguments: &StatsArguments) -> Result<u8, CommandError> {
                 (Err(error), _) if named && !arguments.all && !is_silent(&error) => {
                     return Err(error.into());
                 }
-                (Ok((then, before)), Ok((time, now))) => {
-                    show(at, fields(container, &before, &now, time.duration_since(then)));
+                (Ok((then, before, _)), Ok((time, now, network))) => {
+                    let time = time.duration_since(then);
+                    show(at, fields(container, &before, &now, network, time));
                 }
                 (Err(error), _) | (_, Err(error)) if is_silent(&error) => {
                     show(at, unknown(container));
@@ -105,7 +107,7 @@ pub fn execute(arguments: &StatsArguments) -> Result<u8, CommandError> {
 }
 
 /// What a look saw, and when.
-type Look = Result<(Instant, Statistics), SupervisorError>;
+type Look = Result<(Instant, Statistics, Counters), SupervisorError>;
 
 /// One look at each, side by side: one that does not answer keeps nobody else waiting.
 fn look_at_all(containers: &[Container]) -> Vec<Look> {
@@ -119,7 +121,7 @@ fn look_at_all(containers: &[Container]) -> Vec<Look> {
 
 fn look(container: &Container) -> Look {
     match Client::connect(container)?.ask_within(PATIENCE, &Request::Statistics)? {
-        Reply::Statistics(statistics) => Ok((Instant::now(), *statistics)),
+        Reply::Statistics { guest, network } => Ok((Instant::now(), *guest, network)),
         _ => Err(SupervisorError::Unexpected),
     }
 }
@@ -131,11 +133,17 @@ fn is_silent(error: &SupervisorError) -> bool {
 
 /// One that does not say what it uses, as docker shows it.
 fn unknown(container: &Container) -> Value {
-    row(container, ["--", "-- / --", "--", "--", "--"].map(str::to_owned))
+    row(container, ["--", "-- / --", "--", "--", "--", "--"].map(str::to_owned))
 }
 
 /// What a template may name, as docker's does.
-fn fields(container: &Container, before: &Statistics, now: &Statistics, time: Duration) -> Value {
+fn fields(
+    container: &Container,
+    before: &Statistics,
+    now: &Statistics,
+    network: Counters,
+    time: Duration,
+) -> Value {
     let used = now.cpu_nanoseconds.saturating_sub(before.cpu_nanoseconds);
     let cpu = 100.0 * used as f64 / time.as_nanos().max(1) as f64;
     let memory = 100.0 * now.memory_bytes as f64 / now.memory_limit.max(1) as f64;
@@ -145,21 +153,21 @@ fn fields(container: &Container, before: &Statistics, now: &Statistics, time: Du
             format!("{cpu:.2}%"),
             format!("{} / {}", show_memory(now.memory_bytes), show_memory(now.memory_limit)),
             format!("{memory:.2}%"),
+            format!("{} / {}", show_size(network.rx.bytes), show_size(network.tx.bytes)),
             format!("{} / {}", show_size(now.block_read_bytes), show_size(now.block_written_bytes)),
             now.pids.to_string(),
         ],
     )
 }
 
-fn row(container: &Container, [cpu, memory, share, block, pids]: [String; 5]) -> Value {
+fn row(container: &Container, [cpu, memory, share, net, block, pids]: [String; 6]) -> Value {
     json!({
         "ID": container.id().short(),
         "Name": container.config().name,
         "CPUPerc": cpu,
         "MemUsage": memory,
         "MemPerc": share,
-        // There is no interface but the loopback.
-        "NetIO": "0B / 0B",
+        "NetIO": net,
         "BlockIO": block,
         "PIDs": pids,
     })

@@ -2,8 +2,8 @@
 
 use super::{Harmless, Refusal};
 
-const NETWORKS: &str =
-    "networks are not supported yet: a container has its loopback interface only";
+const NETWORKS: &str = "give --network NETWORK:alias=NAME,ip=ADDRESS";
+const EXPOSED: &str = "nothing is published but by --publish: give it for each port";
 const VOLUMES: &str =
     "volumes are not supported yet: put files into the image, or send them on stdin";
 const DEVICES: &str = "a container has docker's default devices only, and those of this machine are not in its virtual machine";
@@ -40,15 +40,10 @@ pub(super) const BULKHEAD: &[Refusal] = &[
 /// Of `run`, `create` and `prepare`.
 pub(super) const RUN: &[Refusal] = &[
     refusal(&["--volume", "-v", "--mount", "--volumes-from", "--volume-driver"], VOLUMES),
-    refusal(&["--publish", "-p", "--expose"], NETWORKS),
-    switch(&["--publish-all", "-P"], false, NETWORKS),
-    words(&["--network", "--net"], &["none"], NETWORKS),
+    refusal(&["--expose"], EXPOSED),
+    switch(&["--publish-all", "-P"], false, EXPOSED),
     refusal(&["--network-alias", "--net-alias", "--link", "--link-local-ip"], NETWORKS),
-    refusal(
-        &["--ip", "--ip6", "--mac-address", "--dns", "--dns-opt", "--dns-option", "--dns-search"],
-        NETWORKS,
-    ),
-    refusal(&["--add-host", "--domainname"], NETWORKS),
+    refusal(&["--domainname"], "not supported: give --hostname NAME.DOMAIN"),
     refusal(&["--device", "--device-cgroup-rule", "--gpus"], DEVICES),
     refusal(&["--pid", "--uts", "--userns"], NAMESPACES),
     words(&["--ipc"], &["private", "shareable"], NAMESPACES),
@@ -85,7 +80,6 @@ pub(super) const RUN: &[Refusal] = &[
         &["--device-write-bps", "--device-write-iops", "--io-maxbandwidth", "--io-maxiops"],
         BLOCK,
     ),
-    refusal(&["--sysctl"], "settings of the guest's kernel are not supported yet"),
     refusal(&["--attach", "-a"], TERMINAL),
     words(&["--detach-keys"], &[USUAL_KEYS], KEYS),
     switch(&["--sig-proxy"], true, SIGNALS),
@@ -224,7 +218,6 @@ pub(super) const COMMANDS: &[Refusal] = &[
         &["manifest", "push", "search"],
         "images are pulled from registries only: save writes an archive for skopeo and docker",
     ),
-    refusal(&["port"], NETWORKS),
     refusal(&["plugin"], "there are no plugins here"),
     refusal(&["update"], "a container is what it was created as: create another one"),
     refusal(&["volume"], VOLUMES),

@@ -50,7 +50,7 @@ fn bad_input_is_one_line_and_the_right_status() {
 #[test]
 fn a_vmm_that_ends_early_is_explained() {
     let place = Place::new();
-    let run = ["run", "--kernel", "kernel", "root", "--", "ls"];
+    let run = ["run", "--network", "none", "--kernel", "kernel", "root", "--", "ls"];
     place.vmm(
         "echo 'bulkhead-vmm: vm.json: machine-config.mem_size_mib: 64: too little' >&2; exit 2",
     );

@@ -33,7 +33,7 @@ fn an_id_file_is_a_new_one() {
 #[test]
 fn lists_are_filtered_and_put_in_columns() {
     let Some(place) = place("lists_are_filtered_and_put_in_columns") else { return };
-    let web = create(&place, &["--name", "web", "--label", "team=front"]);
+    let web = create(&place, &["--name", "web", "--label", "team=front", "--network", "none"]);
     create(&place, &["--name", "my-web", "--label", "team=back"]);
     let names = |flags: &[&str]| place.says(&[&["ps", "--format", "{{.Names}}"], flags].concat());
     assert_eq!(names(&["-l"]), "my-web\n");
@@ -52,7 +52,8 @@ fn lists_are_filtered_and_put_in_columns() {
         (&["before=my-web"], "web\n"),
         (&["since=web"], "my-web\n"),
         (&["since=web", "before=web"], ""),
-        (&["network=none"], "my-web\nweb\n"),
+        (&["network=none"], "web\n"),
+        (&["network=user"], "my-web\n"),
         (&["network=bridge"], ""),
         (&["volume=/data"], ""),
     ] {
@@ -75,7 +76,7 @@ fn lists_are_filtered_and_put_in_columns() {
         assert_eq!(without_ages(&place.says(&["ps", "-a", "--format", format])), usual);
     }
     let ports = ["ps", "-a", "--format", "{{.Names}}\\t{{.Ports}}|{{.Mounts}}|{{.Networks}}"];
-    assert_eq!(place.says(&ports), "my-web\t||none\nweb\t||none\n");
+    assert_eq!(place.says(&ports), "my-web\t||user\nweb\t||none\n");
     // As docker, `ps -q` looks at no format.
     assert_eq!(place.says(&["ps", "-lq", "--format", "x"]).trim().len(), 12);
 
@@ -200,9 +201,82 @@ fn what_is_inspected_has_dockers_names() {
     place.fails(
         &create_arguments(&["--network", "bridge"]),
         2,
-        "--network: networks are not supported yet",
+        "'bridge' for '--network <NETWORK>': give none, user, or user with options",
     );
-    place.fails(&create_arguments(&["--net=host"]), 2, "--network: networks are not supported yet");
+    place.fails(
+        &create_arguments(&["--net=host"]),
+        2,
+        "'host' for '--network <NETWORK>': give none",
+    );
+}
+
+#[test]
+fn what_is_asked_of_a_network_is_shown() {
+    let Some(place) = place("what_is_asked_of_a_network_is_shown") else { return };
+    let network =
+        ["--network", "user:mtu=1500", "--ip", "10.0.2.7", "--mac-address", "02:00:00:00:00:07"];
+    let names = [
+        "--dns",
+        "9.9.9.9",
+        "--dns-search",
+        "lan",
+        "--add-host",
+        "db:10.0.0.7",
+        "--add-host",
+        "host:host-gateway",
+    ];
+    let ports = ["-p", "127.0.0.1:8080:80", "-p", "53/udp", "--sysctl", "net.ipv4.ip_forward=1"];
+    create(&place, &[&["--name", "web"], &network[..], &names, &ports].concat());
+    for (template, expected) in [
+        (
+            "{{.HostConfig.NetworkMode}} {{json .Config.ExposedPorts}}",
+            r#"user {"53/udp":{},"80/tcp":{}}"#,
+        ),
+        (
+            "{{json .HostConfig.PortBindings}}",
+            r#"{"53/udp":[{"HostIp":"","HostPort":""}],"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080"}]}"#,
+        ),
+        (
+            "{{.HostConfig.Dns}} {{.HostConfig.DnsSearch}} {{.HostConfig.ExtraHosts}}",
+            "[9.9.9.9] [lan] [db:10.0.0.7 host:host-gateway]",
+        ),
+        ("{{json .HostConfig.Sysctls}}", r#"{"net.ipv4.ip_forward":"1"}"#),
+        // What it has, it has while it runs.
+        (
+            "{{json .NetworkSettings.Ports}}{{range .NetworkSettings.Networks}}<{{.IPAddress}}>{{end}}",
+            "{}<>",
+        ),
+    ] {
+        assert_eq!(
+            place.says(&["inspect", "-f", template, "web"]),
+            format!("{expected}\n"),
+            "{template}"
+        );
+    }
+    assert_eq!(place.says(&["ps", "-a", "--format", "{{.Networks}}<{{.Ports}}>"]), "user<>\n");
+    assert_eq!(place.says(&["port", "web"]), "");
+    place.fails(&["port", "web", "80"], 1, "no port 80/tcp of web is published");
+    place.fails(&["port", "web", "80/sctp"], 2, "'sctp' is not tcp or udp");
+    place.fails(&["port", "nobody"], 1, "'nobody' is no container");
+    for (flags, message) in [
+        (
+            &["-p", "80:80", "-p", "80:81"][..],
+            "--publish 80:81/tcp: port 80 of this host is published already",
+        ),
+        (
+            &["-p", "80:80", "--network", "none"],
+            "--publish needs a network, and --network none is without",
+        ),
+        (&["--ip", "10.0.2.7", "--network", "none"], "--ip needs a network"),
+        (&["--ip", "192.168.0.1"], "--ip 192.168.0.1: give one of 10.0.2.4"),
+        (&["--mac-address", "01:00:5e:00:00:01"], "that is a group's address"),
+        (&["-p", "1-2000"], "--publish: 2000 ports: give at most 1024"),
+        (&["-p", "65536:80"], "'65536' is no port from 0 to 65535"),
+        (&["--network", "user:mtu=9"], "mtu=9: give 1280 to 65520 bytes"),
+        (&["--sysctl", "kernel.msgmax=1"], "only settings of the network can be made"),
+    ] {
+        place.fails(&create_arguments(flags), 2, message);
+    }
 }
 
 /// The cells of each line of `ps`, without those below CREATED: a second may pass between two commands.

@@ -115,8 +115,9 @@ impl Config {
             return Err(format!("log.max_file: {max_file} is not in 1 to {most}"));
         }
         check_all(&self.networks).map_err(|problem| format!("networks: {problem}"))?;
-        let ContainerPlan { process, setting } = &self.plan.container;
+        let ContainerPlan { process, setting, network } = &self.plan.container;
         process.check().map_err(|error| format!("bundle.process.{error}"))?;
-        setting.check().map_err(|error| format!("bundle.setting.{error}"))
+        setting.check().map_err(|error| format!("bundle.setting.{error}"))?;
+        network.check().map_err(|error| format!("bundle.network: {error}"))
     }
 }

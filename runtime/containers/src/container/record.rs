@@ -9,11 +9,13 @@ use rustix::fs::{FlockOperation, flock};
 use super::error::failed;
 use super::lock::Lock;
 use super::{Config, ContainerError, Id, State, json, now};
+use crate::network::InterfaceUse;
 use crate::vm::{RunFolder, VmCgroup};
 
 pub(super) const CONFIG: &str = "config.json";
 pub(super) const STATE: &str = "state.json";
 const LOCK: &str = "lock";
+const INTERFACES: &str = "interfaces.json";
 
 /// A container that is there, or was a moment ago.
 #[derive(Clone, Debug)]
@@ -133,6 +135,28 @@ impl Container {
         let metadata = self.folder.metadata();
         let metadata = metadata.map_err(|error| self.gone(failed("look at", &self.folder)(error)));
         Ok(metadata?.uid())
+    }
+
+    /// What its network interfaces did in the life of its last VM, which has ended.
+    pub fn interfaces(&self) -> Result<Vec<InterfaceUse>, ContainerError> {
+        let path = self.folder.join(INTERFACES);
+        match path.exists() {
+            true => json::read(&path).map_err(|error| self.gone(error)),
+            false => Ok(Vec::new()),
+        }
+    }
+
+    /// Writes that down, if there are any.
+    pub(crate) fn keep_interfaces(&self, did: &[InterfaceUse]) -> Result<(), ContainerError> {
+        match did.is_empty() {
+            true => Ok(()),
+            false => json::write(&self.folder.join(INTERFACES), &did),
+        }
+    }
+
+    /// It begins anew. What can't be removed is replaced at the end.
+    pub(crate) fn forget_interfaces(&self) {
+        let _ = std::fs::remove_file(self.folder.join(INTERFACES));
     }
 
     /// The disk with what it has written.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::network::NetworkState;
 use crate::vm::Limits;
 
 /// What changes.
@@ -29,6 +30,9 @@ pub struct State {
     /// What its VM may use of its host, the last time that it ran.
     #[serde(default)]
     pub limits: Limits,
+    /// What it had of a network, the last time that it ran.
+    #[serde(default)]
+    pub network: NetworkState,
 }
 
 /// The stations.

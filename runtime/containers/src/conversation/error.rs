@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::limits;
-use protocol::{ByteString, ExitStatus, FailureKind, FrameError, HelloError, ProcessError, ToHost};
+use protocol::{
+    ByteString, ExitStatus, FailureKind, FrameError, HelloError, NetworkError, ProcessError, ToHost,
+};
 
 /// What can go wrong between host and guest.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +14,9 @@ pub enum ConversationError {
     /// The process to run, or the container, is malformed.
     #[error("process")]
     Process(#[from] ProcessError),
+    /// The network is malformed.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The process's description does not fit into one message.
     #[error("process: arguments and environment")]
     TooLong(#[source] FrameError),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
-use protocol::{ByteString, Process, Setting, Statistics, TerminalSize};
+use protocol::{ByteString, Network, Process, Setting, Statistics, TerminalSize};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -40,9 +40,11 @@ impl Guest {
     pub fn expect(
         reception: Reception,
         setting: Setting,
+        network: Network,
         vm: BorrowedFd<'_>,
     ) -> Result<Self, ConversationError> {
         setting.check()?;
+        network.check()?;
         let (requests, asked) = channel();
         let wake =
             eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(io::Error::from)?;
@@ -50,7 +52,7 @@ impl Guest {
         let vm = vm.try_clone_to_owned()?;
         let end = End::default();
         let (ready, unready) = pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?;
-        let unready = Unready { setting, unready };
+        let unready = Unready { setting, network, unready };
         let conversation = Conversation::new(asked, ears, vm, unready, Arc::clone(&end));
         thread::Builder::new().name("guest".into()).spawn(move || conversation.hold(reception))?;
         Ok(Self { line: Arc::new(Line { requests, wake, end, ready }), asker: None })

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 
-use protocol::{ByteString, ExitStatus, Process, Setting, Statistics, TerminalSize};
+use protocol::{ByteString, ExitStatus, Network, Process, Setting, Statistics, TerminalSize};
 
 use super::answer::{Answer, Reply, Silence, tell};
 use super::{ConversationError, Streams};
@@ -82,6 +82,7 @@ pub(super) enum Request {
 /// What a guest is given when it is ready, and whose closing says that it is.
 pub(super) struct Unready {
     pub(super) setting: Setting,
+    pub(super) network: Network,
     pub(super) unready: OwnedFd,
 }
 

@@ -13,10 +13,10 @@ const SEED: usize = 64;
 /// Bytes of the key: as many as no process of the container guesses.
 const KEY: usize = 16;
 
-/// The container, which has no network, this moment's time, fresh randomness and a key.
-pub(super) fn setup(setting: Setting) -> Result<Setup, ConversationError> {
+/// The container, its network, this moment's time, fresh randomness and a key.
+pub(super) fn setup(setting: Setting, network: Network) -> Result<Setup, ConversationError> {
     let (seed, key) = (random(SEED)?, random(KEY)?);
-    Ok(Setup { setting, network: Network::default(), clock: clock()?, seed, key })
+    Ok(Setup { setting, network, clock: clock()?, seed, key })
 }
 
 fn random(length: usize) -> Result<ByteString, ConversationError> {

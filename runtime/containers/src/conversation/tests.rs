@@ -10,7 +10,7 @@ use guest_init::rehearsal::{ProcessGroups, UnixHost};
 use host::poll::wait;
 use host::text::in_one_line;
 use protocol::{
-    ExitStatus, FailureKind, Hello, Process, Stream, ToGuest, ToHost, VERSION, encode,
+    ExitStatus, FailureKind, Hello, Network, Process, Stream, ToGuest, ToHost, VERSION, encode,
     read_message, write_message,
 };
 use rustix::event::{PollFd, PollFlags};
@@ -72,7 +72,8 @@ impl Run {
         let reception = Reception::open(&folder.path().join("v")).unwrap();
         let socket = folder.path().join("v_1024");
         let (agent_vm, vm) = pipe();
-        let guest = Guest::expect(reception, setting(), agent_vm.as_fd()).unwrap();
+        let guest =
+            Guest::expect(reception, setting(), Network::default(), agent_vm.as_fd()).unwrap();
         let (stdio, ends) = stdio();
         let starter = guest.clone();
         let outcome =

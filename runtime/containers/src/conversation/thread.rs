@@ -198,8 +198,9 @@ impl Conversation {
         let unexpected = out_of_order(&message);
         match message {
             ToHost::Ready => {
-                let Unready { setting, unready } = self.unready.take().ok_or(unexpected)?;
-                let setup = setup(setting)?;
+                let Unready { setting, network, unready } =
+                    self.unready.take().ok_or(unexpected)?;
+                let setup = setup(setting, network)?;
                 self.calls.set_key(setup.key.clone());
                 let message = ToGuest::Setup(Box::new(setup));
                 self.control.as_mut().map(|control| control.send(&message)).transpose()?;

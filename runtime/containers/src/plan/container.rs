@@ -2,6 +2,8 @@
 
 use protocol::{Process, Setting};
 
+use crate::network::NetworkPlan;
+
 /// The container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerPlan {
@@ -9,4 +11,6 @@ pub struct ContainerPlan {
     pub setting: Setting,
     /// Its first process.
     pub process: Process,
+    /// What connects it with others.
+    pub network: NetworkPlan,
 }

@@ -9,6 +9,7 @@ use super::error::SupervisorError;
 use super::folders::Folders;
 use crate::container::{Container, Tenure};
 use crate::conversation::{Exit, Failure};
+use crate::network::NetworkPlan;
 use crate::vm::Machine;
 
 /// Its guest is up, and none of the container's processes runs in it. Nobody else has the container meanwhile.
@@ -31,7 +32,10 @@ impl CopyVm {
         if to_write && !disk.stays() {
             return Err(SupervisorError::ReadOnly);
         }
-        let machine = Machine::start(&container.config().plan, disk.path())?;
+        let mut plan = container.config().plan.clone();
+        // Nobody in it calls anybody.
+        plan.container.network = NetworkPlan::default();
+        let machine = Machine::start(&plan, disk.path(), &[])?;
         Ok(Self { machine, _disk: disk, _tenure: tenure })
     }
 

@@ -12,6 +12,7 @@ use super::folders::Folders;
 use super::life::Supervisor;
 use super::message::Reply;
 use crate::container::{Container, log};
+use crate::network::warn_of_lack;
 use crate::vm::bound_stderr;
 use host::text::in_one_line;
 
@@ -20,6 +21,7 @@ pub const COMMAND: &str = "supervise";
 
 /// Starts the container in the background, and waits until it runs.
 pub fn start(container: &Container) -> Result<(), SupervisorError> {
+    warn_of_lack(&container.config().plan.container.network);
     let mut command = Command::new("/proc/self/exe");
     // Which "/proc/self/exe" is, nobody would see in a list of processes.
     command.arg0("bulkhead").arg(COMMAND).arg(container.id().to_string());

@@ -17,7 +17,7 @@ use super::socket;
 use crate::container::log;
 use crate::container::{Container, RestartPolicy, State, Status, now};
 use crate::conversation::{Exit, Running, Signals, Stdio, Streams};
-use crate::vm::{Limits, Machine, VmError, with_signals};
+use crate::vm::{Machine, VmError, with_signals};
 use host::terminal;
 use host::text::in_one_line;
 
@@ -148,6 +148,7 @@ impl Supervisor {
                     started();
                 }
             });
+            self.keep_reports();
             let was_started = started.is_none();
             let end = RunEnd::of(result, was_started && self.lifecycle.is_killed());
             self.lifecycle.output.detach_all();
@@ -231,12 +232,15 @@ impl Supervisor {
         };
         let ([stdout, stderr], output) = self.lifecycle.output.open();
         let streams = Streams { stdin, stdout: Box::new(stdout), stderr: Box::new(stderr) };
-        let machine = Machine::start(&config.plan, disk.path())?;
+        let machine = Machine::start(&config.plan, disk.path(), &self.lifecycle.published())?;
+        // Those of an earlier life count no longer.
+        self.container.forget_interfaces();
+        self.lifecycle.set_reports(machine.reports());
         self.lifecycle.entered(machine.guest(), machine.pidfd())?;
         let terminal = config.terminal.then(|| size.unwrap_or(terminal::UNSEEN));
         let process = config.plan.container.process.clone();
         let outcome = machine.guest().start(process, terminal, streams).and_then(|running| {
-            self.is_up(machine.limits());
+            self.is_up(&machine);
             started();
             Running::wait(running)
         });
@@ -253,13 +257,22 @@ impl Supervisor {
         result
     }
 
-    fn is_up(&self, limits: &Limits) {
+    /// Its VM has ended: what its interfaces told last is for those who ask later.
+    fn keep_reports(&self) {
+        let kept = self.container.keep_interfaces(&self.lifecycle.reports().read());
+        if let Err(error) = kept {
+            ::log::warn!("{}", in_one_line(&error));
+        }
+    }
+
+    fn is_up(&self, machine: &Machine) {
         let recorded = self.lifecycle.record(|state| {
             state.status = Status::Running;
             state.started_at = Some(now());
             state.finished_at = None;
             state.error = None;
-            state.limits.clone_from(limits);
+            state.limits.clone_from(machine.limits());
+            state.network.clone_from(machine.network());
         });
         if let Err(error) = recorded {
             // It runs all the same.

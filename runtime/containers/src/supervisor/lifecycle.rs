@@ -17,6 +17,7 @@ use super::phase::{Phase, RunningVm};
 use crate::container::{ContainerError, State, Tenure};
 use crate::conversation::Guest;
 use crate::limits;
+use crate::network::{PublishedPort, Reports};
 use crate::vm::VmError;
 use host::terminal;
 
@@ -26,6 +27,8 @@ pub(super) const KILL: u8 = Signal::KILL.as_raw() as u8;
 pub(super) struct Lifecycle {
     inner: Mutex<Inner>,
     changed: Condvar,
+    /// What the interfaces of its last VM tell.
+    reports: Mutex<Arc<Reports>>,
     pub(super) output: Arc<Output>,
     pub(super) input: Input,
 }
@@ -60,7 +63,8 @@ impl Lifecycle {
             last_status: 0,
         };
         let (output, input) = (Arc::new(output), Input::default());
-        Self { inner: Mutex::new(inner), changed: Condvar::new(), output, input }
+        let (inner, reports) = (Mutex::new(inner), Mutex::default());
+        Self { inner, changed: Condvar::new(), reports, output, input }
     }
 
     /// The VM is there. Its process may not run yet.
@@ -74,6 +78,16 @@ impl Lifecycle {
         Ok(())
     }
 
+    /// From now on these interfaces are the container's.
+    pub(super) fn set_reports(&self, reports: &Arc<Reports>) {
+        *self.reports.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(reports);
+    }
+
+    /// What they tell.
+    pub(super) fn reports(&self) -> Arc<Reports> {
+        Arc::clone(&self.reports.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// There is no process any more that could be told something.
     pub(super) fn leaving(&self) {
         self.lock().phase = Phase::Leaving;
@@ -83,6 +97,11 @@ impl Lifecycle {
     /// Writes the state down, as `change` makes it.
     pub(super) fn record(&self, change: impl FnOnce(&mut State)) -> Result<(), ContainerError> {
         self.lock().record(change)
+    }
+
+    /// What was published the last time that it ran.
+    pub(super) fn published(&self) -> Vec<PublishedPort> {
+        self.lock().state.network.ports.clone()
     }
 
     /// It has ended with this status, and may be started again.

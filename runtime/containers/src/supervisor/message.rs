@@ -3,8 +3,11 @@
 //! A client sends one request and gets one answer; `Attach` and `Exec` are answered twice, by `Started` and `Exited`, and
 //! between the two the client may send `Resize` and `Signal`. File descriptors travel with the request.
 
+use egress_rules::Counters;
 use protocol::{ByteString, Process, Statistics, TerminalSize};
 use serde::{Deserialize, Serialize};
+
+use crate::network::InterfaceUse;
 
 /// What a client asks for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,6 +44,8 @@ pub enum Request {
     Unpause,
     /// Tell what the container uses.
     Statistics,
+    /// Tell what its network interfaces did since its VM began, also when that has ended.
+    Interfaces,
     /// Send a file or folder as a tar. With it: where to.
     CopyOut {
         /// In the container, absolute.
@@ -66,7 +71,14 @@ pub enum Reply {
     /// The process, or the container, ended with this status.
     Exited(u8),
     /// What the container uses.
-    Statistics(Box<Statistics>),
+    Statistics {
+        /// Inside its VM.
+        guest: Box<Statistics>,
+        /// All its network interfaces together.
+        network: Counters,
+    },
+    /// What its network interfaces did.
+    Interfaces(Vec<InterfaceUse>),
     /// It could not be done.
     Failed {
         /// One line: why.

@@ -13,6 +13,7 @@ use super::message::{Reply, Request};
 use super::socket::{self, Connection};
 use crate::conversation::{Guest, Stdio};
 use crate::limits;
+use crate::network::sum;
 use host::text::in_one_line;
 
 /// How long the process stays for its last answers.
@@ -167,8 +168,11 @@ impl Client {
             Request::Pause => self.lifecycle.pause()?,
             Request::Unpause => self.lifecycle.unpause()?,
             Request::Statistics => {
-                return Ok(Reply::Statistics(Box::new(self.guest()?.statistics()?)));
+                let guest = Box::new(self.guest()?.statistics()?);
+                let network = sum(&self.lifecycle.reports().read());
+                return Ok(Reply::Statistics { guest, network });
             }
+            Request::Interfaces => return Ok(Reply::Interfaces(self.lifecycle.reports().read())),
             Request::CopyOut { path } => {
                 let [archive] = exactly(descriptors)?;
                 self.guest()?.copy_out(path, archive)?;

@@ -184,6 +184,7 @@ mod tests {
             drives: vec![],
             machine_config: MachineConfig { vcpu_count: 2, mem_size_mib: 256 },
             vsock: None,
+            network_interfaces: vec![],
             entropy: Entropy {},
         }
     }

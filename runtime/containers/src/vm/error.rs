@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::conversation::{ConversationError, Failure};
+use crate::network::NetworkError;
 use host::cache::CacheError;
 use host::program::NoProgram;
 
@@ -29,12 +30,16 @@ pub enum VmError {
     Scratch(#[source] io::Error),
     #[error(transparent)]
     Cache(#[from] CacheError),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     #[error(
         "mke2fs is missing, which the container's disk needs: install e2fsprogs (or run with --rm, and without --scratch)"
     )]
     NoMke2fs,
     #[error("cannot make the scratch disk: mke2fs says: {message}")]
     Mke2fs { message: String },
+    #[error("cannot make the memory in which a network interface tells of itself")]
+    Report(#[source] io::Error),
     #[error("cannot take over signals")]
     Signals(#[source] io::Error),
     #[error("cannot duplicate standard input and output")]

@@ -58,11 +58,13 @@ pub struct Ended {
 }
 
 impl Vmm {
-    /// Start a VM whose files are in `folder`; its console goes to stderr if `show_console`.
+    /// Start a VM whose files are in `folder`; its console goes to stderr if `show_console`. It gets the descriptors that are
+    /// to be `inherited`.
     pub fn start(
         config: &VmConfig,
         folder: &Path,
         show_console: bool,
+        inherited: &[BorrowedFd<'_>],
         place: Place<'_>,
     ) -> Result<Self, VmError> {
         let program = program::find(PROGRAM)?;
@@ -86,7 +88,7 @@ impl Vmm {
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let failed = |source| VmError::Spawn { path: program.clone(), source };
-        let mut child = spawn_bound(&mut command, &[], Signal::TERM).map_err(failed)?;
+        let mut child = spawn_bound(&mut command, inherited, Signal::TERM).map_err(failed)?;
         let console = child.stdout.take().map(|output| console(output, show_console));
         let messages = child.stderr.take().map(messages);
         let pid = Pid::from_child(&child);

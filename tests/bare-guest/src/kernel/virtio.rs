@@ -1,6 +1,7 @@
 //! A virtio-mmio driver, as small as can be (virtio 1.2 §4.2).
 
 mod block;
+mod net;
 mod queue;
 mod rng;
 mod vsock;
@@ -56,6 +57,7 @@ pub fn check_all(report: &mut Report, slots: impl Iterator<Item = Device>) {
         }
         match device.read(DEVICE_ID) {
             0 => continue,
+            1 => _ = report.check("net", |line| net::check(line, &device)),
             2 => block::check(report, &device),
             4 => _ = report.check("rng", |line| rng::check(line, &device)),
             19 => vsock::check(report, &device),

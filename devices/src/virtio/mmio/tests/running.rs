@@ -20,6 +20,29 @@ fn chains_are_served_and_interrupt() {
 }
 
 #[test]
+fn the_reason_of_an_interrupt_needs_no_lock() {
+    let (mut machine, mut driver) = Machine::running(F_VERSION_1);
+    let registers = machine.mmio.interrupt_status().clone();
+    driver.offer_chain(&[(0x8000, 1, true)]);
+    assert!(!machine.mmio.notify(0));
+    machine.mmio.config_changed();
+    let mut data = [0; 4];
+    assert!(registers.read(INTERRUPT_STATUS, &mut data));
+    assert_eq!(data, (INTERRUPT_USED | INTERRUPT_CONFIG).to_le_bytes());
+    assert!(registers.write(INTERRUPT_ACK, &INTERRUPT_USED.to_le_bytes()));
+    assert_eq!(machine.read(INTERRUPT_STATUS), INTERRUPT_CONFIG);
+    // Others are behind the lock, and so are accesses of another width, which mean nothing.
+    assert!(!registers.read(STATUS, &mut data) && !registers.read(INTERRUPT_STATUS, &mut [0; 2]));
+    assert!(!registers.write(STATUS, &[0; 4]) && !registers.write(INTERRUPT_ACK, &[0xff; 8]));
+    let saved = machine.mmio.save();
+    machine.write(STATUS, 0);
+    assert_eq!(machine.read(INTERRUPT_STATUS), 0);
+    machine.mmio.restore(&saved).unwrap();
+    assert!(registers.read(INTERRUPT_STATUS, &mut data));
+    assert_eq!(data, INTERRUPT_CONFIG.to_le_bytes());
+}
+
+#[test]
 fn a_broken_rule_stops_the_device_until_reset() {
     let (mut machine, mut driver) = Machine::running(F_VERSION_1);
     driver.offer_chain(&[(u64::MAX - 8, 1, true)]);

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use egress_rules::Policy;
 use vm_memory::{Bytes, GuestAddress};
 
 use super::*;
 use crate::Registers;
+use crate::egress::Filter;
 use crate::testing::{Counter, memory};
 use crate::virtio::F_VERSION_1;
 use crate::virtio::mmio::Mmio;
@@ -80,10 +82,11 @@ impl Side {
 /// A guest with a running device.
 pub struct Guest {
     pub mem: GuestMemory,
-    pub mmio: Mmio<Net<Peer>>,
+    pub mmio: Mmio<Net<Filtered<Peer>>>,
     pub irq: Counter,
     pub peer: Peer,
     link: Link,
+    policy: Option<Policy>,
     features: u64,
     rx: Side,
     tx: Side,
@@ -91,10 +94,16 @@ pub struct Guest {
 
 impl Guest {
     pub fn new(link: Link, peer: &Peer, features: u64) -> Self {
+        Self::behind(None, link, peer, features)
+    }
+
+    /// One whose frames are filtered.
+    pub fn behind(policy: Option<Policy>, link: Link, peer: &Peer, features: u64) -> Self {
         let mem = memory((BUFFERS + 2 * u64::from(SIZE) * LONGEST) as usize);
-        let (mmio, irq) = device(&mem, &link, peer);
+        let (mmio, irq) = device(&mem, &link, policy.clone(), peer);
         let (rx, tx) = (Side::new(&mem, 0, WRITE), Side::new(&mem, 1, 0));
-        let mut guest = Self { mem, mmio, irq, peer: peer.clone(), link, features, rx, tx };
+        let peer = peer.clone();
+        let mut guest = Self { mem, mmio, irq, peer, link, policy, features, rx, tx };
         guest.set_up();
         guest
     }
@@ -194,7 +203,7 @@ impl Guest {
         self.mmio.pause();
         assert_eq!(self.peer.world().waits, Waits::default(), "a paused device is not called");
         let state = self.mmio.save();
-        let (mut mmio, irq) = device(&self.mem, &self.link, &self.peer);
+        let (mut mmio, irq) = device(&self.mem, &self.link, self.policy.clone(), &self.peer);
         mmio.pause();
         mmio.restore(&serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap())
             .unwrap();
@@ -205,9 +214,15 @@ impl Guest {
     }
 }
 
-fn device(mem: &GuestMemory, link: &Link, peer: &Peer) -> (Mmio<Net<Peer>>, Counter) {
+fn device(
+    mem: &GuestMemory,
+    link: &Link,
+    policy: Option<Policy>,
+    peer: &Peer,
+) -> (Mmio<Net<Filtered<Peer>>>, Counter) {
     let irq = Counter::default();
-    let net = Net::new(link, peer.clone());
+    let filter = policy.map(|policy| Filter::new(policy).unwrap());
+    let net = Net::new(link, Filtered::new(peer.clone(), filter));
     let bell = Box::new(Counter::default());
     (Mmio::new(net, mem.clone(), Box::new(irq.clone()), bell), irq)
 }

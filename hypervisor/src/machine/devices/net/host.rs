@@ -1,19 +1,17 @@
-//! A back end in an epoll set of its own, with a timer for its limits: the set is one member of the event loop's.
+//! A back end in an epoll set of its own, with a timer for its limits and one for its report: the set is one member of the event loop's.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use devices::virtio::net::{Backend, Refusal, Waits};
+use devices::virtio::net::{Backend, Refusal, Sent, Waits};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
-use rustix::time::{
-    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, clock_gettime,
-    timerfd_create, timerfd_settime,
-};
+use vm_memory::VolatileSlice;
 
+use super::alarm::{self, Alarm};
 use super::stream::Stream;
 use super::tap::Tap;
 
@@ -27,7 +25,8 @@ pub enum End {
 
 /// The members of the set.
 const END: u64 = 0;
-const TIMER: u64 = 1;
+const LIMITS: u64 = 1;
+const REPORT: u64 = 2;
 
 /// What the event loop waits for: readable when there is something to do.
 pub struct Events {
@@ -40,7 +39,7 @@ pub struct HostBackend {
     /// `None`: it is gone.
     end: Option<End>,
     epoll: Arc<OwnedFd>,
-    timer: OwnedFd,
+    alarm: Alarm,
     waits: Waits,
 }
 
@@ -48,11 +47,9 @@ impl HostBackend {
     /// With nothing that is waited for.
     pub fn new(end: End) -> io::Result<(HostBackend, Events)> {
         let epoll = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
-        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
-        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        epoll::add(&*epoll, &timer, epoll::EventData::new_u64(TIMER), epoll::EventFlags::IN)?;
-        let events = Events { epoll: Arc::clone(&epoll), events: Vec::with_capacity(2) };
-        Ok((HostBackend { end: Some(end), epoll, timer, waits: Waits::default() }, events))
+        let alarm = Alarm::new(&epoll, LIMITS)?;
+        let events = Events { epoll: Arc::clone(&epoll), events: Vec::with_capacity(3) };
+        Ok((HostBackend { end: Some(end), epoll, alarm, waits: Waits::default() }, events))
     }
 
     /// Has the end do something. One that is gone is closed, so that a program at its other side ends, and was not
@@ -87,23 +84,7 @@ impl HostBackend {
             // something else.
             log::debug!("epoll_ctl of a network interface: {error}");
         }
-        self.waits = Waits { until: self.waits.until, ..waits };
-    }
-
-    fn set_timer(&mut self, until: Option<Duration>) {
-        if self.waits.until == until {
-            return;
-        }
-        self.waits.until = until;
-        // A time of 0 would stop the timer.
-        let until = until.map_or(Duration::ZERO, |until| until.max(Duration::from_nanos(1)));
-        // A limit may let the next one go only in centuries.
-        let seconds = i64::try_from(until.as_secs()).unwrap_or(i64::MAX);
-        let it_value = Timespec { tv_sec: seconds, tv_nsec: until.subsec_nanos().into() };
-        let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let spec = Itimerspec { it_interval, it_value };
-        // timerfd_settime(2): fails only for a descriptor or a time that is none.
-        let _ = timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &spec);
+        self.waits = waits;
     }
 }
 
@@ -133,9 +114,14 @@ impl Backend for HostBackend {
         })
     }
 
-    fn send(&mut self, packet: &mut [u8]) -> Result<(), Refusal> {
+    /// A stream may take a part of a frame, whose rest has to be kept.
+    fn sends_guest_memory(&self) -> bool {
+        matches!(self.end, Some(End::Tap(_)))
+    }
+
+    fn send(&mut self, packet: &mut [u8], rest: &[VolatileSlice<'_>]) -> Result<Sent, Refusal> {
         self.with_end(|end| match end {
-            End::Tap(tap) => tap.send(packet),
+            End::Tap(tap) => tap.send(packet, rest),
             End::Stream(stream) => stream.send(packet),
         })
     }
@@ -155,17 +141,21 @@ impl Backend for HostBackend {
     }
 
     fn now(&self) -> Duration {
-        let now = clock_gettime(ClockId::Monotonic);
-        Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+        alarm::now()
     }
 
     fn wait_for(&mut self, waits: Waits) {
         self.poll(waits);
-        self.set_timer(waits.until);
+        self.alarm.set(waits.until);
     }
 }
 
 impl Events {
+    /// One more of them: a time to tell what has happened.
+    pub fn report_alarm(&self) -> io::Result<Alarm> {
+        Alarm::new(&self.epoll, REPORT)
+    }
+
     /// Whether one of them is that the other end has hung up.
     pub fn hung_up(&mut self) -> io::Result<bool> {
         self.events.clear();

@@ -1,11 +1,13 @@
 //! Opens what a network interface's frames go through, while names mean something.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use egress_rules::PAGE_SIZE;
+use rustix::fs::{Mode, OFlags, SealFlags, fcntl_get_seals, fcntl_getfl, fstat};
 use rustix::io::Errno;
 use rustix::net::netdevice::name_to_index;
 use rustix::net::sockopt::{socket_domain, socket_type};
@@ -54,6 +56,12 @@ pub enum InterfaceError {
         /// What the system said.
         error: io::Error,
     },
+    /// Where the interface is to tell of itself is no such place.
+    #[error(
+        "network-interfaces, {id:?}: report_fd {fd}: must be an inherited memfd of {PAGE_SIZE} bytes at least, open for \
+         writing and sealed against shrinking (F_SEAL_SHRINK)"
+    )]
+    Report { id: String, fd: RawFd },
     /// Nobody listens at the path.
     #[error("network-interfaces, {id:?}: socket {}: {error}; must be a Unix stream socket at which somebody listens",
         path.display())]
@@ -65,8 +73,35 @@ pub enum InterfaceError {
     },
 }
 
+/// What an interface has of its host.
+pub struct OpenedInterface {
+    /// What its frames go through.
+    pub end: End,
+    /// Where it tells of itself.
+    pub report: Option<File>,
+}
+
 /// Opens it, or takes it from what was inherited.
-pub fn open(interface: &Interface, inherited: &mut Inherited) -> Result<End, InterfaceError> {
+pub fn open(
+    interface: &Interface,
+    inherited: &mut Inherited,
+) -> Result<OpenedInterface, InterfaceError> {
+    let report = interface.report.map(|fd| {
+        let report = inherited.take(fd).filter(|report| is_page(report).unwrap_or(false));
+        report.map(File::from).ok_or(InterfaceError::Report { id: interface.id.clone(), fd })
+    });
+    let report = report.transpose()?;
+    Ok(OpenedInterface { end: open_end(interface, inherited)?, report })
+}
+
+/// Whether it is memory that never gets less than a report needs: what is written behind a file's end kills the writer.
+fn is_page(report: &OwnedFd) -> io::Result<bool> {
+    let stays = fcntl_get_seals(report)?.contains(SealFlags::SHRINK);
+    let writable = fcntl_getfl(report)? & OFlags::RWMODE == OFlags::RDWR;
+    Ok(stays && writable && fstat(report)?.st_size >= PAGE_SIZE as i64)
+}
+
+fn open_end(interface: &Interface, inherited: &mut Inherited) -> Result<End, InterfaceError> {
     let id = interface.id.as_str();
     match &interface.source {
         InterfaceSource::Tap(name) => open_tap(id, name),

@@ -6,9 +6,11 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use devices::virtio::net::{HEADER_LEN, Refusal};
+use devices::virtio::net::{HEADER_LEN, Refusal, Sent};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
+
+use super::loopback::is_for_loopback;
 
 /// The longest frame in bytes (passt's tap.h: `L2_MAX_LEN_PASST`).
 pub const MAX_FRAME: usize = 65_535;
@@ -36,11 +38,11 @@ impl Stream {
     }
 
     /// Sends a packet's frame. The length comes into the header's place.
-    pub fn send(&mut self, packet: &mut [u8]) -> Result<(), Refusal> {
+    pub fn send(&mut self, packet: &mut [u8]) -> Result<Sent, Refusal> {
         self.flush()?;
         let frame = packet.len().saturating_sub(HEADER_LEN);
-        if frame > MAX_FRAME {
-            return Ok(());
+        if frame > MAX_FRAME || packet.get(HEADER_LEN..).is_some_and(is_for_loopback) {
+            return Ok(Sent::Dropped);
         }
         let bytes = &mut packet[HEADER_LEN - LENGTH..];
         bytes[..LENGTH].copy_from_slice(&(frame as u32).to_be_bytes());
@@ -48,7 +50,7 @@ impl Stream {
         if sent < bytes.len() {
             self.rest.extend(&bytes[sent..]);
         }
-        Ok(())
+        Ok(Sent::Taken)
     }
 
     /// Sends what is left of a frame.

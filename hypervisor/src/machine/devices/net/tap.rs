@@ -4,10 +4,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use devices::virtio::net::{
-    F_GUEST_CSUM, F_GUEST_TSO4, F_GUEST_TSO6, HEADER_LEN, OFFLOADS, Refusal,
+    F_GUEST_CSUM, F_GUEST_TSO4, F_GUEST_TSO6, HEADER_LEN, OFFLOADS, Refusal, Sent,
 };
 use rustix::io::Errno;
 use rustix::ioctl::{Getter, IntegerSetter, Opcode, Setter, ioctl, opcode};
+use vm_memory::VolatileSlice;
+
+use super::gather;
 
 /// linux/if_tun.h.
 const TUNSETIFF: Opcode = opcode::write::<i32>(b'T', 202);
@@ -87,13 +90,18 @@ impl Tap {
         Ok(())
     }
 
-    /// Sends a packet. What the kernel does not take (the interface is down, the headers are no TCP's) is lost, as on
+    /// Sends a packet, of which a part may lie in the guest's memory. What the kernel does not take (the interface is down, the headers are no TCP's) is lost, as on
     /// any wire.
-    pub fn send(&mut self, packet: &[u8]) -> Result<(), Refusal> {
-        match rustix::io::write(&self.descriptor, packet) {
+    pub fn send(&mut self, copied: &[u8], rest: &[VolatileSlice<'_>]) -> Result<Sent, Refusal> {
+        let written = match rest {
+            [] => rustix::io::write(&self.descriptor, copied),
+            rest => gather::write(&self.descriptor, copied, rest),
+        };
+        match written {
+            Ok(_) => Ok(Sent::Taken),
             Err(Errno::AGAIN | Errno::INTR) => Err(Refusal::WouldBlock),
             Err(Errno::BADFD) => Err(Refusal::Gone),
-            _ => Ok(()),
+            Err(_) => Ok(Sent::Dropped),
         }
     }
 

@@ -3,12 +3,14 @@
 mod framing;
 mod guest;
 mod links;
+mod reports;
 mod taps;
 
 use std::os::unix::net::UnixStream;
 
 use devices::virtio::net::{HEADER_LEN, Link, Refusal};
 
+use super::host::End;
 use super::stream::{MAX_FRAME, Stream};
 use super::*;
 

@@ -1,17 +1,28 @@
 //! What `inspect` says of a container.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use crate::capabilities;
+use crate::egress::{interface_facts, rule_facts};
 use crate::error::CommandError;
+use crate::ports;
 use crate::ulimit;
 use containers::container::{Config, Container, RestartPolicy, State, Status};
+use containers::network::{ExtraHost, HostAddress, InterfaceUse, PublishedPort};
+use containers::supervisor::interfaces;
 use containers::vm::Limits;
 use containers::vm::user::DEFAULT_BASE;
 use host::signal;
+use host::text::in_one_line;
 use host::time::{NEVER, show};
 use images::store::ImageStore;
 use protocol::{ByteString, Tmpfs};
+
+/// How long its supervisor may take to say what its interfaces did.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// With docker's words where it has them. What has no meaning here is empty, so that templates can name it.
 pub fn facts(container: &Container, store: &ImageStore) -> Result<Value, CommandError> {
@@ -41,7 +52,7 @@ pub fn facts(container: &Container, store: &ImageStore) -> Result<Value, Command
         "VmLimits": limit_facts(&state.limits),
         "Config": config_facts(config, &words),
         "HostConfig": host_facts(config),
-        "NetworkSettings": network_facts(),
+        "NetworkSettings": network_facts(config, &state, &interfaces_of(container)),
     }))
 }
 
@@ -89,7 +100,7 @@ fn config_facts(config: &Config, words: &[String]) -> Value {
         "Tty": config.terminal,
         "OpenStdin": config.stdin_open,
         "Labels": config.labels,
-        "ExposedPorts": {},
+        "ExposedPorts": exposed(&config.plan.container.network.ports),
         "Volumes": {},
         "StopSignal": signal::name(config.stop_signal),
         "StopTimeout": config.stop_timeout,
@@ -114,14 +125,24 @@ fn host_facts(config: &Config) -> Value {
         json!({"Name": ulimit::name(limits.resource), "Soft": limit(limits.soft), "Hard": limit(limits.hard)})
     });
     let tmpfs = setting.tmpfs.iter().map(|tmpfs| (tmpfs.path.to_string(), options(tmpfs).into()));
+    let network = &config.plan.container.network;
+    let sysctls =
+        network.sysctls.iter().map(|it| (it.key.to_string(), it.value.to_string().into()));
     let processors = config.plan.vm.config.machine_config.vcpu_count;
     json!({
         "AutoRemove": config.auto_remove,
         "ReadonlyRootfs": setting.read_only,
         "Privileged": false,
         "Binds": [],
-        "NetworkMode": "none",
-        "PortBindings": {},
+        "NetworkMode": network.mode.name(),
+        "PortBindings": ports::wanted(&network.ports),
+        "Dns": network.resolver.nameservers,
+        "DnsSearch": texts(&network.resolver.search),
+        "DnsOptions": texts(&network.resolver.options),
+        "ExtraHosts": network.hosts.iter().map(host).collect::<Vec<_>>(),
+        "Egress": rule_facts(network.egress.as_ref()),
+        "EgressLinkLocal": network.egress.as_ref().is_some_and(|egress| egress.link_local),
+        "Sysctls": sysctls.collect::<Map<String, Value>>(),
         "Memory": setting.memory,
         "NanoCpus": u64::from(processors) * 1_000_000_000,
         "CpuCount": processors,
@@ -156,15 +177,56 @@ fn options(tmpfs: &Tmpfs) -> String {
     format!("{size}mode={:o},{exec}", tmpfs.mode)
 }
 
-/// Of a container on docker's network `none`, which is what each has here.
-fn network_facts() -> Value {
+/// As `--add-host` takes them.
+fn host(host: &ExtraHost) -> String {
+    match host.address {
+        HostAddress::Ip(ip) => format!("{}:{ip}", host.name),
+        HostAddress::Gateway => format!("{}:host-gateway", host.name),
+    }
+}
+
+/// The ports that somebody knows of: here those that are published.
+fn exposed(ports: &[PublishedPort]) -> Value {
+    let names = ports.iter().map(|port| format!("{}/{}", port.container_port, port.protocol));
+    names.map(|name| (name, json!({}))).collect::<Map<String, Value>>().into()
+}
+
+/// Of a supervisor that does not say it, nothing is known.
+fn interfaces_of(container: &Container) -> Vec<InterfaceUse> {
+    interfaces(container, PATIENCE).unwrap_or_else(|error| {
+        log::warn!("{}: {}", container.config().name, in_one_line(&error));
+        Vec::new()
+    })
+}
+
+/// What it has while it runs. docker has the addresses of its default network twice.
+fn network_facts(config: &Config, state: &State, interfaces: &[InterfaceUse]) -> Value {
+    let interface = state.network.interfaces.first().filter(|_| state.status.is_live());
+    let find = |is_v4: bool| {
+        let of_family = |ip: IpAddr| ip.is_ipv4() == is_v4;
+        let interface = interface?;
+        let address = interface.addresses.iter().find(|address| of_family(address.ip))?;
+        let routes = interface.routes.iter().filter(|route| route.destination.prefix == 0);
+        let gateway = routes.filter_map(|route| route.gateway).find(|gateway| of_family(*gateway));
+        Some((address, gateway))
+    };
+    let facts = |is_v4: bool| match find(is_v4) {
+        Some((address, gateway)) => {
+            let gateway = gateway.map(|gateway| gateway.to_string());
+            (address.ip.to_string(), address.prefix, gateway.unwrap_or_default())
+        }
+        None => (String::new(), 0, String::new()),
+    };
+    let ((ip, prefix, gateway), (ip6, prefix6, gateway6)) = (facts(true), facts(false));
     let addresses = json!({
-        "IPAddress": "", "IPPrefixLen": 0, "Gateway": "", "MacAddress": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0,
-        "IPv6Gateway": "",
+        "IPAddress": ip, "IPPrefixLen": prefix, "Gateway": gateway,
+        "MacAddress": interface.map(|interface| interface.mac.to_string()).unwrap_or_default(),
+        "GlobalIPv6Address": ip6, "GlobalIPv6PrefixLen": prefix6, "IPv6Gateway": gateway6,
     });
     let mut facts = addresses.clone();
-    facts["Ports"] = json!({});
-    facts["Networks"] = json!({ "none": addresses });
+    facts["Ports"] = ports::facts(&ports::bindings(state));
+    facts["Interfaces"] = interface_facts(interfaces);
+    facts["Networks"] = json!({ config.plan.container.network.mode.name(): addresses });
     facts
 }
 

@@ -11,9 +11,6 @@ use containers::container::{Config, Containers, State, Status};
 use host::digest::Digest;
 use images::store::ImageStore;
 
-/// The one network that a container is on: docker's, with nothing but a loopback interface.
-pub(super) const NETWORK: &str = "none";
-
 /// What a container must have to be listed.
 #[derive(Clone, Debug)]
 pub enum Filter {
@@ -27,7 +24,7 @@ pub enum Filter {
     Since(String),
     Label(LabelFilter),
     /// What is alike for all: whether it fits.
-    Network(bool),
+    Network(String),
     Volume,
     Publish,
     Health(bool),
@@ -66,7 +63,7 @@ impl Filter {
                 Err(format!("'{}': a status is one of {known}", shown()))
             }
             Some(("label", label)) => Ok(Self::Label(LabelFilter::parse(label))),
-            Some(("network", network)) => Ok(Self::Network(network == NETWORK)),
+            Some(("network", network)) => Ok(Self::Network(network.to_owned())),
             Some(("volume", _)) => Ok(Self::Volume),
             Some(("publish", _)) => Ok(Self::Publish),
             Some(("health", health)) if HEALTH.contains(&health) => {
@@ -164,7 +161,8 @@ impl<'a> Filters<'a> {
             Filter::Before(_) => self.before.is_none_or(|before| config.created < before),
             Filter::Since(_) => self.since.is_none_or(|since| config.created > since),
             Filter::Label(label) => label.fits(&config.labels),
-            Filter::Network(fits) | Filter::Health(fits) | Filter::IsTask(fits) => *fits,
+            Filter::Network(network) => config.plan.container.network.mode.name() == network,
+            Filter::Health(fits) | Filter::IsTask(fits) => *fits,
             Filter::Volume | Filter::Publish => false,
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::container::{Config, Id, ImageName, LogOptions, RestartPolicy, now};
+use crate::network::NetworkPlan;
 use crate::plan::{BootSource, ContainerPlan, Entropy, MachineConfig, Plan, VmConfig, VmPlan};
 use crate::testing::{process, setting};
 use host::digest::Digest;
@@ -21,6 +22,7 @@ pub fn draft(name: &str) -> Config {
             drives: vec![],
             machine_config: MachineConfig { vcpu_count: 1, mem_size_mib: 64 },
             vsock: None,
+            network_interfaces: vec![],
             entropy: Entropy {},
         },
         console: false,
@@ -30,6 +32,7 @@ pub fn draft(name: &str) -> Config {
     let container = ContainerPlan {
         setting: setting(),
         process: Process { seccomp: true, ..process(&["true"]) },
+        network: NetworkPlan::default(),
     };
     Config {
         id: Id::random().unwrap(),

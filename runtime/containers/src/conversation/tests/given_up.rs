@@ -61,7 +61,7 @@ fn nor_one_that_is_asked_for_something_else_first() {
     let folder = tempfile::tempdir().unwrap();
     let reception = Reception::open(&folder.path().join("v")).unwrap();
     let (agent_vm, _vm) = pipe();
-    let guest = Guest::expect(reception, setting(), agent_vm.as_fd()).unwrap();
+    let guest = Guest::expect(reception, setting(), Network::default(), agent_vm.as_fd()).unwrap();
     let onlooker = guest.onlooker();
     let fake = FakeGuest::new(folder.path().join("v_1024"));
     let mut control = fake.open(Stream::Control);

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio as Pipe};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
-use protocol::{Stream, ToGuest, ToHost, read_message, write_message};
+use protocol::{Network, Stream, ToGuest, ToHost, read_message, write_message};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::super::output::Output;
@@ -42,7 +42,7 @@ impl Container {
         vmm.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
         let pidfd = pidfd_open(Pid::from_child(&vmm), PidfdFlags::empty()).unwrap();
         let reception = Reception::open(&folder.path().join("v")).unwrap();
-        let guest = Guest::expect(reception, setting(), pidfd.as_fd()).unwrap();
+        let guest = Guest::expect(reception, setting(), Network::default(), pidfd.as_fd()).unwrap();
         let control = first_process(&guest, folder.path().join("v_1024"));
         let log = Writer::open(&folder.path().join("log"), LogOptions::default()).unwrap();
         let inner = Inner {
@@ -58,6 +58,7 @@ impl Container {
         let lifecycle = Lifecycle {
             inner: Mutex::new(inner),
             changed: Condvar::new(),
+            reports: Mutex::default(),
             output: Arc::new(Output::new(log).unwrap()),
             input: Default::default(),
         };

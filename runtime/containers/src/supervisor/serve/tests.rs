@@ -118,6 +118,6 @@ fn who_leaves_gives_his_place_back() {
     let mut client = place.ask(&Request::Statistics);
     assert_eq!(place.container.receive(), ToGuest::Statistics);
     place.container.send(&ToHost::Statistics(Box::default()));
-    assert!(matches!(client.receive().unwrap(), Reply::Statistics(_)));
+    assert!(matches!(client.receive().unwrap(), Reply::Statistics { .. }));
     place.stop();
 }

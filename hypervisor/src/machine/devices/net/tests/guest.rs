@@ -7,10 +7,13 @@ use std::time::Duration;
 use devices::virtio::mmio::Mmio;
 use devices::virtio::net::RX;
 use devices::{Bell, GuestMemory, Interrupt, Registers};
+use egress_rules::Policy;
 use vm_memory::{Bytes, GuestAddress};
 
 use super::super::super::Devices;
+use super::super::super::slot::Front;
 use super::*;
+use crate::bus::SharedRegisters;
 use crate::event::{Poll, Source};
 
 /// Far longer than any pause of a loaded machine.
@@ -33,7 +36,8 @@ impl Interrupt for Line {
 
 pub struct Guest {
     memory: GuestMemory,
-    mmio: Arc<Mutex<Mmio<Net<HostBackend>>>>,
+    mmio: Arc<Mutex<Mmio<Net<Filtered<HostBackend>>>>>,
+    front: Front<Net<Filtered<HostBackend>>>,
     queues: Vec<Notification>,
     devices: Devices,
     poll: Poll,
@@ -49,21 +53,36 @@ fn areas(queue: usize) -> [u64; 3] {
 
 impl Guest {
     pub fn new(link: &Link, end: End, features: u64) -> Guest {
+        Self::telling(link, OpenedInterface { end, report: None }, None, features)
+    }
+
+    /// One whose frames may be filtered, and whose interface may tell of itself.
+    pub fn telling(
+        link: &Link,
+        opened: OpenedInterface,
+        policy: Option<Policy>,
+        features: u64,
+    ) -> Guest {
         let length = (BUFFERS + 2 * u64::from(SIZE) * BUFFER) as usize;
         let memory = GuestMemory::from_ranges(&[(GuestAddress(0), length)]).unwrap();
-        let (backend, events) = HostBackend::new(end).unwrap();
+        let (backend, events) = HostBackend::new(opened.end).unwrap();
+        let alarm = || events.report_alarm().unwrap();
+        let teller = opened.report.map(|file| Teller::new(file, alarm()).unwrap());
         let queues: Vec<_> = (0..2).map(|_| Notification::unconnected()).collect();
         let (sender, _interrupts) = channel();
         let line = Box::new(Line(Mutex::new(sender)));
-        let net = Net::new(link, backend);
+        let filter = policy.map(|policy| Filter::new(policy).unwrap());
+        let net = Net::new(link, Filtered::new(backend, filter));
         let device = Plugged::new(net, memory.clone(), line, queues.clone());
-        let mmio = device.mmio().clone();
-        let devices = Devices(vec![Box::new(AttachedNet::new("eth0", events, device))]);
+        let (mmio, front) = (device.mmio().clone(), device.front());
+        let attached = AttachedNet::new("eth0", events, teller, device);
+        let devices = Devices(vec![Box::new(attached)]);
         let poll = Poll::new().unwrap();
         devices.wait_for_drivers(&poll).unwrap();
         devices.wait_for_host(&poll).unwrap();
         let (offered, seen) = ([0; 2], [0; 2]);
-        let mut guest = Guest { memory, mmio, queues, devices, poll, _interrupts, offered, seen };
+        let mut guest =
+            Guest { memory, mmio, front, queues, devices, poll, _interrupts, offered, seen };
         guest.set_up(features);
         guest
     }
@@ -101,6 +120,19 @@ impl Guest {
         let mut data = [0; 4];
         self.mmio.lock().unwrap().read(register, &mut data);
         u32::from_le_bytes(data)
+    }
+
+    /// Why the device has interrupted, before this was acknowledged and after it, while it is at work.
+    pub fn acknowledge(&self) -> [u32; 2] {
+        let _working = self.mmio.lock().unwrap();
+        let status = || {
+            let mut data = [0; 4];
+            self.front.read(0x60, &mut data);
+            u32::from_le_bytes(data)
+        };
+        let before = status();
+        self.front.write(0x64, &before.to_le_bytes());
+        [before, status()]
     }
 
     pub fn is_link_up(&self) -> bool {
@@ -167,6 +199,11 @@ impl Guest {
             }
             assert!(self.turn(NEVER), "nothing happens any more");
         }
+    }
+
+    /// The machine ends.
+    pub fn end(&mut self) {
+        self.devices.pause();
     }
 
     /// Has it run until nothing happens for so long.

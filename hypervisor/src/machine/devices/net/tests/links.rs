@@ -47,6 +47,14 @@ fn frames_go_both_ways_at_once_whole_and_in_order() {
 }
 
 #[test]
+fn the_reason_of_an_interrupt_is_told_while_the_device_works() {
+    let (mut guest, mut peer) = guest(&Link::default());
+    peer.write_all(&framed(&packet(0, 60))).unwrap();
+    guest.receive();
+    assert_eq!(guest.acknowledge(), [1, 0]);
+}
+
+#[test]
 fn a_program_that_ends_takes_the_link_down_and_nobody_is_called_any_more() {
     // With nothing to read, with something, with something for which there is no buffer.
     for frames in [0, 3, 40] {

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::thread;
 
-use devices::virtio::net::{F_MAC, F_MRG_RXBUF, F_STATUS, OFFLOADS};
+use devices::virtio::net::{F_MAC, F_MRG_RXBUF, F_STATUS, OFFLOADS, Sent};
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
@@ -18,14 +18,15 @@ use crate::jail::Inherited;
 /// The guest's hardware address.
 const MAC: [u8; 6] = [6, 0, 0, 0, 0, 2];
 
-/// Runs `test` in a network namespace with nothing in it, where this user may make one and TAPs in it.
-fn in_a_namespace(test: impl FnOnce() + Send + 'static) {
-    let thread = thread::spawn(|| {
+/// Runs `test`, which is called `name`, in a network namespace with nothing in it. Where this user may make none, or no TAP,
+/// says that the test is skipped.
+fn in_a_namespace(name: &'static str, test: impl FnOnce() + Send + 'static) {
+    let thread = thread::spawn(move || {
         // SAFETY: the thread has a network namespace of its own from then on; it shares all else.
         if let Err(error) = unsafe { unshare_unsafe(UnshareFlags::NEWNET) } {
-            eprintln!("not done: a network namespace: {error}");
+            println!("SKIPPED: {name}: no network namespace of its own: {error}");
         } else if let Err(error) = tun() {
-            eprintln!("not done: /dev/net/tun: {error}");
+            println!("SKIPPED: {name}: /dev/net/tun: {error}");
         } else {
             test();
         }
@@ -44,7 +45,8 @@ fn ip(arguments: &str) {
 }
 
 fn interface(source: InterfaceSource) -> Interface {
-    Interface { id: "eth0".to_owned(), source, link: Link::default() }
+    let (egress, report) = (None, None);
+    Interface { id: "eth0".to_owned(), source, link: Link::default(), egress, report }
 }
 
 fn refused(source: InterfaceSource, inherited: &mut Inherited) -> String {
@@ -73,11 +75,11 @@ fn is_arp_reply(packet: &[u8]) -> bool {
 
 #[test]
 fn the_hosts_kernel_answers_through_a_tap_until_it_is_gone() {
-    in_a_namespace(|| {
+    in_a_namespace("the_hosts_kernel_answers_through_a_tap_until_it_is_gone", || {
         ip("tuntap add tap0 mode tap");
         let end =
             open(&interface(InterfaceSource::Tap("tap0".to_owned())), &mut Inherited::default());
-        let end = end.unwrap();
+        let end = end.unwrap().end;
         ip("address add 10.0.0.1/24 dev tap0");
         ip("link set tap0 up");
         let link = Link { mac: Some(MAC), ..Link::default() };
@@ -93,27 +95,27 @@ fn the_hosts_kernel_answers_through_a_tap_until_it_is_gone() {
 
 #[test]
 fn a_tap_is_handed_over_by_its_number() {
-    in_a_namespace(|| {
+    in_a_namespace("a_tap_is_handed_over_by_its_number", || {
         let descriptor = tun().unwrap();
         Tap::attach(&descriptor, "tap7").unwrap();
         let number = descriptor.as_raw_fd();
         let source = InterfaceSource::Descriptor(number);
-        let end = open(&interface(source), &mut Inherited::of(number, descriptor)).unwrap();
-        let End::Tap(mut tap) = end else { panic!("a TAP") };
+        let opened = open(&interface(source), &mut Inherited::of(number, descriptor)).unwrap();
+        let End::Tap(mut tap) = opened.end else { panic!("a TAP") };
         assert_eq!(tap.offloads(), OFFLOADS);
         tap.set_offloads(OFFLOADS).unwrap();
         assert_eq!(tap.receive(&mut [0; 100]), Err(Refusal::WouldBlock));
         // The interface is down: what is sent is lost, and the link stays.
-        assert_eq!(tap.send(&arp_request()), Ok(()));
+        assert_eq!(tap.send(&arp_request(), &[]), Ok(Sent::Dropped));
         ip("link delete tap7");
         assert_eq!(tap.receive(&mut [0; 100]), Err(Refusal::Gone));
-        assert_eq!(tap.send(&arp_request()), Err(Refusal::Gone));
+        assert_eq!(tap.send(&arp_request(), &[]), Err(Refusal::Gone));
     });
 }
 
 #[test]
 fn what_cannot_be_a_tap_is_refused_in_one_line() {
-    in_a_namespace(|| {
+    in_a_namespace("what_cannot_be_a_tap_is_refused_in_one_line", || {
         let nothing = &mut Inherited::default();
         let text = refused(InterfaceSource::Tap("tap0".to_owned()), nothing);
         assert!(text.ends_with("make it: ip tuntap add tap0 mode tap"), "{text}");

@@ -1,0 +1,202 @@
+//! The flags about a container's network, but for `--publish`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use containers::network::{
+    ExtraHost, HostAddress, MTUS, NetworkMode, NetworkPlan, PublishedPort, UserNetwork,
+};
+use protocol::{ByteString, Host, MacAddress, Network, Resolver, Sysctl};
+
+use crate::egress::egress;
+use crate::error::CommandError;
+use crate::flags::Flags;
+
+/// What `--add-host` calls the host (docker/cli `opts.HostGatewayName`).
+const HOST_GATEWAY: &str = "host-gateway";
+
+/// What the flags ask for.
+pub fn network(flags: &Flags) -> Result<NetworkPlan, CommandError> {
+    let words =
+        |words: &[String]| words.iter().map(|word| ByteString::from(word.as_str())).collect();
+    let ports: Vec<PublishedPort> =
+        flags.publish.iter().flat_map(|published| published.0.iter().copied()).collect();
+    let plan = NetworkPlan {
+        mode: flags.network.clone().unwrap_or(NetworkMode::User(UserNetwork::default())),
+        ports,
+        mac: flags.mac_address,
+        ip: flags.ip,
+        ip6: flags.ip6,
+        resolver: Resolver {
+            nameservers: flags.dns.clone(),
+            search: words(&flags.dns_search),
+            options: words(&flags.dns_option),
+        },
+        hosts: flags.add_host.clone(),
+        sysctls: last_of_each(&flags.sysctl),
+        egress: egress(flags)?,
+    };
+    plan.check().map_err(CommandError::Usage)?;
+    // There may be too many of something.
+    let checked = Network {
+        resolver: plan.resolver.clone(),
+        hosts: plan.hosts.iter().map(host).collect(),
+        sysctls: plan.sysctls.clone(),
+        ..Network::default()
+    };
+    checked.check().map_err(|error| CommandError::Usage(error.to_string()))?;
+    Ok(plan)
+}
+
+fn host(host: &ExtraHost) -> Host {
+    let ip = match host.address {
+        HostAddress::Ip(ip) => ip,
+        HostAddress::Gateway => Ipv4Addr::LOCALHOST.into(),
+    };
+    Host { name: host.name.clone(), ip }
+}
+
+/// Of two settings of one name the later counts.
+fn last_of_each(sysctls: &[Sysctl]) -> Vec<Sysctl> {
+    let mut last: Vec<Sysctl> = Vec::new();
+    for sysctl in sysctls {
+        last.retain(|other| !other.parts().eq(sysctl.parts()));
+        last.push(sysctl.clone());
+    }
+    last
+}
+
+/// `none`, `user`, `user:OPTION,…`; a colon between options does as well.
+pub fn parse_network(text: &str) -> Result<NetworkMode, String> {
+    let (name, options) =
+        text.split_once(':').map_or((text, None), |(name, options)| (name, Some(options)));
+    match (name, options) {
+        ("none", None) => return Ok(NetworkMode::None),
+        ("none", Some(_)) => return Err("none takes no options: give none".to_owned()),
+        ("user", _) => {}
+        _ => {
+            return Err(
+                "give none, user, or user with options, as user:mtu=1500,host-loopback: containers share no network yet"
+                    .to_owned(),
+            );
+        }
+    }
+    let mut user = UserNetwork { required: true, ..UserNetwork::default() };
+    for option in options.into_iter().flat_map(|options| options.split([',', ':'])) {
+        match option.split_once('=') {
+            Some(("mtu", value)) => user.mtu = parse_mtu(value)?,
+            None if option == "host-loopback" => user.host_loopback = true,
+            _ => {
+                let option = option.escape_debug();
+                return Err(format!(
+                    "'{option}' is no option of user: there are mtu=BYTES and host-loopback"
+                ));
+            }
+        }
+    }
+    Ok(NetworkMode::User(user))
+}
+
+fn parse_mtu(text: &str) -> Result<u32, String> {
+    // `parse` takes a plus sign as well.
+    let digits = text.starts_with(|c: char| c.is_ascii_digit());
+    let mtu = text.parse().ok().filter(|mtu| digits && MTUS.contains(mtu));
+    let (least, most) = MTUS.into_inner();
+    mtu.ok_or_else(|| format!("mtu={}: give {least} to {most} bytes", text.escape_debug()))
+}
+
+/// An address at which somebody can be.
+fn is_ones(ip: IpAddr) -> bool {
+    let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    let is_mapped = matches!(ip, IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some());
+    !(is_broadcast || is_mapped || ip.is_unspecified() || ip.is_multicast())
+}
+
+/// Whom to ask for names.
+pub fn parse_dns(text: &str) -> Result<IpAddr, String> {
+    let ip = text.parse().ok().filter(|ip| is_ones(*ip));
+    ip.ok_or_else(|| "give a name server's address, like 9.9.9.9 or 2620:fe::fe".to_owned())
+}
+
+/// A domain that short names are tried in; `.` for none.
+pub fn parse_dns_search(text: &str) -> Result<String, String> {
+    let of_domain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    // RFC 1035, §2.3.4.
+    let is_one = (1..=255).contains(&text.len()) && text.bytes().all(of_domain);
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| "give a domain, like example.org, or . for none".to_owned())
+}
+
+/// An option of resolv.conf(5).
+pub fn parse_dns_option(text: &str) -> Result<String, String> {
+    let of_option = |byte: u8| byte.is_ascii_graphic() && !b"#;".contains(&byte);
+    let is_one = (1..=255).contains(&text.len()) && text.bytes().all(of_option);
+    is_one
+        .then(|| text.to_owned())
+        .ok_or_else(|| "give an option of resolv.conf, like ndots:2".to_owned())
+}
+
+/// `NAME:IP` or `NAME=IP`, where the address may be in brackets, or `host-gateway`.
+pub fn parse_add_host(text: &str) -> Result<ExtraHost, String> {
+    let form =
+        || "give NAME:ADDRESS, like db:10.0.0.7, or NAME:host-gateway for the host".to_owned();
+    let (name, address) = text.split_once('=').or_else(|| text.split_once(':')).ok_or_else(form)?;
+    let of_name = |byte: u8| byte.is_ascii_graphic() && !b"#".contains(&byte);
+    if !(1..=255).contains(&name.len()) || !name.bytes().all(of_name) {
+        let name = name.escape_debug();
+        return Err(format!("'{name}' is no name of a host: {}", form()));
+    }
+    let name = ByteString::from(name);
+    if address == HOST_GATEWAY {
+        return Ok(ExtraHost { name, address: HostAddress::Gateway });
+    }
+    let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']'));
+    let ip = bare.unwrap_or(address).parse().ok();
+    let ip = ip.ok_or_else(|| format!("'{}' is no address: {}", address.escape_debug(), form()))?;
+    Ok(ExtraHost { name, address: HostAddress::Ip(ip) })
+}
+
+/// The container's address.
+pub fn parse_ip(text: &str) -> Result<Ipv4Addr, String> {
+    text.parse().map_err(|_| "give an address of IPv4, like 10.0.2.15".to_owned())
+}
+
+/// Likewise.
+pub fn parse_ip6(text: &str) -> Result<Ipv6Addr, String> {
+    text.parse().map_err(|_| "give an address of IPv6, like fd00:0:0:2::15".to_owned())
+}
+
+/// Six bytes, with colons or hyphens between them.
+pub fn parse_mac(text: &str) -> Result<MacAddress, String> {
+    let form = || "give six bytes in hexadecimal digits, like 02:42:0a:00:02:0f".to_owned();
+    let separator = if text.contains('-') { '-' } else { ':' };
+    let byte = |part: &str| {
+        let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        u8::from_str_radix(part, 16).ok().filter(|_| digits)
+    };
+    let bytes: Option<Vec<u8>> = text.split(separator).map(byte).collect();
+    let bytes: [u8; 6] = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(form)?;
+    // IEEE 802.3, §3.2.3: the lowest bit of the first byte.
+    if bytes[0] & 1 != 0 {
+        return Err(format!("that is a group's address (its first byte is odd): {}", form()));
+    }
+    if bytes == [0; 6] {
+        return Err(format!("that is nobody's address: {}", form()));
+    }
+    Ok(MacAddress(bytes))
+}
+
+/// `NAME=VALUE`, of the network's settings.
+pub fn parse_sysctl(text: &str) -> Result<Sysctl, String> {
+    let (key, value) = text.split_once('=').ok_or("give NAME=VALUE, like net.ipv4.ip_forward=1")?;
+    let sysctl = Sysctl { key: key.into(), value: value.into() };
+    if sysctl.parts().next() != Some(b"net") {
+        return Err("only settings of the network can be made: give net.NAME=VALUE, like net.ipv4.ip_forward=1".to_owned());
+    }
+    let network = Network { sysctls: vec![sysctl.clone()], ..Network::default() };
+    network.check().map_err(|error| error.to_string())?;
+    Ok(sysctl)
+}
+
+#[cfg(test)]
+mod tests;

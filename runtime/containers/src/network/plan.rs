@@ -1,0 +1,212 @@
+//! What a container asks for.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+
+use protocol::{ByteString, MacAddress, Resolver, Sysctl};
+use serde::{Deserialize, Serialize};
+
+use super::{Egress, user};
+
+/// The most ports that are published, each of which is one or two sockets of the host's: ours.
+const MAX_PORTS: usize = 1024;
+
+/// How long a packet may be, in bytes: from what IPv6 needs (RFC 8200, §5) to the most that passt takes, in whole words
+/// (passt(1), `--mtu`).
+pub const MTUS: RangeInclusive<u32> = 1280..=65520;
+
+/// A container's network, as it is to be. By default there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkPlan {
+    /// Of which kind.
+    pub mode: NetworkMode,
+    /// What of it can be reached on the host.
+    pub ports: Vec<PublishedPort>,
+    /// The hardware address, if it is not the usual one.
+    pub mac: Option<MacAddress>,
+    /// The address, if it is not the usual one.
+    pub ip: Option<Ipv4Addr>,
+    /// Likewise.
+    pub ip6: Option<Ipv6Addr>,
+    /// Whom to ask for names and how, where that is not what the host does. A search in `.` is one in no domain.
+    pub resolver: Resolver,
+    /// Names besides.
+    pub hosts: Vec<ExtraHost>,
+    /// Settings of the guest's kernel.
+    pub sysctls: Vec<Sysctl>,
+    /// What it may reach, if that is not everything.
+    pub egress: Option<Egress>,
+}
+
+/// How a container is connected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkMode {
+    /// Not at all: it has its loopback interface.
+    #[default]
+    None,
+    /// As any program of the user's, by passt.
+    User(UserNetwork),
+}
+
+impl NetworkMode {
+    /// As `--network` calls it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::User(_) => "user",
+        }
+    }
+}
+
+/// The network of an ordinary user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserNetwork {
+    /// How long a packet may be, in bytes.
+    pub mtu: u32,
+    /// Whether the gateway's address leads to the host's own loopback interface.
+    pub host_loopback: bool,
+    /// Somebody has asked for it: without it the container does not run.
+    pub required: bool,
+}
+
+/// The one that a container has unless something else is asked for.
+impl Default for UserNetwork {
+    fn default() -> Self {
+        Self { mtu: *MTUS.end(), host_loopback: false, required: false }
+    }
+}
+
+/// A port of the container's that can be reached on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedPort {
+    /// Where on the host; everywhere if there is none.
+    pub address: Option<IpAddr>,
+    /// Any free one if there is none.
+    pub host_port: Option<u16>,
+    /// Not 0.
+    pub container_port: u16,
+    /// Of which protocol.
+    pub protocol: Protocol,
+}
+
+/// What has ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}
+
+/// A name that the container knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraHost {
+    /// The name.
+    pub name: ByteString,
+    /// What it stands for.
+    pub address: HostAddress,
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostAddress {
+    /// This.
+    Ip(IpAddr),
+    /// The host, by whatever address the container reaches it.
+    Gateway,
+}
+
+impl NetworkPlan {
+    /// Whether the container can't do without it.
+    pub(super) fn is_required(&self) -> bool {
+        let asked = matches!(&self.mode, NetworkMode::User(user) if user.required);
+        asked || !self.ports.is_empty() || self.egress.is_some()
+    }
+
+    /// Looks at what the types allow too much of: what is wrong, as the flag that says it.
+    pub fn check(&self) -> Result<(), String> {
+        match &self.mode {
+            NetworkMode::None => self.check_none()?,
+            NetworkMode::User(user) if !MTUS.contains(&user.mtu) => {
+                let (least, most) = MTUS.into_inner();
+                return Err(format!("--network user:mtu={}: give {least} to {most}", user.mtu));
+            }
+            NetworkMode::User(_) => {
+                user::check_addresses(self)?;
+            }
+        }
+        self.egress.as_ref().map_or(Ok(()), Egress::check)?;
+        if self.ports.len() > MAX_PORTS {
+            return Err(format!("--publish: {} ports: give at most {MAX_PORTS}", self.ports.len()));
+        }
+        for (number, port) in self.ports.iter().enumerate() {
+            let PublishedPort { host_port, container_port, protocol, .. } = *port;
+            if container_port == 0 || host_port == Some(0) {
+                return Err("--publish: no port is 0".to_owned());
+            }
+            // passt has one socket for a number, whatever the address.
+            let is_taken = |other: &PublishedPort| {
+                other.protocol == protocol
+                    && other.host_port.is_some_and(|it| Some(it) == host_port)
+            };
+            if self.ports[..number].iter().any(is_taken) {
+                let host_port = host_port.unwrap_or_default();
+                return Err(format!(
+                    "--publish {host_port}:{container_port}/{protocol}: port {host_port} of this host is published already: give each once"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What makes no sense without a network.
+    fn check_none(&self) -> Result<(), String> {
+        let flag = match self {
+            Self { ports, .. } if !ports.is_empty() => "--publish",
+            Self { mac: Some(_), .. } => "--mac-address",
+            Self { ip: Some(_), .. } => "--ip",
+            Self { ip6: Some(_), .. } => "--ip6",
+            Self { egress: Some(_), .. } => "--egress",
+            Self { hosts, .. } if hosts.iter().any(|host| host.address == HostAddress::Gateway) => {
+                "--add-host with host-gateway"
+            }
+            _ => return Ok(()),
+        };
+        Err(format!("{flag} needs a network, and --network none is without: leave one of both out"))
+    }
+
+    /// How names become addresses: as the plan says, and else as the host does it.
+    pub(super) fn resolver(&self, host: Option<Resolver>) -> Resolver {
+        let (own, host) = (self.resolver.clone(), host.unwrap_or_default());
+        let mut search = if own.search.is_empty() { host.search } else { own.search };
+        search.retain(|domain| domain.as_bytes() != b".");
+        Resolver {
+            nameservers: if own.nameservers.is_empty() {
+                host.nameservers
+            } else {
+                own.nameservers
+            },
+            search,
+            options: if own.options.is_empty() { host.options } else { own.options },
+        }
+    }
+}
