@@ -20,17 +20,26 @@
 //! | `holder` | who has a port |
 //! | `uplink` | what of the host's network such a program is told |
 //! | `resolver` | whom the host asks for names |
+//! | [`attach`](mod@attach) | interfaces of an existing network namespace, which a VM gets |
+//! | [`netns`], `netlink` | network namespaces, and a conversation with the kernel's network |
+//! | [`namespace`] | a container's own namespace, and what becomes of it when its owner dies |
 
+pub mod attach;
 mod egress;
 mod error;
 mod greeting;
 mod holder;
+pub mod namespace;
+mod netlink;
+pub mod netns;
 mod passt;
 mod plan;
 mod ports;
 mod report;
 mod resolver;
 mod state;
+#[cfg(test)]
+pub(crate) mod testing;
 mod uplink;
 mod user;
 mod version;
