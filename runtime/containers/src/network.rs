@@ -1,9 +1,9 @@
 //! What connects a container with others: what it asks for, what it has got, and the programs behind that.
 //!
 //! ```text
-//!   plan ──▶ Connection::open ──▶ a socket for the VM's network device
+//!   plan ──▶ Connection::open ──▶ a descriptor for each of the VM's network devices
 //!                 │           └─▶ addresses, routes, names for its guest (protocol::Network)
-//!                 └── passt ◀── frames ── VM
+//!                 └── passt, or a namespace with an interface of each network ◀── frames ── VM
 //! ```
 //!
 //! | module | what it knows |
@@ -34,7 +34,7 @@ mod netlink;
 pub mod netns;
 mod passt;
 mod plan;
-mod ports;
+pub(crate) mod ports;
 mod report;
 mod resolver;
 mod state;
@@ -48,6 +48,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use protocol::{Host, Network};
 
+use crate::network_names::Membership;
+
 pub use egress::Egress;
 pub use error::NetworkError;
 use passt::Passt;
@@ -56,7 +58,9 @@ pub use plan::{
 };
 pub(crate) use report::Reports;
 pub use report::{InterfaceUse, sum};
+pub(crate) use resolver::search_of_host;
 pub use state::{Binding, NetworkState};
+pub(crate) use user::mac_of;
 
 use crate::plan::NetworkInterface;
 use host::text::in_one_line;
@@ -70,15 +74,27 @@ pub(crate) struct Connection {
     guest: Network,
     /// What is noted of it.
     state: NetworkState,
-    /// The VM's end, until the VM has it.
-    socket: Option<OwnedFd>,
-    _passt: Option<Passt>,
+    /// The VM's ends, one of each interface, until the VM has them.
+    ends: Vec<OwnedFd>,
+    _provider: Provider,
+}
+
+/// What is behind a connection, and ends with it.
+#[expect(dead_code, reason = "they are kept")]
+enum Provider {
+    Nobody,
+    Passt(Passt),
+    Networks(Membership),
 }
 
 impl Connection {
     /// Makes what the plan asks for. Ports that it leaves open are those of last time (`kept`), as far as they are free.
     pub fn open(plan: &NetworkPlan, kept: &[PublishedPort]) -> Result<Self, NetworkError> {
-        let NetworkMode::User(user) = &plan.mode else { return Ok(Self::loopback(plan)) };
+        let user = match &plan.mode {
+            NetworkMode::User(user) => user,
+            NetworkMode::None => return Ok(Self::loopback(plan)),
+            NetworkMode::Names => return Err(NetworkError::NoContainer),
+        };
         match user::connect(plan, user, kept) {
             Err(error) if !plan.is_required() && error.is_of_the_host() => {
                 log::warn!("{}: the container runs without a network", in_one_line(&error));
@@ -89,7 +105,7 @@ impl Connection {
     }
 
     /// Nothing but the loopback interface, and the names that the plan has.
-    fn loopback(plan: &NetworkPlan) -> Self {
+    pub fn loopback(plan: &NetworkPlan) -> Self {
         let of_plan = |host: &ExtraHost| match host.address {
             HostAddress::Ip(ip) => Some(Host { name: host.name.clone(), ip }),
             HostAddress::Gateway => None,
@@ -100,7 +116,22 @@ impl Connection {
             sysctls: plan.sysctls.clone(),
             ..Network::default()
         };
-        Self { guest, state: NetworkState::default(), socket: None, _passt: None }
+        Self {
+            guest,
+            state: NetworkState::default(),
+            ends: Vec::new(),
+            _provider: Provider::Nobody,
+        }
+    }
+
+    /// What a container has as a member of networks of names, with the VM's ends of its interfaces.
+    pub fn of_networks(
+        guest: Network,
+        state: NetworkState,
+        ends: Vec<OwnedFd>,
+        membership: Membership,
+    ) -> Self {
+        Self { guest, state, ends, _provider: Provider::Networks(membership) }
     }
 
     /// What its guest is told.
@@ -115,15 +146,15 @@ impl Connection {
 
     /// What the VM inherits.
     pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        self.socket.iter().map(AsFd::as_fd).collect()
+        self.ends.iter().map(AsFd::as_fd).collect()
     }
 
     /// The VM's devices for it, which let through what is wanted.
     pub fn devices(&self, egress: Option<&Egress>) -> Vec<NetworkInterface> {
-        let interfaces = self.guest.interfaces.iter().zip(&self.socket);
-        let device = interfaces.map(|(interface, socket)| NetworkInterface {
+        let interfaces = self.guest.interfaces.iter().zip(&self.ends);
+        let device = interfaces.map(|(interface, end)| NetworkInterface {
             iface_id: interface.name.clone(),
-            fd: socket.as_raw_fd(),
+            fd: end.as_raw_fd(),
             guest_mac: interface.mac.to_string(),
             mtu: interface.mtu,
             egress: egress.map(|egress| egress.policy(interface, &self.guest.resolver)),
@@ -132,9 +163,9 @@ impl Connection {
         device.collect()
     }
 
-    /// The VM has its end: from now on that is open as long as the VM is there, and no longer.
+    /// The VM has its ends: from now on those are open as long as the VM is there, and no longer.
     pub fn handed_over(&mut self) {
-        self.socket = None;
+        self.ends.clear();
     }
 }
 

@@ -12,12 +12,13 @@
 //! | `attachment` | a container's place on a network |
 //! | `store`, `members` | networks as files, and which containers are on them |
 //! | `netavark`, `namespace` | the program that makes them, and where |
-//! | `ports` | ports of the host's |
 //! | `join`, `sweep` | being on networks, and what is left of who was |
+//! | `connect` | the interfaces of a VM |
 //! | `error` | what goes wrong |
 
 mod attachment;
 mod choose;
+mod connect;
 mod definition;
 mod error;
 mod host;
@@ -27,7 +28,6 @@ mod members;
 mod name;
 mod namespace;
 mod netavark;
-mod ports;
 mod store;
 mod subnet;
 mod sweep;
@@ -35,14 +35,14 @@ mod sweep;
 pub(crate) use attachment::check_all;
 pub use attachment::{Attachment, Identity, Wish, check_alias, parse_mac};
 pub use choose::NewNetwork;
+pub use connect::check_right;
+pub(crate) use connect::{Membership, connect};
 pub use definition::{Network, Range};
 pub use error::NetworkError;
 pub use host::HostNetwork;
-pub use join::{Joined, JoinedInterface, join};
 pub use lease::{Lease, LeaseError, Leases};
 pub use members::{Kept, users};
 pub use name::check_name;
-pub use netavark::{Netavark, NetavarkError};
-pub use ports::{Protocol, PublishedPort};
+pub use netavark::NetavarkError;
 pub use store::Networks;
 pub use subnet::Subnet;

@@ -44,7 +44,7 @@ use watch::watch;
 use crate::conversation::{
     ConversationError, Exit, Failure, Guest, Reception, Running, Signals, Stdio,
 };
-use crate::network::{Connection, NetworkState, PublishedPort, Reports};
+use crate::network::{Connection, NetworkState, Reports};
 use crate::plan::{Drive, Plan, Vsock};
 use host::cache::{Cache, CacheError};
 
@@ -68,13 +68,12 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Starts the plan's VM, with `scratch` as its second disk and on the network the ports of last time (`kept`).
+    /// Starts the plan's VM, with `scratch` as its second disk and this connection.
     pub fn start(
         plan: &Plan,
         scratch: Option<PathBuf>,
-        kept: &[PublishedPort],
+        mut connection: Connection,
     ) -> Result<Self, VmError> {
-        let mut connection = Connection::open(&plan.container.network, kept)?;
         let folder = RunFolder::new()?;
         let user = VmUser::claim(plan.vm.uid_base, folder.path())?;
         let mut vm = plan.vm.config.clone();
@@ -161,7 +160,8 @@ pub fn run(plan: Plan, cache: impl FnOnce() -> Result<Cache, CacheError>) -> Res
     // From here on a signal is the container's, not ours.
     let signals = Signals::catch().map_err(VmError::Signals)?;
     let stdio = Stdio::inherit().map_err(VmError::Stdio)?;
-    let machine = Machine::start(&plan, scratch.as_ref().map(Scratch::path), &[])?;
+    let connection = Connection::open(&plan.container.network, &[])?;
+    let machine = Machine::start(&plan, scratch.as_ref().map(Scratch::path), connection)?;
     let guest = machine.guest().clone();
     let pass_on = |number| {
         // The window is not the container's.

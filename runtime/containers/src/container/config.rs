@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Id, check_name};
+use crate::network::NetworkMode;
 use crate::network_names::{Attachment, check_all};
 use crate::plan::{ContainerPlan, Plan};
 use host::digest::Digest;
@@ -116,6 +117,9 @@ impl Config {
         }
         check_all(&self.networks).map_err(|problem| format!("networks: {problem}"))?;
         let ContainerPlan { process, setting, network } = &self.plan.container;
+        if !self.networks.is_empty() && network.mode != NetworkMode::Names {
+            return Err(format!("bundle.network.mode: {} excludes networks", network.mode.name()));
+        }
         process.check().map_err(|error| format!("bundle.process.{error}"))?;
         setting.check().map_err(|error| format!("bundle.setting.{error}"))?;
         network.check().map_err(|error| format!("bundle.network: {error}"))

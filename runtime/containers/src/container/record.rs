@@ -40,6 +40,11 @@ impl Container {
         Ok(Self { folder, config })
     }
 
+    /// The same, as it is now.
+    pub(crate) fn read_again(&self) -> Result<Self, ContainerError> {
+        Self::open(self.folder.clone()).map_err(|error| self.gone(error))
+    }
+
     /// Its identity.
     pub fn id(&self) -> &Id {
         &self.config.id

@@ -42,6 +42,10 @@ pub enum NetworkError {
     Silent { seconds: u64, said: String },
     #[error("cannot speak with passt")]
     Speak(#[source] io::Error),
+    #[error(
+        "a bundle is on no network that has a name: give it --network none or user, or create a container"
+    )]
+    NoContainer,
 }
 
 impl NetworkError {
@@ -52,6 +56,7 @@ impl NetworkError {
             Self::Speak(_) => true,
             Self::Taken(..) | Self::Privileged { .. } | Self::Port { .. } => false,
             Self::NoIpv6(_) | Self::NoneFree { .. } | Self::NoHostAddress { .. } => false,
+            Self::NoContainer => false,
         }
     }
 }

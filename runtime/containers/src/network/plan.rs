@@ -52,6 +52,8 @@ pub enum NetworkMode {
     None,
     /// As any program of the user's, by passt.
     User(UserNetwork),
+    /// By networks that have names: those that the container is on.
+    Names,
 }
 
 impl NetworkMode {
@@ -60,6 +62,7 @@ impl NetworkMode {
         match self {
             Self::None => "none",
             Self::User(_) => "user",
+            Self::Names => "names",
         }
     }
 }
@@ -150,9 +153,8 @@ impl NetworkPlan {
                 let (least, most) = MTUS.into_inner();
                 return Err(format!("--network user:mtu={}: give {least} to {most}", user.mtu));
             }
-            NetworkMode::User(_) => {
-                user::check_addresses(self)?;
-            }
+            NetworkMode::User(_) => user::check_addresses(self)?,
+            NetworkMode::Names => self.check_names()?,
         }
         self.egress.as_ref().map_or(Ok(()), Egress::check)?;
         if self.ports.len() > MAX_PORTS {
@@ -194,8 +196,21 @@ impl NetworkPlan {
         Err(format!("{flag} needs a network, and --network none is without: leave one of both out"))
     }
 
+    /// What each network is asked for by itself.
+    fn check_names(&self) -> Result<(), String> {
+        let (flag, option) = match self {
+            Self { mac: Some(_), .. } => ("--mac-address", "mac"),
+            Self { ip: Some(_), .. } => ("--ip", "ip"),
+            Self { ip6: Some(_), .. } => ("--ip6", "ip6"),
+            _ => return Ok(()),
+        };
+        Err(format!(
+            "{flag}: of several networks it is not said which: give --network NETWORK:{option}=ADDRESS"
+        ))
+    }
+
     /// How names become addresses: as the plan says, and else as the host does it.
-    pub(super) fn resolver(&self, host: Option<Resolver>) -> Resolver {
+    pub(crate) fn resolver(&self, host: Option<Resolver>) -> Resolver {
         let (own, host) = (self.resolver.clone(), host.unwrap_or_default());
         let mut search = if own.search.is_empty() { host.search } else { own.search };
         search.retain(|domain| domain.as_bytes() != b".");

@@ -25,6 +25,12 @@ pub fn of_host(by_passt: (Ipv4Addr, Ipv6Addr), has_ipv6: bool) -> Resolver {
     parse(&String::from_utf8_lossy(&text), by_passt, has_ipv6)
 }
 
+/// How it tries names, whomever it asks.
+pub fn search_of_host() -> Resolver {
+    let of_host = of_host((Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED), true);
+    Resolver { nameservers: Vec::new(), ..of_host }
+}
+
 fn parse(text: &str, by_passt: (Ipv4Addr, Ipv6Addr), has_ipv6: bool) -> Resolver {
     let mut resolver = Resolver::default();
     for line in text.lines() {

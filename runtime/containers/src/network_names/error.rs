@@ -7,8 +7,10 @@ use thiserror::Error;
 
 use super::lease::LeaseError;
 use super::netavark::NetavarkError;
-use super::ports::PortError;
 use crate::container::ContainerError;
+use crate::network;
+use crate::network::attach::AttachError;
+use crate::network::namespace::NamespaceError;
 
 /// Why a network is not made, found, joined or removed.
 #[derive(Debug, Error)]
@@ -47,7 +49,31 @@ pub enum NetworkError {
     #[error(transparent)]
     Netavark(#[from] NetavarkError),
     #[error(transparent)]
-    Port(#[from] PortError),
+    OwnNamespace(#[from] NamespaceError),
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    #[error(transparent)]
+    Port(network::NetworkError),
+    #[error(
+        "--publish: {address} is of {family}, which no network of the container has: give another address, or a network that has it"
+    )]
+    NoFamily { address: std::net::IpAddr, family: &'static str },
+    #[error(
+        "container {0} is on no network, which its published ports need: bulkhead network connect puts it on one"
+    )]
+    NowhereToPublish(String),
+    #[error(
+        "networks of names are root's so far, since they change this host's firewall: do it as root, or publish ports of containers on --network user"
+    )]
+    NotRoot,
+    #[error(
+        "container {container} has --network {mode}: create another one with --network {network}"
+    )]
+    OtherKind { container: String, mode: &'static str, network: String },
+    #[error(
+        "container {0} is running, and its networks are those of its start: bulkhead stop ends it, and its next start has others"
+    )]
+    Runs(String),
     #[error(
         "container {container} is not on network {network}: bulkhead inspect shows its networks"
     )]

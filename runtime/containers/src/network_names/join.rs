@@ -1,63 +1,47 @@
 //! A container joins its networks: addresses are leased, ports taken, and netavark makes the rest. All of it is undone
 //! together, also for who was killed.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-
-use protocol::{Cidr, MacAddress};
 
 use super::definition::Network;
 use super::error::NetworkError;
 use super::lease::Lease;
-use super::netavark::{Known, Netavark, Request};
-use super::ports::{BoundPort, HeldPort, PublishedPort, hold};
+use super::netavark::{Netavark, Request};
 use super::store::Networks;
 use super::sweep::{clean, keep_isolation, leave, refresh, remember, sweep};
-use crate::container::{Config, Container, Containers, Id, Tenure};
+use crate::container::{Config, Containers, Id};
+use crate::network::ports::{Reserved, reserve};
+use crate::network::{NetworkState, PublishedPort};
 use host::text::in_one_line;
 
 /// A container on its networks. When it is dropped, it has left them.
 pub struct Joined {
-    interfaces: Vec<JoinedInterface>,
-    nameservers: Vec<std::net::IpAddr>,
-    ports: Vec<(BoundPort, HeldPort)>,
+    nameservers: Vec<IpAddr>,
+    ports: Reserved,
+    gateway: IpAddr,
     networks: Networks,
     request: Request,
     namespace: PathBuf,
     has_left: bool,
 }
 
-/// What it has of one network, in its namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JoinedInterface {
-    /// Its name there: `eth0`.
-    pub name: String,
-    /// The network's name.
-    pub network: String,
-    /// The address of its card.
-    pub mac: MacAddress,
-    /// Its addresses.
-    pub addresses: Vec<Cidr>,
-}
-
-/// Puts a container on all its networks, in the namespace at this path, which is empty and stays until it has left. What a
-/// supervisor that was killed has left of this container, or of any, is removed first.
+/// Puts a container of this process's on all its networks, in the namespace at this path, which is empty and stays until it has
+/// left. It gets the addresses and ports that it had `before`, as far as they are free. What a supervisor that was killed has left
+/// of this container, or of any, is removed first.
 pub fn join(
     networks: &Networks,
     containers: &Containers,
-    container: &Container,
-    _tenure: &Tenure,
-    ports: &[PublishedPort],
+    config: &Config,
+    before: &NetworkState,
     namespace: &Path,
 ) -> Result<Joined, NetworkError> {
-    // Written since this one was read, perhaps.
-    let container = containers.find(container.id().as_str())?;
     let netavark = Netavark::wait()?;
-    sweep(networks, containers, container.id(), &netavark)?;
-    let config = container.config();
-    let leased = lease(networks, config).inspect_err(|_| release(networks, config))?;
-    let result = join_leased(networks, config, &leased, ports, namespace, &netavark);
+    sweep(networks, containers, Some(&config.id), &netavark)?;
+    let leased = lease(networks, config, before).inspect_err(|_| release(networks, config))?;
+    let result = join_leased(networks, config, &leased, &before.ports, namespace, &netavark);
     let joined = result.inspect_err(|_| release(networks, config))?;
-    refresh(networks, container.id(), &netavark);
+    refresh(networks, &config.id, &netavark);
     Ok(joined)
 }
 
@@ -65,24 +49,23 @@ fn join_leased(
     networks: &Networks,
     config: &Config,
     leased: &[(Network, Lease)],
-    ports: &[PublishedPort],
+    kept: &[PublishedPort],
     namespace: &Path,
     netavark: &Netavark,
 ) -> Result<Joined, NetworkError> {
-    let ports = hold(ports)?;
+    let ports = publish(&config.plan.container.network.ports, kept, leased)?;
     let members: Vec<_> = config
         .networks
         .iter()
         .zip(leased)
         .map(|(on, (network, lease))| (on, network, lease))
         .collect();
-    let bound: Vec<BoundPort> = ports.iter().map(|(port, _)| *port).collect();
-    let mut request = Request::new(config, &members, &bound);
-    remember(networks, &request)?;
+    let mut request = Request::new(config, &members, ports.ports());
+    remember(networks, &request, namespace)?;
     let set_up =
         netavark.set_up(&request, namespace).map_err(NetworkError::from).and_then(|known| {
             request.set_macs(&known.macs);
-            remember(networks, &request)?;
+            remember(networks, &request, namespace)?;
             Ok(known)
         });
     let known = set_up.inspect_err(|_| {
@@ -91,9 +74,9 @@ fn join_leased(
         leave(networks, &request, netavark);
     })?;
     Ok(Joined {
-        interfaces: interfaces(leased, &request, &known),
         nameservers: known.nameservers,
         ports,
+        gateway: leased[0].0.ranges[0].gateway,
         networks: networks.clone(),
         request,
         namespace: namespace.to_owned(),
@@ -101,32 +84,39 @@ fn join_leased(
     })
 }
 
-fn interfaces(
+/// Takes the ports for this container, which the firewall leads to it.
+fn publish(
+    wanted: &[PublishedPort],
+    kept: &[PublishedPort],
     leased: &[(Network, Lease)],
-    request: &Request,
-    known: &Known,
-) -> Vec<JoinedInterface> {
-    let one = |(network, lease): &(Network, Lease)| {
-        let name = network.inner_name();
-        let prefixes = network.ranges.iter().map(|range| range.subnet.prefix());
-        let addresses =
-            lease.addresses.iter().zip(prefixes).map(|(&ip, prefix)| Cidr { ip, prefix });
-        Some(JoinedInterface {
-            name: request.networks.get(&name)?.interface_name.clone(),
-            network: network.name.clone(),
-            mac: *known.macs.get(&name)?,
-            addresses: addresses.collect(),
-        })
+) -> Result<Reserved, NetworkError> {
+    let has = |ipv6: bool| {
+        let ranges = leased.iter().flat_map(|(network, _)| &network.ranges);
+        ranges.map(|range| range.subnet.is_ipv6()).any(|it| it == ipv6)
     };
-    leased.iter().filter_map(one).collect()
+    for address in wanted.iter().filter_map(|port| port.address) {
+        if !has(address.is_ipv6()) {
+            let family = if address.is_ipv6() { "IPv6" } else { "IPv4" };
+            return Err(NetworkError::NoFamily { address, family });
+        }
+    }
+    let ports = reserve(wanted, kept, has(true)).map_err(NetworkError::Port)?;
+    ports.keep().map_err(NetworkError::Port)?;
+    Ok(ports)
 }
 
 /// An address of each of its networks.
-fn lease(networks: &Networks, config: &Config) -> Result<Vec<(Network, Lease)>, NetworkError> {
+fn lease(
+    networks: &Networks,
+    config: &Config,
+    before: &NetworkState,
+) -> Result<Vec<(Network, Lease)>, NetworkError> {
+    let before = before.interfaces.iter().flat_map(|interface| &interface.addresses);
+    let before: Vec<IpAddr> = before.map(|address| address.ip).collect();
     let one = |on: &super::Attachment| {
         let leased = networks.change(&on.network, |record| {
             let (ranges, wish) = (&record.network.ranges, &on.identity);
-            let lease = record.leases.lease(ranges, &config.id, &wish.addresses, wish.mac);
+            let lease = record.leases.lease(ranges, &config.id, &wish.addresses, &before, wish.mac);
             let failed = |source| NetworkError::Lease { network: on.name.clone(), source };
             Ok((record.network.clone(), lease.map_err(failed)?))
         });
@@ -162,26 +152,22 @@ fn give_back<'a>(networks: &Networks, container: &Id, of: impl Iterator<Item = &
 }
 
 impl Joined {
-    /// One of each network, in the order in which they were named.
-    pub fn interfaces(&self) -> &[JoinedInterface] {
-        &self.interfaces
+    /// Where the host is on the first network.
+    pub fn gateway(&self) -> IpAddr {
+        self.gateway
     }
 
     /// Whom to ask for the others' names.
-    pub fn nameservers(&self) -> &[std::net::IpAddr] {
+    pub fn nameservers(&self) -> &[IpAddr] {
         &self.nameservers
     }
 
     /// Its ports on the host.
-    pub fn ports(&self) -> impl Iterator<Item = &BoundPort> {
-        self.ports.iter().map(|(port, _)| port)
+    pub fn ports(&self) -> &[PublishedPort] {
+        self.ports.ports()
     }
 
     /// Leaves all networks.
-    pub fn undo(mut self) -> Result<(), NetworkError> {
-        self.leave()
-    }
-
     fn leave(&mut self) -> Result<(), NetworkError> {
         self.has_left = true;
         let netavark = Netavark::wait()?;

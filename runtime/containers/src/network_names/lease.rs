@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::definition::Range;
 use crate::container::Id;
+use crate::network::mac_of;
 
 /// More than a bridge has ports (Linux `net/bridge/br_private.h`, BR_MAX_PORTS: 1 << 10).
 pub const MAX_LEASES: usize = 1024;
@@ -33,6 +34,18 @@ pub struct Lease {
     pub mac: Option<MacAddress>,
 }
 
+impl Lease {
+    /// The address of its network card: made of the first, as docker does, so that whoever knew it finds it at once when it is
+    /// started again. netavark chooses one where there is no IPv4.
+    pub fn card(&self) -> Option<MacAddress> {
+        let own = |address: &IpAddr| match address {
+            IpAddr::V4(address) => Some(mac_of(*address)),
+            IpAddr::V6(_) => None,
+        };
+        self.mac.or_else(|| self.addresses.iter().find_map(own))
+    }
+}
+
 /// Why there is no address for a container.
 #[derive(Debug, PartialEq, Eq, Error)]
 #[allow(missing_docs)]
@@ -54,18 +67,19 @@ pub enum LeaseError {
 }
 
 impl Leases {
-    /// Gives a container an address of each range: those of `fixed` that are in it, else any that is free. One that it has
-    /// already is given back first.
+    /// Gives a container an address of each range: those of `fixed` that are in it, else those of `before` if they are free, else
+    /// any that is. One that it has already is given back first.
     pub fn lease(
         &mut self,
         ranges: &[Range],
         container: &Id,
         fixed: &[IpAddr],
+        before: &[IpAddr],
         mac: Option<MacAddress>,
     ) -> Result<Lease, LeaseError> {
         let mut after = self.clone();
         after.release(container);
-        let lease = after.choose(ranges, fixed, mac)?;
+        let lease = after.choose(ranges, fixed, before, mac)?;
         after.taken.insert(container.as_str().to_owned(), lease.clone());
         *self = after;
         Ok(lease)
@@ -113,17 +127,13 @@ impl Leases {
         &mut self,
         ranges: &[Range],
         fixed: &[IpAddr],
+        before: &[IpAddr],
         mac: Option<MacAddress>,
     ) -> Result<Lease, LeaseError> {
         if self.taken.len() >= MAX_LEASES {
             return Err(LeaseError::Crowded);
         }
-        let has_mac = |lease: &Lease| mac.is_some() && lease.mac == mac;
-        if let Some(mac) = mac
-            && let Some((owner, _)) = self.taken.iter().find(|(_, lease)| has_mac(lease))
-        {
-            return Err(LeaseError::MacTaken { mac, owner: short(owner) });
-        }
+        self.has_no_card(mac)?;
         if let Some(&address) =
             fixed.iter().find(|&&one| !ranges.iter().any(|range| range.subnet.contains(one)))
         {
@@ -132,12 +142,26 @@ impl Leases {
         let addresses = ranges.iter().enumerate().map(|(at, range)| {
             match fixed.iter().find(|&&one| range.subnet.contains(one)) {
                 Some(&address) => self.fix(range, address),
-                None => self.find(range, self.last.get(at).copied()),
+                None => {
+                    let had = before.iter().filter(|&&one| range.subnet.contains(one));
+                    let again = had.filter_map(|&one| self.fix(range, one).ok()).next();
+                    again.map_or_else(|| self.find(range, self.last.get(at).copied()), Ok)
+                }
             }
         });
         let addresses: Vec<IpAddr> = addresses.collect::<Result<_, _>>()?;
-        self.last.clone_from(&addresses);
-        Ok(Lease { addresses, mac })
+        let lease = Lease { addresses, mac };
+        self.has_no_card(lease.card())?;
+        self.last.clone_from(&lease.addresses);
+        Ok(lease)
+    }
+
+    fn has_no_card(&self, mac: Option<MacAddress>) -> Result<(), LeaseError> {
+        let has_it = |(_, lease): &(&String, &Lease)| mac.is_some() && lease.card() == mac;
+        match (mac, self.taken.iter().find(has_it)) {
+            (Some(mac), Some((owner, _))) => Err(LeaseError::MacTaken { mac, owner: short(owner) }),
+            _ => Ok(()),
+        }
     }
 
     fn fix(&self, range: &Range, address: IpAddr) -> Result<IpAddr, LeaseError> {

@@ -6,6 +6,7 @@ use super::error::NetworkError;
 use super::lease::Leases;
 use super::store::Networks;
 use crate::container::{Container, Containers, Id, Lock, Tenure};
+use crate::network::NetworkMode;
 
 /// Networks that stay as long as this value.
 pub struct Kept {
@@ -47,10 +48,22 @@ impl Networks {
         wish: &Wish,
     ) -> Result<(), NetworkError> {
         let (new, _kept) = self.resolve(std::slice::from_ref(wish))?;
-        let own = containers.find(container.id().as_str())?.config().networks.clone();
+        let config = containers.find(container.id().as_str())?.config().clone();
+        let plan = &config.plan.container.network;
+        let is_fixed = plan.ip.is_some() || plan.ip6.is_some() || plan.mac.is_some();
+        match &plan.mode {
+            NetworkMode::Names => {}
+            // Nobody has asked for it.
+            NetworkMode::User(user) if !user.required && !is_fixed => {}
+            mode => {
+                let (container, network) = (config.name, wish.network.clone());
+                return Err(NetworkError::OtherKind { container, mode: mode.name(), network });
+            }
+        }
+        let own = config.networks;
         let all: Vec<Attachment> = own.into_iter().chain(new).collect();
         check_all(&all).map_err(|problem| {
-            NetworkError::Option(format!("container {}: {problem}", container.config().name))
+            NetworkError::Option(format!("container {}: {problem}", config.name))
         })?;
         Ok(containers.set_networks(container, tenure, all)?)
     }
@@ -83,7 +96,7 @@ impl Networks {
 /// Whether an empty network could give it what it wishes. Whether this one can is seen when the container starts.
 fn fits(network: &Network, attachment: &Attachment) -> Result<(), NetworkError> {
     let (nobody, wish) = (Id::random().map_err(NetworkError::Random)?, &attachment.identity);
-    let lease = Leases::default().lease(&network.ranges, &nobody, &wish.addresses, wish.mac);
+    let lease = Leases::default().lease(&network.ranges, &nobody, &wish.addresses, &[], wish.mac);
     let unfit = |source| NetworkError::Lease { network: network.name.clone(), source };
     lease.map(drop).map_err(unfit)
 }

@@ -20,6 +20,8 @@ use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
 pub use answer::Known;
+#[cfg(test)]
+pub use request::Member;
 pub use request::Request;
 
 use host::program::folders;

@@ -2,7 +2,7 @@
 //! netavark's lock held: who joins has it from before his record is written until his set-up is done.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +20,17 @@ use host::text::in_one_line;
 struct Record {
     boot: String,
     request: Request,
+    /// Where the container's interfaces are.
+    namespace: PathBuf,
 }
 
 /// Writes down what netavark is told next.
-pub fn remember(networks: &Networks, request: &Request) -> Result<(), NetworkError> {
-    let record = Record { boot: boot(), request: request.clone() };
+pub fn remember(
+    networks: &Networks,
+    request: &Request,
+    namespace: &Path,
+) -> Result<(), NetworkError> {
+    let record = Record { boot: boot(), request: request.clone(), namespace: namespace.to_owned() };
     Ok(json::write(&path(networks, &request.container_id), &record)?)
 }
 
@@ -44,11 +50,11 @@ pub fn leave(networks: &Networks, request: &Request, _netavark: &Netavark) {
     }
 }
 
-/// Removes what nobody has any more, and what `own` has had: its supervisor is the caller.
+/// Removes what nobody has any more, and what `own` has had, if there is one: its supervisor is the caller.
 pub fn sweep(
     networks: &Networks,
     containers: &Containers,
-    own: &Id,
+    own: Option<&Id>,
     netavark: &Netavark,
 ) -> Result<(), NetworkError> {
     for entry in fs::read_dir(folder(networks)).into_iter().flatten().flatten() {
@@ -59,19 +65,24 @@ pub fn sweep(
     // Each of these was a container before it had a record.
     let joined = ids(&folder(networks))?;
     let held = held(containers)?;
-    for id in joined.into_iter().filter(|id| id == own || !held.contains(id)) {
+    let is_own = |id: &Id| Some(id) == own;
+    for id in joined.into_iter().filter(|id| is_own(id) || !held.contains(id)) {
         let path = path(networks, &id);
         match json::read::<Record>(&path) {
             // Nothing of it has outlived that.
             Ok(record) if record.boot != boot() => drop(fs::remove_file(&path)),
-            Ok(Record { request, .. }) => match clean(networks, &request, netavark) {
-                Ok(()) => leave(networks, &request, netavark),
-                Err(error) => log::warn!(
-                    "container {} has left rules behind: {}",
-                    id.short(),
-                    in_one_line(&error)
-                ),
-            },
+            Ok(Record { request, namespace, .. }) => {
+                // It is still there if nobody has removed it yet.
+                let undone = netavark.tear_down(&request, &namespace).map_err(NetworkError::from);
+                match undone.or_else(|_| clean(networks, &request, netavark)) {
+                    Ok(()) => leave(networks, &request, netavark),
+                    Err(error) => log::warn!(
+                        "container {} has left rules behind: {}",
+                        id.short(),
+                        in_one_line(&error)
+                    ),
+                }
+            }
             Err(error) => {
                 log::warn!("{}: what the container has left behind stays", in_one_line(&error));
                 let _ = fs::remove_file(&path);
@@ -81,7 +92,7 @@ pub fn sweep(
     keep_isolation(networks, netavark);
     networks.sweep_leases(|| {
         let held = self::held(containers)?;
-        Ok(move |id: &Id| id == own || !held.contains(id))
+        Ok(move |id: &Id| is_own(id) || !held.contains(id))
     })
 }
 

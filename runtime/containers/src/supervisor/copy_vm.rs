@@ -9,8 +9,8 @@ use super::error::SupervisorError;
 use super::folders::Folders;
 use crate::container::{Container, Tenure};
 use crate::conversation::{Exit, Failure};
-use crate::network::NetworkPlan;
-use crate::vm::Machine;
+use crate::network::{Connection, NetworkPlan};
+use crate::vm::{Machine, VmError};
 
 /// Its guest is up, and none of the container's processes runs in it. Nobody else has the container meanwhile.
 pub struct CopyVm {
@@ -35,7 +35,8 @@ impl CopyVm {
         let mut plan = container.config().plan.clone();
         // Nobody in it calls anybody.
         plan.container.network = NetworkPlan::default();
-        let machine = Machine::start(&plan, disk.path(), &[])?;
+        let connection = Connection::open(&plan.container.network, &[]).map_err(VmError::from)?;
+        let machine = Machine::start(&plan, disk.path(), connection)?;
         Ok(Self { machine, _disk: disk, _tenure: tenure })
     }
 

@@ -17,6 +17,8 @@ use super::socket;
 use crate::container::log;
 use crate::container::{Container, RestartPolicy, State, Status, now};
 use crate::conversation::{Exit, Running, Signals, Stdio, Streams};
+use crate::network::{Connection, NetworkMode};
+use crate::network_names;
 use crate::vm::{Machine, VmError, with_signals};
 use host::terminal;
 use host::text::in_one_line;
@@ -89,6 +91,8 @@ impl Supervisor {
     /// Takes the container, unless another process has it.
     pub fn new(container: Container, folders: Folders) -> Result<Self, SupervisorError> {
         let tenure = container.tenure()?;
+        // Its networks may have changed since it was read.
+        let container = container.read_again()?;
         raise_limit();
         let (listener, address) = socket::listen().map_err(SupervisorError::Listen)?;
         let mut state = container.state()?;
@@ -232,7 +236,7 @@ impl Supervisor {
         };
         let ([stdout, stderr], output) = self.lifecycle.output.open();
         let streams = Streams { stdin, stdout: Box::new(stdout), stderr: Box::new(stderr) };
-        let machine = Machine::start(&config.plan, disk.path(), &self.lifecycle.published())?;
+        let machine = Machine::start(&config.plan, disk.path(), self.connect()?)?;
         // Those of an earlier life count no longer.
         self.container.forget_interfaces();
         self.lifecycle.set_reports(machine.reports());
@@ -255,6 +259,17 @@ impl Supervisor {
         output.wait();
         self.lifecycle.leaving();
         result
+    }
+
+    /// What its plan asks for, with the addresses and ports of last time.
+    fn connect(&self) -> Result<Connection, VmError> {
+        let (config, before) = (self.container.config(), self.lifecycle.network());
+        let plan = &config.plan.container.network;
+        if plan.mode != NetworkMode::Names {
+            return Ok(Connection::open(plan, &before.ports)?);
+        }
+        let networks = self.folders.networks()?;
+        Ok(network_names::connect(&networks, &self.folders.containers, config, &before)?)
     }
 
     /// Its VM has ended: what its interfaces told last is for those who ask later.

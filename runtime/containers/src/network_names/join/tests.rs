@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use world::{World, alone};
 
 use super::super::netavark::NetavarkError;
-use super::super::ports::{PortError, Protocol};
 use super::super::{NewNetwork, Subnet};
 use super::*;
+use crate::network::{self, Protocol};
 
 /// Any port of the host's, for a web server.
 const ANY: PublishedPort =
@@ -37,7 +37,7 @@ fn containers_find_each_other_by_name() {
         }
         // It is what the kernel has, and the guest's card gets it.
         assert_eq!(first.interfaces()[0].name, "eth0");
-        assert_eq!(one.mac("eth0"), first.interfaces()[0].mac.to_string());
+        assert_eq!(one.mac("eth0"), first.interfaces()[0].mac);
         first.undo().unwrap();
         second.undo().unwrap();
         world.is_clean();
@@ -52,12 +52,13 @@ fn wishes_are_granted() {
         world.network(NewNetwork { ipv6: true, no_ipv4: true, ..world::named("six") });
         let one = world.container("one", &["a:ip=10.7.0.99,mac=02:00:00:00:00:07", "six"]);
         let joined = one.join(&[]).unwrap();
-        let [a, six] = joined.interfaces() else { panic!("{:?}", joined.interfaces()) };
+        let interfaces = joined.interfaces();
+        let [a, six] = &interfaces[..] else { panic!("{interfaces:?}") };
         assert_eq!(
-            (a.addresses[0].to_string(), a.mac.to_string()),
+            (a.addresses[0].to_string(), a.mac.clone()),
             ("10.7.0.99/24".into(), "02:00:00:00:00:07".into())
         );
-        assert_eq!((one.mac("eth0"), one.mtu("eth0")), (a.mac.to_string(), "1300".to_owned()));
+        assert_eq!((one.mac("eth0"), one.mtu("eth0")), (a.mac.clone(), "1300".to_owned()));
         assert!(six.name == "eth1" && six.addresses.len() == 1 && six.addresses[0].ip.is_ipv6());
         // What it has nobody else gets, and that is said before anything is made.
         for (wish, message) in [
@@ -80,11 +81,11 @@ fn ports_of_the_host_lead_to_the_container() {
         world.network(world::named("web"));
         let (one, two) = (world.container("one", &["web"]), world.container("two", &["web"]));
         let joined = one.join(&[ANY]).unwrap();
-        let port = joined.ports().next().unwrap().host_port;
+        let port = joined.ports()[0].host_port.unwrap();
         one.serves(80, ([127, 0, 0, 1], port).into());
         let same = PublishedPort { host_port: Some(port), ..ANY };
         let error = two.join(&[same]).err().unwrap();
-        assert!(matches!(error, NetworkError::Port(PortError { .. })), "{error}");
+        assert!(matches!(error, NetworkError::Port(network::NetworkError::Taken(..))), "{error}");
         assert!(in_one_line(&error).contains(&format!("port {port}/tcp")), "{error}");
         drop(joined);
         world.is_clean();

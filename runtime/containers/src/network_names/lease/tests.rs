@@ -90,7 +90,7 @@ proptest! {
                     }) && fixed.iter().all(|&one| ranges.iter().any(|range| range.subnet.contains(one)))
                         && (own.is_none() || others.values().all(|(_, other)| *other != own));
                     let before = leases.clone();
-                    match leases.lease(ranges, &id(container), &fixed, own.map(mac)) {
+                    match leases.lease(ranges, &id(container), &fixed, &[], own.map(mac)) {
                         Ok(lease) => {
                             prop_assert!(possible, "{:?}", lease);
                             for (range, &one) in ranges.iter().zip(&lease.addresses) {
@@ -133,14 +133,15 @@ fn an_address_that_was_given_back_comes_last() {
     let ranges = [range("10.1.0.0/29", 0)];
     let mut leases = Leases::default();
     let mut next =
-        |number| leases.lease(&ranges, &id(number), &[], None).map(|lease| lease.addresses[0]);
+        |number| leases.lease(&ranges, &id(number), &[], &[], None).map(|lease| lease.addresses[0]);
     let given: Vec<String> = (0..5).map(|number| next(number).unwrap().to_string()).collect();
     assert_eq!(given, ["10.1.0.2", "10.1.0.3", "10.1.0.4", "10.1.0.5", "10.1.0.6"]);
     assert_eq!(next(5), Err(LeaseError::Full { range: "10.1.0.0/29".into() }));
     leases.release(&id(1));
     leases.release(&id(0));
     // Behind the last comes the first again.
-    let mut next = |number| leases.lease(&ranges, &id(number), &[], None).unwrap().addresses[0];
+    let mut next =
+        |number| leases.lease(&ranges, &id(number), &[], &[], None).unwrap().addresses[0];
     assert_eq!([next(5), next(6)].map(|one| one.to_string()), ["10.1.0.2", "10.1.0.3"]);
 }
 
@@ -150,9 +151,29 @@ fn a_bridge_takes_so_many() {
     let mut leases = Leases::default();
     let id = |number: usize| Id::try_from(format!("{number:064x}")).unwrap();
     for number in 0..MAX_LEASES {
-        leases.lease(&ranges, &id(number), &[], None).unwrap();
+        leases.lease(&ranges, &id(number), &[], &[], None).unwrap();
     }
-    assert_eq!(leases.lease(&ranges, &id(MAX_LEASES), &[], None), Err(LeaseError::Crowded));
+    assert_eq!(leases.lease(&ranges, &id(MAX_LEASES), &[], &[], None), Err(LeaseError::Crowded));
     // One that is on it already may have another address.
-    leases.lease(&ranges, &id(0), &["10.1.9.9".parse().unwrap()], None).unwrap();
+    leases.lease(&ranges, &id(0), &["10.1.9.9".parse().unwrap()], &[], None).unwrap();
+}
+
+#[test]
+fn who_comes_again_has_what_he_had_before() {
+    let ranges = ["10.1.0.0/24", "fd00:1::/120"].map(|text| range(text, 0));
+    let mut leases = Leases::default();
+    let mut lease =
+        |number, before: &[IpAddr]| leases.lease(&ranges, &id(number), &[], before, None).unwrap();
+    let first = lease(0, &[]);
+    lease(1, &[]);
+    // Of a network that it was on as well.
+    let before = [&first.addresses[..], &["10.2.0.7".parse().unwrap()]].concat();
+    let again = lease(0, &before);
+    assert_eq!((&again, again.card()), (&first, first.card()));
+    assert_eq!(first.card().unwrap().to_string(), "02:42:0a:01:00:02");
+    // Not what somebody else has, nor what nobody can have.
+    let other = lease(2, &first.addresses);
+    assert!(other.addresses.iter().all(|address| !first.addresses.contains(address)));
+    let gateway = lease(3, &["10.1.0.1".parse().unwrap()]);
+    assert_ne!(gateway.addresses[0].to_string(), "10.1.0.1");
 }

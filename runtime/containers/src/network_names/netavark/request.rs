@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::super::attachment::Attachment;
 use super::super::definition::Network;
 use super::super::lease::Lease;
-use super::super::ports::BoundPort;
 use super::super::subnet::Subnet;
 use crate::container::{Config, Id};
+use crate::network::PublishedPort;
 
 /// All about one container. It is kept as long as the container is on its networks: teardown wants it too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Request {
     pub networks: BTreeMap<String, Member>,
     pub network_info: BTreeMap<String, Info>,
     port_mappings: Vec<PortMapping>,
+    /// Whom aardvark-dns asks what it does not know itself; the host's servers if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    dns_servers: Vec<IpAddr>,
 }
 
 /// What the container is on a network.
@@ -34,7 +37,7 @@ pub struct Member {
     pub static_ips: Vec<IpAddr>,
     aliases: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    static_mac: Option<String>,
+    pub static_mac: Option<String>,
 }
 
 /// What the network is.
@@ -76,7 +79,7 @@ impl Request {
     pub fn new(
         container: &Config,
         networks: &[(&Attachment, &Network, &Lease)],
-        ports: &[BoundPort],
+        ports: &[PublishedPort],
     ) -> Self {
         let (mut members, mut info) = (BTreeMap::new(), BTreeMap::new());
         for (number, (attachment, network, lease)) in networks.iter().enumerate() {
@@ -85,9 +88,10 @@ impl Request {
         }
         let ports = ports.iter().map(|port| PortMapping {
             container_port: port.container_port,
-            host_port: port.host_port,
+            // It is known by now.
+            host_port: port.host_port.unwrap_or_default(),
             host_ip: port.address.map(|address| address.to_string()).unwrap_or_default(),
-            protocol: port.protocol.name().to_owned(),
+            protocol: port.protocol.to_string(),
             range: 1,
         });
         Self {
@@ -96,6 +100,7 @@ impl Request {
             networks: members,
             network_info: info,
             port_mappings: ports.collect(),
+            dns_servers: container.plan.container.network.resolver.nameservers.clone(),
         }
     }
 
@@ -145,7 +150,7 @@ fn member(container: &Config, number: usize, attachment: &Attachment, lease: &Le
         interface_name: format!("eth{number}"),
         static_ips: lease.addresses.clone(),
         aliases,
-        static_mac: lease.mac.map(|mac| mac.to_string()),
+        static_mac: lease.card().map(|mac| mac.to_string()),
     }
 }
 

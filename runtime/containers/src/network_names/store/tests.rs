@@ -219,7 +219,7 @@ fn run(networks: &Networks, containers: &Containers, op: Op) -> Result<(), Netwo
         Op::Create(name) => networks.create(new(NAMES[name]), &HostNetwork::default()).map(drop),
         Op::Remove(name) => networks.remove(&find(name)?, containers),
         Op::Lease { network, container } => networks.change(&find(network)?.id, |record| {
-            let lease = record.leases.lease(&record.network.ranges, &id(container), &[], None);
+            let lease = record.leases.lease(&record.network.ranges, &id(container), &[], &[], None);
             lease.map(drop).map_err(|source| NetworkError::Lease { network: String::new(), source })
         }),
         Op::Release { network, container } => networks.change(&find(network)?.id, |record| {

@@ -53,7 +53,7 @@ fn a_flushed_firewall_is_noticed_at_the_next_start() {
         world.network(named("db"));
         let (one, two) = (world.container("one", &["web"]), world.container("two", &["db"]));
         let first = one.join(&[ANY]).unwrap();
-        let port = first.ports().next().unwrap().host_port;
+        let port = first.ports()[0].host_port.unwrap();
         let before = world.rules();
         for table in ["nat", "filter"] {
             world.run("iptables", &["-t", table, "-F"]);

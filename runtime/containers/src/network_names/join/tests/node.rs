@@ -7,11 +7,45 @@ use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
+use protocol::Cidr;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::super::super::namespace::Namespace;
+use super::super::super::netavark::Member;
 use super::world::{LONG, World, command, until};
 use super::*;
+use crate::container::{Container, Tenure};
+
+/// What a container has of one network, in its namespace.
+#[derive(Debug)]
+pub struct JoinedInterface {
+    pub name: String,
+    pub mac: String,
+    pub addresses: Vec<Cidr>,
+}
+
+impl Joined {
+    /// One of each network, in the order in which they were named.
+    pub fn interfaces(&self) -> Vec<JoinedInterface> {
+        let one = |(name, member): (&String, &Member)| {
+            let prefixes =
+                self.request.network_info[name].subnets.iter().map(|of| of.subnet.prefix());
+            let addresses = member.static_ips.iter().zip(prefixes);
+            JoinedInterface {
+                name: member.interface_name.clone(),
+                mac: member.static_mac.clone().unwrap(),
+                addresses: addresses.map(|(&ip, prefix)| Cidr { ip, prefix }).collect(),
+            }
+        };
+        let mut all: Vec<_> = self.request.networks.iter().map(one).collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
+    }
+
+    pub fn undo(mut self) -> Result<(), NetworkError> {
+        self.leave()
+    }
+}
 
 pub struct Node<'a> {
     pub container: Container,
@@ -27,15 +61,11 @@ impl<'a> Node<'a> {
     }
 
     pub fn join(&self, ports: &[PublishedPort]) -> Result<Joined, NetworkError> {
-        let (tenure, namespace) = (self.tenure.as_ref().unwrap(), self.namespace.as_ref().unwrap());
-        join(
-            &self.world.networks,
-            &self.world.containers,
-            &self.container,
-            tenure,
-            ports,
-            &namespace.path(),
-        )
+        let mut config = self.container.config().clone();
+        config.plan.container.network.ports = ports.to_vec();
+        let path = self.namespace.as_ref().unwrap().path();
+        let (networks, containers) = (&self.world.networks, &self.world.containers);
+        join(networks, containers, &config, &NetworkState::default(), &path)
     }
 
     /// As SIGKILL does it: what is in memory is no more.

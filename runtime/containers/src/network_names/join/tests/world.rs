@@ -14,6 +14,7 @@ use super::super::super::{HostNetwork, Identity, NewNetwork, Wish};
 use super::node::Node;
 use super::*;
 use crate::container::tests::sample::draft;
+use crate::network::NetworkMode;
 
 /// However slow a machine is.
 pub const LONG: Duration = Duration::from_secs(120);
@@ -154,7 +155,9 @@ impl World {
         });
         let wishes: Vec<Wish> = wishes.collect();
         let (networks, _kept) = self.networks.resolve(&wishes).unwrap();
-        let container = self.containers.create(Config { networks, ..draft(name) }).unwrap();
+        let mut config = Config { networks, ..draft(name) };
+        config.plan.container.network.mode = NetworkMode::Names;
+        let container = self.containers.create(config).unwrap();
         Node::new(container, self)
     }
 
