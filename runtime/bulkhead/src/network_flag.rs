@@ -7,7 +7,7 @@ const FORM: &str =
     "give NETWORK[:alias=NAME,ip=ADDRESS,mac=ADDRESS], like web:alias=db,ip=10.89.0.5";
 
 /// Reads one.
-pub fn parse_network(text: &str) -> Result<Wish, String> {
+pub fn parse_wish(text: &str) -> Result<Wish, String> {
     let wrong = |why: &str| format!("'{}': {why}", shown(text));
     let (network, options) = match text.split_once(':') {
         Some((network, options)) => (network, Some(options)),
@@ -52,16 +52,16 @@ mod tests {
 
     #[test]
     fn networks_are_podmans() {
-        let plain = parse_network("web").unwrap();
+        let plain = parse_wish("web").unwrap();
         assert_eq!((plain.network.as_str(), plain.identity), ("web", Identity::default()));
         let full =
-            parse_network("Web.1:alias=db,alias=Base,ip=10.0.0.5,ip=fd00::5,mac=02:00:00:00:00:01");
+            parse_wish("Web.1:alias=db,alias=Base,ip=10.0.0.5,ip=fd00::5,mac=02:00:00:00:00:01");
         let Wish { network, identity } = full.unwrap();
         let addresses = ["10.0.0.5", "fd00::5"].map(|one| one.parse().unwrap());
         assert_eq!((network.as_str(), &identity.addresses[..]), ("Web.1", &addresses[..]));
         assert_eq!(identity.mac.unwrap().to_string(), "02:00:00:00:00:01");
         assert_eq!(identity.aliases.into_iter().collect::<Vec<_>>(), ["Base", "db"]);
-        assert_eq!(parse_network("x:ip6=fd00::5").unwrap().identity.addresses, addresses[1..]);
+        assert_eq!(parse_wish("x:ip6=fd00::5").unwrap().identity.addresses, addresses[1..]);
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
             ("web:mac=02:00:00:00:00:01,mac=02:00:00:00:00:02", "a card has one mac="),
             ("web:\n=1", "there is no option '\\n=1'"),
         ] {
-            let error = parse_network(text).unwrap_err();
+            let error = parse_wish(text).unwrap_err();
             assert!(error.contains(message) && !error.contains('\n'), "{text}: {error}");
         }
     }
@@ -91,7 +91,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_read_that_was_not_said(text in "[a-z:=,.0-9é\n]{0,40}") {
-            match parse_network(&text) {
+            match parse_wish(&text) {
                 Ok(wish) => prop_assert!(text.starts_with(&wish.network) && !wish.network.is_empty()),
                 Err(error) => prop_assert!(!error.contains('\n') && !error.is_empty()),
             }

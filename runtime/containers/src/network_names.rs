@@ -35,7 +35,7 @@ mod sweep;
 pub(crate) use attachment::check_all;
 pub use attachment::{Attachment, Identity, Wish, check_alias, parse_mac};
 pub use choose::NewNetwork;
-pub use connect::check_right;
+pub use connect::check_root;
 pub(crate) use connect::{Membership, connect};
 pub use definition::{Network, Range};
 pub use error::NetworkError;

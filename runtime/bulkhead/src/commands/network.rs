@@ -12,6 +12,8 @@ mod rm;
 use clap::{Args, Subcommand};
 
 use crate::error::CommandError;
+use containers::container::ContainerError;
+use containers::network_names::NetworkError;
 
 /// Make networks, on which containers find each other by name
 #[derive(Debug, Args)]
@@ -45,5 +47,13 @@ pub fn execute(arguments: &NetworkArguments) -> Result<u8, CommandError> {
         NetworkCommand::Disconnect(arguments) => disconnect::execute(arguments),
         NetworkCommand::Rm(arguments) => rm::execute(arguments),
         NetworkCommand::Prune(arguments) => prune::execute(arguments),
+    }
+}
+
+/// The interfaces of a VM are those of its start.
+fn running(error: ContainerError) -> CommandError {
+    match error {
+        ContainerError::Running(name) => NetworkError::Runs(name).into(),
+        error => error.into(),
     }
 }

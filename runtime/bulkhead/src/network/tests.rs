@@ -2,13 +2,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn user(mtu: u32, host_loopback: bool) -> NetworkMode {
-    NetworkMode::User(UserNetwork { mtu, host_loopback, required: true })
+fn user(mtu: u32, host_loopback: bool) -> NetworkFlag {
+    NetworkFlag::Mode(NetworkMode::User(UserNetwork { mtu, host_loopback, required: true }))
 }
 
 #[test]
 fn networks_have_options() {
-    assert_eq!(parse_network("none"), Ok(NetworkMode::None));
+    assert_eq!(parse_network("none"), Ok(NetworkFlag::Mode(NetworkMode::None)));
     assert_eq!(parse_network("user"), Ok(user(65520, false)));
     assert_eq!(parse_network("user:mtu=1500"), Ok(user(1500, false)));
     assert_eq!(parse_network("user:host-loopback"), Ok(user(65520, true)));
@@ -31,9 +31,10 @@ fn what_is_wrong_with_a_network_is_named() {
         parse_network,
         &[
             ("", "give none, user"),
-            ("host", "give none, user, or user with options"),
+            ("host", "give none, user, user with options"),
             ("bridge", "give none, user"),
-            ("USER", "give none, user"),
+            ("container:web", "give none, user"),
+            ("USER:mtu=1500", "'USER:mtu=1500': there is no option 'mtu=1500'"),
             ("none:mtu=1", "none takes no options"),
             ("user:", "'' is no option of user: there are mtu=BYTES and host-loopback"),
             ("user:mtu", "'mtu' is no option"),

@@ -37,7 +37,7 @@ pub(crate) struct Membership {
 }
 
 /// Whether this user may be on networks of names at all.
-pub fn check_right() -> Result<(), NetworkError> {
+pub fn check_root() -> Result<(), NetworkError> {
     match geteuid().is_root() {
         true => Ok(()),
         false => Err(NetworkError::NotRoot),
@@ -60,7 +60,7 @@ pub(crate) fn connect(
             false => Err(NetworkError::NowhereToPublish(config.name.clone())),
         };
     }
-    check_right()?;
+    check_root()?;
     let base = Path::new(NAMESPACES);
     // Whoever joins undoes what was made in them; then they go.
     let dead = OwnNamespace::adopt_dead(base);

@@ -43,8 +43,12 @@ pub(super) struct Record {
 impl Networks {
     /// Those of this user.
     pub fn open_default() -> Result<Self, NetworkError> {
-        let data = host::home::folder("XDG_DATA_HOME", ".local/share");
-        Self::open(data.ok_or(NetworkError::NoHome)?.join("networks"))
+        Self::open(Self::default_folder().ok_or(NetworkError::NoHome)?)
+    }
+
+    /// Where those are, if there is a place for them.
+    pub fn default_folder() -> Option<PathBuf> {
+        Some(host::home::folder("XDG_DATA_HOME", ".local/share")?.join("networks"))
     }
 
     /// Those in a folder, which is made.

@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use clap::Args;
 
+use super::running;
 use crate::error::CommandError;
-use crate::network_flag::parse_network;
+use crate::network_flag::parse_wish;
 use containers::container::Containers;
-use containers::network_names::{Networks, Wish};
+use containers::network_names::{Networks, Wish, check_root};
 
 /// Put a container that does not run on a network
 #[derive(Debug, Args)]
@@ -26,7 +27,7 @@ pub struct ConnectArguments {
     #[arg(long, value_name = "ADDRESS")]
     pub ip6: Option<Ipv6Addr>,
     /// The network's name or ID, and perhaps alias=NAME, ip=ADDRESS and mac=ADDRESS
-    #[arg(value_name = "NETWORK[:OPTIONS]", value_parser = parse_network)]
+    #[arg(value_name = "NETWORK[:OPTIONS]", value_parser = parse_wish)]
     pub network: Wish,
     /// The container's name or ID
     #[arg(value_name = "CONTAINER")]
@@ -39,9 +40,10 @@ pub fn execute(arguments: &ConnectArguments) -> Result<u8, CommandError> {
     wish.identity.aliases.extend(arguments.alias.iter().cloned());
     wish.identity.addresses.extend(arguments.ip.map(IpAddr::from));
     wish.identity.addresses.extend(arguments.ip6.map(IpAddr::from));
+    check_root()?;
     let containers = Containers::open_default()?;
     let container = containers.find(&arguments.container)?;
-    let tenure = container.tenure()?;
+    let tenure = container.tenure().map_err(running)?;
     Networks::open_default()?.connect(&containers, &container, &tenure, &wish)?;
     Ok(0)
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::running;
 use crate::error::CommandError;
 use containers::container::Containers;
 use containers::network_names::{NetworkError, Networks};
@@ -25,7 +26,7 @@ pub struct DisconnectArguments {
 pub fn execute(arguments: &DisconnectArguments) -> Result<u8, CommandError> {
     let containers = Containers::open_default()?;
     let container = containers.find(&arguments.container)?;
-    let tenure = container.tenure()?;
+    let tenure = container.tenure().map_err(running)?;
     let networks = Networks::open_default()?;
     match networks.disconnect(&containers, &container, &tenure, &arguments.network) {
         Err(NetworkError::NotOn { .. }) if arguments.force => Ok(0),

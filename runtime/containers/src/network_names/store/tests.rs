@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use super::super::attachment::{Identity, Wish};
 use super::super::subnet::Subnet;
 use super::*;
+use crate::container::Config;
 use crate::container::tests::sample::draft;
+use crate::network::{NetworkMode, UserNetwork};
 use host::file::crash;
 
 fn networks() -> (tempfile::TempDir, Networks, Containers) {
@@ -53,11 +55,46 @@ fn networks_are_found_as_dockers_are() {
     assert_eq!(networks.find(&prefix.name).unwrap(), prefix);
 }
 
+/// One whose network nobody has asked for.
+fn usual(name: &str) -> Config {
+    let mut config = draft(name);
+    config.plan.container.network.mode = NetworkMode::User(UserNetwork::default());
+    config
+}
+
+#[test]
+fn who_wants_another_kind_of_network_is_on_none() {
+    let (_work, networks, containers) = networks();
+    networks.create(new("web"), &HostNetwork::default()).unwrap();
+    let mut fixed = usual("fixed");
+    fixed.plan.container.network.ip = Some([10, 0, 2, 7].into());
+    let mut asked = usual("asked");
+    let required = UserNetwork { required: true, ..UserNetwork::default() };
+    asked.plan.container.network.mode = NetworkMode::User(required);
+    for (config, mode) in [(draft("none"), "none"), (fixed, "user"), (asked, "user")] {
+        let container = containers.create(config).unwrap();
+        let tenure = container.tenure().unwrap();
+        let refused = line(networks.connect(&containers, &container, &tenure, &wish("web")));
+        let name = &container.config().name;
+        let expected =
+            format!("container {name} has --network {mode}: create another one with --network web");
+        assert_eq!(refused, expected);
+    }
+    // Taken off all networks again, it is on none.
+    let container = containers.create(usual("one")).unwrap();
+    let tenure = container.tenure().unwrap();
+    networks.connect(&containers, &container, &tenure, &wish("web")).unwrap();
+    networks.disconnect(&containers, &container, &tenure, "web").unwrap();
+    let config = container.read_again().unwrap().config().clone();
+    assert_eq!(config.plan.container.network.mode, NetworkMode::Names);
+    assert!(config.networks.is_empty());
+}
+
 #[test]
 fn a_network_in_use_stays() {
     let (_work, networks, containers) = networks();
     let web = networks.create(new("web"), &HostNetwork::default()).unwrap();
-    let all = ["one", "two"].map(|name| containers.create(draft(name)).unwrap());
+    let all = ["one", "two"].map(|name| containers.create(usual(name)).unwrap());
     for container in &all {
         let tenure = container.tenure().unwrap();
         networks.connect(&containers, container, &tenure, &wish("web")).unwrap();
@@ -93,9 +130,9 @@ fn many_users_are_named_in_one_line() {
     let web = networks.create(new("web"), &HostNetwork::default()).unwrap();
     let (attachments, _kept) = networks.resolve(&[wish("web")]).unwrap();
     for _ in 0..11 {
-        containers
-            .create(crate::container::Config { networks: attachments.clone(), ..draft("") })
-            .unwrap();
+        let mut config = Config { networks: attachments.clone(), ..draft("") };
+        config.plan.container.network.mode = NetworkMode::Names;
+        containers.create(config).unwrap();
     }
     drop(_kept);
     assert!(
