@@ -14,7 +14,9 @@ use rustix::process::geteuid;
 
 use super::error::NetworkError;
 use super::join::{Joined, join};
+use super::netavark::Netavark;
 use super::store::Networks;
+use super::sweep::{has_joined, sweep};
 use crate::container::{Config, Containers};
 use crate::network::attach::{Attachment, attach};
 use crate::network::namespace::OwnNamespace;
@@ -82,6 +84,16 @@ pub(crate) fn connect(
     let membership =
         Membership { _attachment: attached.attachment, _joined: joined, _namespace: namespace };
     Ok(Connection::of_networks(guest, state, ends, membership))
+}
+
+/// Removes what killed supervisors have left, as the next start of a container would.
+pub fn sweep_dead(networks: &Networks, containers: &Containers) -> Result<(), NetworkError> {
+    let dead = OwnNamespace::adopt_dead(Path::new(NAMESPACES));
+    if geteuid().is_root() && (has_joined(networks)? || !dead.is_empty()) {
+        sweep(networks, containers, None, &Netavark::wait()?)?;
+    }
+    drop(dead);
+    Ok(())
 }
 
 /// Whom it asks: who knows the other containers, and asks others for all else. Names without a dot are tried as they are first, as

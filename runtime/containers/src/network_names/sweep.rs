@@ -232,6 +232,11 @@ fn set_up_once_more(request: &Request, netavark: &Netavark) -> Result<(), Networ
     Ok(made.map(drop)?)
 }
 
+/// Whether anybody is on networks, or was when he was killed.
+pub fn has_joined(networks: &Networks) -> Result<bool, NetworkError> {
+    Ok(!ids(&folder(networks))?.is_empty())
+}
+
 fn folder(networks: &Networks) -> PathBuf {
     networks.folder().join("joined")
 }

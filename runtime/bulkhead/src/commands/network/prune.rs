@@ -6,7 +6,7 @@ use super::filter::{Filter, fit};
 use crate::error::CommandError;
 use crate::output::print;
 use containers::container::Containers;
-use containers::network_names::Networks;
+use containers::network_names::{Networks, sweep_dead};
 
 /// Remove all networks that no container is on
 #[derive(Debug, Args)]
@@ -25,9 +25,10 @@ pub struct PruneNetworksArguments {
 
 /// Prints their names, as docker does.
 pub fn execute(arguments: &PruneNetworksArguments) -> Result<u8, CommandError> {
-    let containers = Containers::open_default()?;
+    let (networks, containers) = (Networks::open_default()?, Containers::open_default()?);
+    sweep_dead(&networks, &containers)?;
     let wanted = |network: &_| fit(&arguments.filter, network);
-    let pruned = Networks::open_default()?.prune(&containers, wanted)?;
+    let pruned = networks.prune(&containers, wanted)?;
     if !pruned.is_empty() {
         let names: String = pruned.iter().map(|network| format!("{}\n", network.name)).collect();
         print(&format!("Deleted Networks:\n{names}\n"))?;

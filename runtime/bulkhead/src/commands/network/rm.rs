@@ -5,7 +5,7 @@ use clap::Args;
 use crate::error::CommandError;
 use crate::names::each_says;
 use containers::container::Containers;
-use containers::network_names::{NetworkError, Networks};
+use containers::network_names::{NetworkError, Networks, sweep_dead};
 
 /// Remove networks that no container is on
 #[derive(Debug, Args)]
@@ -26,6 +26,7 @@ pub struct RemoveNetworkArguments {
 /// Removes each, and prints its name.
 pub fn execute(arguments: &RemoveNetworkArguments) -> Result<u8, CommandError> {
     let (networks, containers) = (Networks::open_default()?, Containers::open_default()?);
+    sweep_dead(&networks, &containers)?;
     let act = |name: &String| {
         networks.remove(&networks.find(name)?, &containers)?;
         Ok(format!("{name}\n"))
