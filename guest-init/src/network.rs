@@ -74,7 +74,7 @@ fn set_up_interface(
     index: u32,
     interface: &Interface,
 ) -> Result<(), StartError> {
-    let Interface { name, mtu, addresses, routes, .. } = interface;
+    let Interface { name, mtu, addresses, routes, neighbours, .. } = interface;
     sysctl::prepare_ipv6(name, addresses.iter().any(|address| address.ip.is_ipv6()))?;
     netlink
         .change(message::up(index, Some(*mtu)))
@@ -85,6 +85,10 @@ fn set_up_interface(
     }
     for address in addresses.iter().filter(|address| address.ip.is_ipv6()) {
         await_use(netlink, name, address.ip);
+    }
+    for neighbour in neighbours {
+        let what = || format!("interface {name}: add the neighbour {neighbour}");
+        netlink.change(message::neighbour(index, *neighbour)).during(what())?;
     }
     // What is on the link may be where a gateway is.
     let (direct, indirect): (Vec<_>, Vec<_>) =

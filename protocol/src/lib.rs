@@ -50,7 +50,7 @@ pub use frame::{FrameError, FrameReader, MAX_FRAME, decode, encode, read_message
 pub use hello::{Hello, HelloError, Stream};
 pub use message::{Clock, ExitStatus, FailureKind, Start, Statistics, ToGuest, ToHost};
 pub use network::{
-    Cidr, Host, Interface, MacAddress, Network, NetworkError, Resolver, Route, Sysctl,
+    Cidr, Host, Interface, MacAddress, Neighbour, Network, NetworkError, Resolver, Route, Sysctl,
 };
 pub use process::{Limit, Process, ProcessError, TerminalSize};
 pub use setup::{Setting, Setup, Tmpfs};

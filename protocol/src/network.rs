@@ -44,6 +44,26 @@ pub struct Interface {
     pub addresses: Vec<Cidr>,
     /// What is reached through it, besides the networks of its addresses.
     pub routes: Vec<Route>,
+    /// Who on the link gets frames at an address that is known beforehand: some networks answer to no question for one
+    /// (Amazon's VPC CNI).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// A machine on a link, for good (NUD_PERMANENT, rtnetlink(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Neighbour {
+    /// Its address.
+    pub ip: IpAddr,
+    /// Where it gets its frames.
+    pub mac: MacAddress,
+}
+
+impl fmt::Display for Neighbour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.ip, self.mac)
+    }
 }
 
 /// The address of a network card (IEEE 802, EUI-48), in the order of transmission.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use protocol::{Cidr, MacAddress, Route};
+use protocol::{Cidr, MacAddress, Neighbour, Route};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::Link;
@@ -65,6 +65,18 @@ struct RouteBody {
     scope: u8,
     kind: u8,
     flags: u32,
+}
+
+/// linux/neighbour.h: `struct ndmsg`.
+#[derive(Clone, Copy, Default, Immutable, IntoBytes)]
+#[repr(C)]
+struct NeighbourBody {
+    family: u8,
+    pad: [u8; 3],
+    index: u32,
+    state: u16,
+    flags: u8,
+    kind: u8,
 }
 
 /// RTNH_F_ONLINK, linux/rtnetlink.h.
@@ -149,6 +161,15 @@ pub(super) fn address(index: u32, Cidr { ip, prefix }: Cidr) -> Request {
         }
         _ => request,
     }
+}
+
+/// Says for good where a machine on a device's link gets its frames.
+pub(super) fn neighbour(index: u32, Neighbour { ip, mac }: Neighbour) -> Request {
+    let state = libc::NUD_PERMANENT;
+    let body = NeighbourBody { family: family(ip), index, state, ..NeighbourBody::default() };
+    Request::new(libc::RTM_NEWNEIGH, NEW, &body)
+        .with(libc::NDA_DST, &octets(ip))
+        .with(libc::NDA_LLADDR, &mac.0)
 }
 
 /// Adds a route through a device.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use protocol::{Cidr, MacAddress, Route, Sysctl};
+use protocol::{Cidr, MacAddress, Neighbour, Route, Sysctl};
 
 use super::*;
 use crate::namespaces::in_own;
@@ -39,8 +39,8 @@ fn via(ip: &str, prefix: u8, gateway: Option<&str>, onlink: bool, metric: u32) -
 }
 
 fn interface(name: &str, number: u8) -> Interface {
-    let (addresses, routes) = (Vec::new(), Vec::new());
-    Interface { name: name.to_owned(), mac: mac(number), mtu: 1500, addresses, routes }
+    let (addresses, routes, neighbours) = (Vec::new(), Vec::new(), Vec::new());
+    Interface { name: name.to_owned(), mac: mac(number), mtu: 1500, addresses, routes, neighbours }
 }
 
 fn sysctl(key: &str, value: &str) -> Sysctl {
@@ -95,6 +95,9 @@ fn interfaces_get_all_that_the_host_said() {
             via("10.1.0.0", 16, None, false, 0),
             via("2001:db8::", 64, None, false, 256),
         ];
+        front.neighbours = [("10.9.0.1", 7), ("fe80::1", 8)]
+            .map(|(ip, number)| Neighbour { ip: ip.parse().unwrap(), mac: mac(number) })
+            .to_vec();
         let mut back = interface("back", 0);
         back.mtu = 1280;
         back.addresses = vec![cidr("172.17.0.2", 16)];
@@ -114,6 +117,12 @@ fn interfaces_get_all_that_the_host_said() {
         // docker's: no IPv6 where the host gave no address.
         assert!(!has(&addresses, &["back", "inet6"]), "{addresses}");
         assert_eq!(read("ipv6/conf/eth0/accept_ra"), "0");
+
+        let neighbours = ip("neighbour show nud permanent");
+        for (ip, mac) in [("10.9.0.1", "02:00:00:00:00:07"), ("fe80::1", "02:00:00:00:00:08")] {
+            let line = format!("{ip} dev eth0 lladdr {mac} PERMANENT");
+            assert!(has(&neighbours, &[&line]), "{neighbours}");
+        }
 
         let routes = ip("route");
         for parts in [

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
-use super::{Cidr, Interface, Network, Route, Sysctl};
+use super::{Cidr, Interface, MacAddress, Neighbour, Network, Route, Sysctl};
 use crate::frame::{MAX_FRAME, length};
 use crate::{ByteString, setup};
 
@@ -13,6 +13,7 @@ use crate::{ByteString, setup};
 const MAX_INTERFACES: usize = 16;
 const MAX_ADDRESSES: usize = 16;
 const MAX_ROUTES: usize = 128;
+const MAX_NEIGHBOURS: usize = 128;
 const MAX_NAMESERVERS: usize = 16;
 const MAX_WORDS: usize = 32;
 const MAX_HOSTS: usize = 1024;
@@ -116,10 +117,7 @@ impl Interface {
 
     fn check(&self) -> Result<(), NetworkError> {
         check_name(&self.name)?;
-        // IEEE 802.3, §3.2.3: the lowest bit of the first byte stands for a group.
-        if self.mac.0[0] & 1 != 0 || self.mac.0 == [0; 6] {
-            return Err(error(self.field("mac"), self.mac, "the address of one card"));
-        }
+        check_card(self.field("mac"), self.mac)?;
         if !MTU.contains(&self.mtu) {
             return Err(error(self.field("mtu"), self.mtu, "68 to 65535"));
         }
@@ -138,7 +136,16 @@ impl Interface {
             }
         }
         at_most(MAX_ROUTES, &self.field("number of routes"), self.routes.len())?;
-        self.routes.iter().try_for_each(|route| self.check_route(route))
+        self.routes.iter().try_for_each(|route| self.check_route(route))?;
+        at_most(MAX_NEIGHBOURS, &self.field("number of neighbours"), self.neighbours.len())?;
+        for (number, Neighbour { ip, mac }) in self.neighbours.iter().enumerate() {
+            check_host(self.field("neighbour"), *ip)?;
+            check_card(self.field(&format!("neighbour {ip}")), *mac)?;
+            if self.neighbours[..number].iter().any(|other| other.ip == *ip) {
+                return Err(error(self.field("neighbour"), ip, "each neighbour once"));
+            }
+        }
+        Ok(())
     }
 
     fn check_route(&self, route: &Route) -> Result<(), NetworkError> {
@@ -168,6 +175,14 @@ fn check_name(name: &str) -> Result<(), NetworkError> {
     }
     let expected = "1 to 15 letters, digits, `.`, `_` and `-`, and not all, default or lo";
     Err(error("interface", quoted(name.as_bytes()), expected))
+}
+
+/// IEEE 802.3, §3.2.3: the lowest bit of the first byte stands for a group.
+fn check_card(field: String, mac: MacAddress) -> Result<(), NetworkError> {
+    if mac.0[0] & 1 != 0 || mac.0 == [0; 6] {
+        return Err(error(field, mac, "the address of one card"));
+    }
+    Ok(())
 }
 
 /// An address that a machine can have.

@@ -24,8 +24,12 @@ prop_compose! {
         mtu in any::<u32>(),
         addresses in prop::collection::vec(cidr(), 0..3),
         routes in prop::collection::vec(route(), 0..3),
+        neighbours in prop::collection::vec(any::<(IpAddr, [u8; 6])>(), 0..3),
     ) -> Interface {
-        Interface { name, mac: MacAddress(mac), mtu, addresses, routes }
+        let neighbours = neighbours.into_iter();
+        let neighbours = neighbours.map(|(ip, mac)| Neighbour { ip, mac: MacAddress(mac) });
+        let (mac, neighbours) = (MacAddress(mac), neighbours.collect());
+        Interface { name, mac, mtu, addresses, routes, neighbours }
     }
 }
 
@@ -62,6 +66,10 @@ fn usual() -> Network {
         mtu: 1500,
         addresses: vec![cidr("172.17.0.2", 16), cidr("2001:db8::2", 64)],
         routes: vec![default("0.0.0.0", "172.17.0.1"), default("::", "fe80::1")],
+        neighbours: vec![Neighbour {
+            ip: "172.17.0.1".parse().unwrap(),
+            mac: MacAddress([2, 0, 0, 0, 0, 1]),
+        }],
     };
     Network {
         interfaces: vec![eth0],
@@ -115,6 +123,22 @@ fn each_field_is_looked_at() {
     );
     refused(|n| n.interfaces[0].mac.0[0] = 3, &["eth0", "03:42:ac:11:00:02", "one card"]);
     refused(|n| n.interfaces[0].mac.0 = [0; 6], &["00:00:00:00:00:00"]);
+    refused(
+        |n| n.interfaces[0].neighbours[0].mac.0[0] = 3,
+        &["eth0: neighbour 172.17.0.1: 03:00:00:00:00:01", "one card"],
+    );
+    refused(
+        |n| n.interfaces[0].neighbours[0].ip = Ipv4Addr::BROADCAST.into(),
+        &["eth0: neighbour: 255.255.255.255", "one machine"],
+    );
+    refused(
+        |n| n.interfaces[0].neighbours = vec![n.interfaces[0].neighbours[0]; 2],
+        &["eth0: neighbour: 172.17.0.1 ", "each neighbour once"],
+    );
+    refused(
+        |n| n.interfaces[0].neighbours = vec![n.interfaces[0].neighbours[0]; 129],
+        &["eth0: number of neighbours: 129", "at most 128"],
+    );
     refused(|n| n.interfaces[0].mtu = 67, &["eth0: mtu: 67 ", "68 to 65535"]);
     refused(|n| n.interfaces[0].mtu = 65536, &["65536"]);
     refused(|n| n.interfaces[0].mtu = 1279, &["1279", "1280 or more"]);

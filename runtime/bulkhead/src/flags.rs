@@ -97,11 +97,12 @@ pub struct Flags {
     /// no-new-privileges, or seccomp=unconfined
     #[arg(long, value_name = "OPTION", value_parser = parse_security_option)]
     pub security_opt: Vec<SecurityOption>,
-    /// What it is connected with: none, user (as any program of this user's, by passt; user:mtu=BYTES,host-loopback), or a network by its name, with alias=NAME, ip=ADDRESS, mac=ADDRESS [default: user]
+    /// What it is connected with: none, user (as any program of this user's, by passt; user:mtu=BYTES,host-loopback), ns:PATH (a network namespace's interfaces), or a network by its name, with alias=NAME, ip=ADDRESS, mac=ADDRESS [default: user]
     ///
-    /// With host-loopback, the gateway's address leads to what listens on this machine's loopback interface. Networks of names
-    /// can be several; `bulkhead network create` makes them, and only root's containers can be on them.
-    #[arg(long, visible_alias = "net", value_name = "NETWORK[:OPTIONS]", value_parser = parse_network)]
+    /// With host-loopback, the gateway's address leads to what listens on this machine's loopback interface. With ns:PATH, as
+    /// ns:/run/netns/NAME, the container has the addresses, routes and hardware addresses that are there; it takes root. So do
+    /// networks that have names: `bulkhead network create` makes them, and a container can be on several.
+    #[arg(long, visible_alias = "net", value_name = "NETWORK", value_parser = parse_network)]
     pub network: Vec<NetworkFlag>,
     /// Let its ports be reached on this host; without HOST, on a free one that `port` and `ps` tell
     #[arg(long, short, value_name = "[[IP:]HOST:]PORT[/PROTOCOL]", value_parser = parse_publish)]

@@ -71,8 +71,7 @@ fn mode(flags: &Flags) -> Result<NetworkMode, CommandError> {
         (None, _) => Ok(NetworkMode::Names),
         (Some(mode), 1) => Ok(mode.clone()),
         (Some(mode), _) => {
-            let message =
-                format!("--network {} excludes all others: leave one of both out", mode.name());
+            let message = format!("--network {mode} excludes all others: leave one of both out");
             Err(CommandError::Usage(message))
         }
     }
@@ -122,17 +121,19 @@ fn last_of_each(sysctls: &[Sysctl]) -> Vec<Sysctl> {
 /// What docker and podman take for a kind of network, and is none here.
 const NO_KIND: [&str; 6] = ["", "host", "bridge", "default", "container", "private"];
 
-/// `none`, `user`, `user:OPTION,…`, where a colon between options does as well; else a network's name.
+/// `none`, `user`, `user:OPTION,…`, where a colon between options does as well, or `ns:PATH`; else a network's name.
 pub fn parse_network(text: &str) -> Result<NetworkFlag, String> {
     let (name, options) =
         text.split_once(':').map_or((text, None), |(name, options)| (name, Some(options)));
     match (name, options) {
         ("none", None) => return Ok(NetworkFlag::Mode(NetworkMode::None)),
         ("none", Some(_)) => return Err("none takes no options: give none".to_owned()),
+        ("ns", path) => return parse_namespace(path.unwrap_or_default()),
         ("user", _) => {}
         (name, _) if NO_KIND.contains(&name) => {
             return Err(
-                "give none, user, user with options, as user:mtu=1500,host-loopback, or the name of a network, which                  bulkhead network create makes"
+                "give none, user, user with options, as user:mtu=1500,host-loopback, ns:PATH for a network namespace, or the name \
+                 of a network, which bulkhead network create makes"
                     .to_owned(),
             );
         }
@@ -152,6 +153,18 @@ pub fn parse_network(text: &str) -> Result<NetworkFlag, String> {
         }
     }
     Ok(NetworkFlag::Mode(NetworkMode::User(user)))
+}
+
+/// Whoever runs the container is in another folder than whoever gives a path.
+fn parse_namespace(path: &str) -> Result<NetworkFlag, String> {
+    if path.is_empty() {
+        return Err("give the namespace's path, like ns:/run/netns/NAME".to_owned());
+    }
+    let absolute = std::path::absolute(path).ok().filter(|path| path.to_str().is_some());
+    let absolute = absolute.ok_or_else(|| {
+        format!("'{}' needs a folder: give an absolute path", path.escape_debug())
+    })?;
+    Ok(NetworkFlag::Mode(NetworkMode::Namespace(absolute)))
 }
 
 fn parse_mtu(text: &str) -> Result<u32, String> {

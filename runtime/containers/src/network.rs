@@ -1,14 +1,15 @@
 //! What connects a container with others: what it asks for, what it has got, and the programs behind that.
 //!
 //! ```text
-//!   plan ──▶ Connection::open ──▶ a descriptor for each of the VM's network devices
+//!   plan ──▶ Connection::open ──▶ a socket or TAPs for the VM's network devices
 //!                 │           └─▶ addresses, routes, names for its guest (protocol::Network)
-//!                 └── passt, or a namespace with an interface of each network ◀── frames ── VM
+//!                 └── passt, or interfaces ◀── frames ── VM
 //! ```
 //!
 //! | module | what it knows |
 //! |---|---|
 //! | `plan` | what a container asks for |
+//! | `device` | what the VM is told of an interface |
 //! | `egress` | what it may reach |
 //! | `report` | what its interfaces tell of themselves |
 //! | `state` | what one has that runs |
@@ -20,13 +21,17 @@
 //! | `holder` | who has a port |
 //! | `uplink` | what of the host's network such a program is told |
 //! | `resolver` | whom the host asks for names |
-//! | [`attach`](mod@attach) | interfaces of an existing network namespace, which a VM gets |
-//! | [`netns`], `netlink` | network namespaces, and a conversation with the kernel's network |
+//! | `existing` | the network of a namespace that is there already |
+//! | [`attach`](mod@attach) | somebody else's namespace, of whose interfaces a VM gets those that it can have |
 //! | [`namespace`] | a container's own namespace, and what becomes of it when its owner dies |
+//! | [`netns`] | network namespaces of this machine, and how to be in one for a moment |
+//! | `netlink` | a conversation with the kernel's network |
 
 pub mod attach;
+mod device;
 mod egress;
 mod error;
+mod existing;
 mod greeting;
 mod holder;
 pub mod namespace;
@@ -44,12 +49,13 @@ mod uplink;
 mod user;
 mod version;
 
+use std::any::Any;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
-use protocol::{Host, Network};
+use protocol::Network;
 
-use crate::network_names::Membership;
-
+pub use device::NetworkInterface;
 pub use egress::Egress;
 pub use error::NetworkError;
 use passt::Passt;
@@ -62,7 +68,6 @@ pub(crate) use resolver::search_of_host;
 pub use state::{Binding, NetworkState};
 pub(crate) use user::mac_of;
 
-use crate::plan::NetworkInterface;
 use host::text::in_one_line;
 
 /// The name of a container's first interface, as in docker.
@@ -74,26 +79,44 @@ pub(crate) struct Connection {
     guest: Network,
     /// What is noted of it.
     state: NetworkState,
-    /// The VM's ends, one of each interface, until the VM has them.
+    /// The VM's ends, one for each of the guest's interfaces, until the VM has them.
     ends: Vec<OwnedFd>,
-    _provider: Provider,
+    /// What is at their other side, and ends with this.
+    _behind: Option<Box<dyn Any + Send>>,
 }
 
-/// What is behind a connection, and ends with it.
-#[expect(dead_code, reason = "they are kept")]
-enum Provider {
-    Nobody,
-    Passt(Passt),
-    Networks(Membership),
+/// Whose a connection is, for others who want the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner<'a> {
+    /// The container, if it has a name.
+    pub container: Option<&'a str>,
+    /// Where it is written down: this user's folder on a tmpfs.
+    pub records: &'a Path,
+}
+
+impl Owner<'_> {
+    /// `container web, process 123`.
+    pub fn words(&self) -> String {
+        let process = std::process::id();
+        match self.container {
+            Some(name) => format!("container {name}, process {process}"),
+            None => format!("process {process}"),
+        }
+    }
 }
 
 impl Connection {
     /// Makes what the plan asks for. Ports that it leaves open are those of last time (`kept`), as far as they are free.
-    pub fn open(plan: &NetworkPlan, kept: &[PublishedPort]) -> Result<Self, NetworkError> {
+    pub fn open(
+        plan: &NetworkPlan,
+        kept: &[PublishedPort],
+        owner: Owner<'_>,
+    ) -> Result<Self, NetworkError> {
         let user = match &plan.mode {
-            NetworkMode::User(user) => user,
             NetworkMode::None => return Ok(Self::loopback(plan)),
+            NetworkMode::Namespace(path) => return existing::connect(plan, path, owner),
             NetworkMode::Names => return Err(NetworkError::NoContainer),
+            NetworkMode::User(user) => user,
         };
         match user::connect(plan, user, kept) {
             Err(error) if !plan.is_required() && error.is_of_the_host() => {
@@ -106,32 +129,24 @@ impl Connection {
 
     /// Nothing but the loopback interface, and the names that the plan has.
     pub fn loopback(plan: &NetworkPlan) -> Self {
-        let of_plan = |host: &ExtraHost| match host.address {
-            HostAddress::Ip(ip) => Some(Host { name: host.name.clone(), ip }),
-            HostAddress::Gateway => None,
-        };
         let guest = Network {
             resolver: plan.resolver(None),
-            hosts: plan.hosts.iter().filter_map(of_plan).collect(),
+            hosts: plan.given_hosts(),
             sysctls: plan.sysctls.clone(),
             ..Network::default()
         };
-        Self {
-            guest,
-            state: NetworkState::default(),
-            ends: Vec::new(),
-            _provider: Provider::Nobody,
-        }
+        Self { guest, state: NetworkState::default(), ends: Vec::new(), _behind: None }
     }
 
-    /// What a container has as a member of networks of names, with the VM's ends of its interfaces.
-    pub fn of_networks(
+    /// What a guest is told, with the VM's end of each of its interfaces, and what is `behind` them.
+    pub fn new(
         guest: Network,
-        state: NetworkState,
+        ports: Vec<PublishedPort>,
         ends: Vec<OwnedFd>,
-        membership: Membership,
+        behind: impl Send + 'static,
     ) -> Self {
-        Self { guest, state, ends, _provider: Provider::Networks(membership) }
+        let state = NetworkState { interfaces: guest.interfaces.clone(), ports };
+        Self { guest, state, ends, _behind: Some(Box::new(behind)) }
     }
 
     /// What its guest is told.
@@ -163,7 +178,7 @@ impl Connection {
         device.collect()
     }
 
-    /// The VM has its ends: from now on those are open as long as the VM is there, and no longer.
+    /// The VM has its ends: from now on they are open as long as the VM is there, and no longer.
     pub fn handed_over(&mut self) {
         self.ends.clear();
     }

@@ -35,7 +35,7 @@ mod sweep;
 pub(crate) use attachment::check_all;
 pub use attachment::{Attachment, Identity, Wish, check_alias, parse_mac};
 pub use choose::NewNetwork;
-pub(crate) use connect::{Membership, connect};
+pub(crate) use connect::connect;
 pub use connect::{check_root, sweep_dead};
 pub use definition::{Network, Range};
 pub use error::NetworkError;

@@ -13,9 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::network::NetworkPlan;
 
 pub use container::ContainerPlan;
-pub use vm::{
-    BootSource, Drive, Entropy, MachineConfig, NetworkInterface, VmConfig, VmPlan, Vsock,
-};
+pub use vm::{BootSource, Drive, Entropy, MachineConfig, VmConfig, VmPlan, Vsock};
 
 /// A prepared container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

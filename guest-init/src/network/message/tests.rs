@@ -16,8 +16,9 @@ fn the_structures_are_the_kernel_s() {
         size_of::<LinkBody>(),
         size_of::<AddressBody>(),
         size_of::<RouteBody>(),
+        size_of::<NeighbourBody>(),
     ];
-    assert_eq!(sizes, [16, 16, 8, 12]);
+    assert_eq!(sizes, [16, 16, 8, 12, 12]);
     assert_eq!(size_of::<Attribute>(), 4);
 }
 

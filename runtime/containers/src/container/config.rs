@@ -101,6 +101,14 @@ impl Default for LogOptions {
 }
 
 impl Config {
+    /// What it is connected with, as `--network` calls it.
+    pub fn network_names(&self) -> Vec<String> {
+        match &self.plan.container.network.mode {
+            NetworkMode::Names => self.networks.iter().map(|on| on.name.clone()).collect(),
+            mode => vec![mode.to_string()],
+        }
+    }
+
     /// Looks at the fields whose types allow too much; the field, and what is wrong with it.
     pub(super) fn check(&self) -> Result<(), String> {
         check_name(&self.name).map_err(|problem| format!("name: {problem}"))?;
@@ -118,7 +126,7 @@ impl Config {
         check_all(&self.networks).map_err(|problem| format!("networks: {problem}"))?;
         let ContainerPlan { process, setting, network } = &self.plan.container;
         if !self.networks.is_empty() && network.mode != NetworkMode::Names {
-            return Err(format!("bundle.network.mode: {} excludes networks", network.mode.name()));
+            return Err(format!("bundle.network.mode: {} excludes networks", network.mode));
         }
         process.check().map_err(|error| format!("bundle.process.{error}"))?;
         setting.check().map_err(|error| format!("bundle.setting.{error}"))?;

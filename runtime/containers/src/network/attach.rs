@@ -29,13 +29,13 @@ mod tap;
 mod tests;
 
 use std::cell::Cell;
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use host::text::in_one_line;
-use protocol::{Interface, MacAddress};
+use protocol::Interface;
 use rustix::io::Errno;
 
 use super::netlink::Netlink;
@@ -43,13 +43,16 @@ use super::netns::{Netns, NetnsError};
 use describe::{Described, describe};
 pub use error::AttachError;
 use error::Fault;
-use record::Record;
+use record::{Owner, Record, Told};
 use redirect::{Cookie, OURS};
 use survey::survey;
 
 /// How long a change of a namespace waits for another of ours. It takes milliseconds; but the namespace, and with it
 /// the lock, is open to whoever lives in it.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether a dead owner's VM has ended.
+const STEP: Duration = Duration::from_millis(5);
 
 /// The interfaces of a namespace, connected.
 #[derive(Debug)]
@@ -68,17 +71,6 @@ pub struct AttachedInterface {
     pub tap: OwnedFd,
     /// What the guest is told.
     pub interface: Interface,
-    /// Hardware addresses that are set by hand: some networks answer to no question for them (Amazon's VPC CNI).
-    pub neighbours: Vec<Neighbour>,
-}
-
-/// A machine on a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Neighbour {
-    /// Its address.
-    pub ip: IpAddr,
-    /// Where it gets its frames.
-    pub mac: MacAddress,
 }
 
 /// What keeps interfaces connected: they are not any more when this is gone. It keeps the namespace in being.
@@ -92,27 +84,47 @@ pub struct Attachment {
 }
 
 /// Makes what can be used of the interfaces of the namespace at `path` a VM's. `records` is a folder of this user's, on
-/// a tmpfs, with a file for each attachment; [`sweep`] finds there what a killed process has left.
-pub fn attach(path: &Path, records: &Path) -> Result<Attached, AttachError> {
-    sweep(records);
-    let failed = AttachError::of(path);
-    let netns = Netns::open(path).map_err(|error| failed(error.into()))?;
-    if netns.is_own() {
-        return Err(failed(Fault::Own));
+/// a tmpfs, with a file for each attachment; [`sweep`] finds there what a killed process has left. Who wants the same
+/// interfaces is told of the `owner`, a few words.
+pub fn attach(path: &Path, records: &Path, owner: &str) -> Result<Attached, AttachError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        sweep(records);
+        let (name, cookie) = match attach_once(path, records, owner) {
+            Err(Fault::Taken { name, cookie, .. }) => (name, cookie),
+            result => return result.map_err(AttachError::of(path)),
+        };
+        let owner = match record::owner(records, &cookie) {
+            // Its VM is about to end, and with that the kernel removes the TAP.
+            Owner::Dead if Instant::now() < deadline => {
+                sleep(STEP);
+                continue;
+            }
+            Owner::Alive(owner) => Some(owner),
+            Owner::Dead | Owner::Unknown => None,
+        };
+        return Err(AttachError::of(path)(Fault::Taken { name, cookie, owner }));
     }
-    let cookie = new_cookie().map_err(|source| failed(Fault::Random(source)))?;
-    let record = Record::new(records, &cookie, path).map_err(&failed)?;
+}
+
+fn attach_once(path: &Path, records: &Path, owner: &str) -> Result<Attached, Fault> {
+    let netns = Netns::open(path)?;
+    if netns.is_own() {
+        return Err(Fault::Own);
+    }
+    let cookie = new_cookie().map_err(Fault::Random)?;
+    let record = Record::new(records, &cookie, path, owner)?;
     let attachment = Attachment { path: path.to_owned(), netns, cookie, record: Some(record) };
     // When it fails, what there is of it goes with the attachment.
     let connected = attachment.netns.inside(|| connect(&attachment));
-    let interfaces = connected.map_err(Fault::from).flatten().map_err(&failed)?;
+    let interfaces = connected.map_err(Fault::from).flatten()?;
     Ok(Attached { interfaces, attachment })
 }
 
 /// Removes what killed processes have left in namespaces that are still there: the filter that throws away what comes
 /// in at an interface whose TAP is gone. What cannot be removed now can be next time, as where a VM is about to end.
 pub fn sweep(records: &Path) {
-    for (record, cookie, path) in record::of_the_dead(records) {
+    for (record, Told { cookie, namespace: path, .. }) in record::of_the_dead(records) {
         let removed =
             Netns::open(&path).and_then(|netns| netns.inside(|| remove_dead(&netns, &cookie)));
         let swept = match removed {
@@ -181,13 +193,13 @@ fn connect(attachment: &Attachment) -> Result<Vec<AttachedInterface>, Fault> {
     }
     all.iter().try_for_each(|described| redirect::free(&mut netlink, &described.link))?;
     let mut interfaces = Vec::new();
-    for Described { link, interface, neighbours } in all {
+    for Described { link, interface } in all {
         let (tap, index) =
             tap::create().map_err(|source| Fault::Tap { name: link.name.clone(), source })?;
         let failed = Fault::interface(&link.name, "set up the TAP beside it");
         tap::raise(&mut netlink, index, link.mtu).map_err(failed)?;
         redirect::connect(&mut netlink, &link, index, &attachment.cookie)?;
-        interfaces.push(AttachedInterface { tap, interface, neighbours });
+        interfaces.push(AttachedInterface { tap, interface });
     }
     Ok(interfaces)
 }

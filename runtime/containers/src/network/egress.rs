@@ -101,6 +101,7 @@ mod tests {
             mtu: 1500,
             addresses: vec![cidr("10.0.2.100"), cidr("fd00::100")],
             routes: vec![],
+            neighbours: vec![],
         };
         let nameservers = ["127.0.0.53", "10.0.2.3", "::1", "fd00::3"];
         let nameservers = nameservers.map(|ip| ip.parse().unwrap()).to_vec();

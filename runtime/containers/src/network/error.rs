@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
+use super::attach::AttachError;
 use super::{Protocol, PublishedPort};
 
 /// Why a container has no network, or not the one that it asks for.
@@ -34,6 +35,8 @@ pub enum NetworkError {
         "--add-host {name}:host-gateway: this host has no address that leads out of it: give its address, or --network user:host-loopback"
     )]
     NoHostAddress { name: String },
+    #[error(transparent)]
+    Attach(#[from] AttachError),
     #[error("cannot start passt")]
     Start(#[source] io::Error),
     #[error("passt ended before it was ready: {said}")]
@@ -56,7 +59,7 @@ impl NetworkError {
             Self::Speak(_) => true,
             Self::Taken(..) | Self::Privileged { .. } | Self::Port { .. } => false,
             Self::NoIpv6(_) | Self::NoneFree { .. } | Self::NoHostAddress { .. } => false,
-            Self::NoContainer => false,
+            Self::Attach(_) | Self::NoContainer => false,
         }
     }
 }

@@ -6,8 +6,9 @@ mod tests;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
-use protocol::{ByteString, MacAddress, Resolver, Sysctl};
+use protocol::{ByteString, Host, MacAddress, Resolver, Sysctl};
 use serde::{Deserialize, Serialize};
 
 use super::{Egress, user};
@@ -54,15 +55,18 @@ pub enum NetworkMode {
     User(UserNetwork),
     /// By networks that have names: those that the container is on.
     Names,
+    /// By the interfaces of the network namespace at this path, which is absolute.
+    Namespace(PathBuf),
 }
 
-impl NetworkMode {
-    /// As `--network` calls it.
-    pub fn name(&self) -> &'static str {
+/// As `--network` calls it, without options.
+impl fmt::Display for NetworkMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::None => "none",
-            Self::User(_) => "user",
-            Self::Names => "names",
+            Self::None => f.write_str("none"),
+            Self::User(_) => f.write_str("user"),
+            Self::Names => f.write_str("names"),
+            Self::Namespace(path) => write!(f, "ns:{}", path.display()),
         }
     }
 }
@@ -141,7 +145,11 @@ pub enum HostAddress {
 impl NetworkPlan {
     /// Whether the container can't do without it.
     pub(super) fn is_required(&self) -> bool {
-        let asked = matches!(&self.mode, NetworkMode::User(user) if user.required);
+        let asked = match &self.mode {
+            NetworkMode::None => false,
+            NetworkMode::User(user) => user.required,
+            NetworkMode::Namespace(_) | NetworkMode::Names => true,
+        };
         asked || !self.ports.is_empty() || self.egress.is_some()
     }
 
@@ -155,6 +163,17 @@ impl NetworkPlan {
             }
             NetworkMode::User(_) => user::check_addresses(self)?,
             NetworkMode::Names => self.check_names()?,
+            NetworkMode::Namespace(path) => {
+                if !path.is_absolute() {
+                    return Err(format!("--network {}: give an absolute path", self.mode));
+                }
+                if let Some(flag) = self.flag_for_one_address() {
+                    return Err(format!(
+                        "{flag} is decided by whoever has made the network namespace of --network {}: leave one of both out",
+                        self.mode
+                    ));
+                }
+            }
         }
         self.egress.as_ref().map_or(Ok(()), Egress::check)?;
         if self.ports.len() > MAX_PORTS {
@@ -182,17 +201,8 @@ impl NetworkPlan {
 
     /// What makes no sense without a network.
     fn check_none(&self) -> Result<(), String> {
-        let flag = match self {
-            Self { ports, .. } if !ports.is_empty() => "--publish",
-            Self { mac: Some(_), .. } => "--mac-address",
-            Self { ip: Some(_), .. } => "--ip",
-            Self { ip6: Some(_), .. } => "--ip6",
-            Self { egress: Some(_), .. } => "--egress",
-            Self { hosts, .. } if hosts.iter().any(|host| host.address == HostAddress::Gateway) => {
-                "--add-host with host-gateway"
-            }
-            _ => return Ok(()),
-        };
+        let egress = self.egress.as_ref().map(|_| "--egress");
+        let Some(flag) = self.flag_for_one_address().or(egress) else { return Ok(()) };
         Err(format!("{flag} needs a network, and --network none is without: leave one of both out"))
     }
 
@@ -207,6 +217,29 @@ impl NetworkPlan {
         Err(format!(
             "{flag}: of several networks it is not said which: give --network NETWORK:{option}=ADDRESS"
         ))
+    }
+
+    /// What needs a network whose addresses are ours to choose.
+    fn flag_for_one_address(&self) -> Option<&'static str> {
+        match self {
+            Self { ports, .. } if !ports.is_empty() => Some("--publish"),
+            Self { mac: Some(_), .. } => Some("--mac-address"),
+            Self { ip: Some(_), .. } => Some("--ip"),
+            Self { ip6: Some(_), .. } => Some("--ip6"),
+            Self { hosts, .. } if hosts.iter().any(|host| host.address == HostAddress::Gateway) => {
+                Some("--add-host with host-gateway")
+            }
+            _ => None,
+        }
+    }
+
+    /// Names besides, as far as their addresses are given.
+    pub(super) fn given_hosts(&self) -> Vec<Host> {
+        let given = |host: &ExtraHost| match host.address {
+            HostAddress::Ip(ip) => Some(Host { name: host.name.clone(), ip }),
+            HostAddress::Gateway => None,
+        };
+        self.hosts.iter().filter_map(given).collect()
     }
 
     /// How names become addresses: as the plan says, and else as the host does it.

@@ -11,7 +11,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create
 use rustix::io::{Errno, pread};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::NetworkInterface;
+use super::NetworkInterface;
 
 /// How often it is looked at, when it is being written just then, and how long between. To write it takes milliseconds, once
 /// a second.

@@ -3,10 +3,18 @@
 use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 
 use protocol::{ByteString, Resolver};
 
 const FILE: &str = "/etc/resolv.conf";
+
+/// Whom systemd-resolved asks, where the host asks that (systemd-resolved.service(8)); docker looks there, too.
+const UPSTREAM: &str = "/run/systemd/resolve/resolv.conf";
+
+/// Where `ip netns` has namespaces, and the files that they have instead of the host's (ip-netns(8)).
+const NAMESPACES: [&str; 2] = ["/run/netns", "/var/run/netns"];
+const OF_NAMESPACES: &str = "/etc/netns";
 
 /// More than anybody writes there, in bytes.
 const MAX_SIZE: u64 = 64 << 10;
@@ -19,19 +27,33 @@ const MAX_WORD: usize = 255;
 /// The host's, as far as a guest can use it. What listens on the host's loopback interface (systemd-resolved, dnsmasq) is
 /// asked by passt, at these addresses.
 pub fn of_host(by_passt: (Ipv4Addr, Ipv6Addr), has_ipv6: bool) -> Resolver {
-    let mut text = Vec::new();
-    // None means that nobody is asked.
-    let _ = File::open(FILE).and_then(|file| file.take(MAX_SIZE).read_to_end(&mut text));
-    parse(&String::from_utf8_lossy(&text), by_passt, has_ipv6)
+    parse(&read(Path::new(FILE)), Some(by_passt), has_ipv6)
 }
 
 /// How it tries names, whomever it asks.
 pub fn search_of_host() -> Resolver {
-    let of_host = of_host((Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED), true);
-    Resolver { nameservers: Vec::new(), ..of_host }
+    Resolver { nameservers: Vec::new(), ..parse(&read(Path::new(FILE)), None, true) }
 }
 
-fn parse(text: &str, by_passt: (Ipv4Addr, Ipv6Addr), has_ipv6: bool) -> Resolver {
+/// That of the network namespace at `path`, or else the host's. What listens on the host's loopback interface is out of its
+/// reach.
+pub fn of_namespace(path: &Path, has_ipv6: bool) -> Resolver {
+    let is_named = |parent: &Path| NAMESPACES.iter().any(|folder| parent == Path::new(folder));
+    let name = path.file_name().filter(|_| path.parent().is_some_and(is_named));
+    let own = name.map(|name| Path::new(OF_NAMESPACES).join(name).join("resolv.conf"));
+    let files = own.into_iter().chain([FILE, UPSTREAM].map(PathBuf::from));
+    let mut resolvers = files.map(|file| parse(&read(&file), None, has_ipv6));
+    resolvers.find(|resolver| !resolver.nameservers.is_empty()).unwrap_or_default()
+}
+
+/// None means that nobody is asked.
+fn read(file: &Path) -> String {
+    let mut text = Vec::new();
+    let _ = File::open(file).and_then(|file| file.take(MAX_SIZE).read_to_end(&mut text));
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn parse(text: &str, by_passt: Option<(Ipv4Addr, Ipv6Addr)>, has_ipv6: bool) -> Resolver {
     let mut resolver = Resolver::default();
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace();
@@ -60,13 +82,13 @@ fn parse(text: &str, by_passt: (Ipv4Addr, Ipv6Addr), has_ipv6: bool) -> Resolver
 }
 
 /// A nameserver, as the guest reaches it.
-fn for_guest(ip: IpAddr, by_passt: (Ipv4Addr, Ipv6Addr), has_ipv6: bool) -> Option<IpAddr> {
+fn for_guest(ip: IpAddr, by_passt: Option<(Ipv4Addr, Ipv6Addr)>, has_ipv6: bool) -> Option<IpAddr> {
     match ip.to_canonical() {
         // 0.0.0.0 is the host itself, too (resolver(3)).
-        IpAddr::V4(ip) if ip.is_loopback() || ip.is_unspecified() => Some(by_passt.0.into()),
+        IpAddr::V4(ip) if ip.is_loopback() || ip.is_unspecified() => Some(by_passt?.0.into()),
         IpAddr::V4(ip) if ip.is_broadcast() || ip.is_multicast() => None,
         IpAddr::V6(_) if !has_ipv6 => None,
-        IpAddr::V6(ip) if ip.is_loopback() || ip.is_unspecified() => Some(by_passt.1.into()),
+        IpAddr::V6(ip) if ip.is_loopback() || ip.is_unspecified() => Some(by_passt?.1.into()),
         IpAddr::V6(ip) if ip.is_multicast() || ip.is_unicast_link_local() => None,
         ip => Some(ip),
     }
@@ -91,7 +113,7 @@ mod tests {
         (Ipv4Addr::new(10, 0, 2, 3), Ipv6Addr::new(0xfd00, 0, 0, 2, 0, 0, 0, 3));
 
     fn shown(text: &str, has_ipv6: bool) -> String {
-        let Resolver { nameservers, search, options } = parse(text, BY_PASST, has_ipv6);
+        let Resolver { nameservers, search, options } = parse(text, Some(BY_PASST), has_ipv6);
         let nameservers: Vec<_> = nameservers.iter().map(ToString::to_string).collect();
         let words = |words: &[ByteString]| {
             words.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
@@ -120,6 +142,13 @@ mod tests {
         assert_eq!(shown(&many, true), "9.9.9.1 9.9.9.2 9.9.9.3 |  | ");
     }
 
+    #[test]
+    fn the_hosts_loopback_interface_is_reached_by_passt_alone() {
+        let text = "nameserver 127.0.0.53\nnameserver ::1\nnameserver 9.9.9.9\n";
+        let nameservers = parse(text, None, true).nameservers;
+        assert_eq!(nameservers, [IpAddr::from([9, 9, 9, 9])]);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -127,8 +156,10 @@ mod tests {
         fn whatever_the_file_says_a_guest_takes_it(
             text in "((nameserver|search|domain|options|#)[ \t][^\n]{0,300}\n){0,8}",
             has_ipv6: bool,
+            has_passt: bool,
         ) {
-            let resolver = parse(&text, BY_PASST, has_ipv6);
+            let by_passt = has_passt.then_some(BY_PASST);
+            let resolver = parse(&text, by_passt, has_ipv6);
             let network = Network { resolver, ..Network::default() };
             prop_assert_eq!(network.check(), Ok(()));
         }

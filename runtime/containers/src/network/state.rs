@@ -74,6 +74,7 @@ mod tests {
             mtu: 1500,
             addresses: vec![cidr("10.0.2.100", 24)],
             routes: vec![],
+            neighbours: vec![],
         };
         let ports = vec![port(None, 8443, 443), port(Some("127.0.0.1"), 8080, 80)];
         let mut state = NetworkState { interfaces: vec![interface], ports };

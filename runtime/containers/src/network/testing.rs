@@ -94,11 +94,13 @@ impl TestNet {
         self.run_with(line, "")
     }
 
-    /// Waits until a device has carrier and has given itself an address of IPv6, which takes the kernel a moment.
+    /// Waits until a device has carrier and has given itself an address of IPv6, and uses it, which takes the kernel a
+    /// moment.
     pub(crate) fn await_link(&self, name: &str) {
         let link = format!("ip -o link show dev {name}");
         let address = format!("ip -o -6 address show dev {name} scope link");
-        while !self.run(&link).contains("state UP") || self.run(&address).is_empty() {
+        let has_address = |shown: String| !shown.is_empty() && !shown.contains("tentative");
+        while !self.run(&link).contains("state UP") || !has_address(self.run(&address)) {
             thread::yield_now();
         }
     }

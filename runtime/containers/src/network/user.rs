@@ -11,8 +11,8 @@ use super::passt::{Link, Passt};
 use super::uplink::Uplink;
 use super::version::answers_datagrams_of_the_host;
 use super::{
-    Connection, ExtraHost, HostAddress, INTERFACE, NetworkError, NetworkPlan, NetworkState,
-    Protocol, Provider, PublishedPort, UserNetwork, ports, resolver,
+    Connection, ExtraHost, HostAddress, INTERFACE, NetworkError, NetworkPlan, Protocol,
+    PublishedPort, UserNetwork, ports, resolver,
 };
 
 /// The addresses of IPv4 are slirp's, which people know from QEMU (qemu(1), `-netdev user`).
@@ -108,9 +108,7 @@ pub(super) fn connect(
         );
     }
     let guest = network(plan, &link, &uplink, names);
-    let state =
-        NetworkState { interfaces: guest.interfaces.clone(), ports: reserved.ports().to_vec() };
-    Ok(Connection { guest, state, ends: vec![socket], _provider: Provider::Passt(passt) })
+    Ok(Connection::new(guest, reserved.ports().to_vec(), vec![socket], passt))
 }
 
 /// What the guest is told of it.
@@ -131,7 +129,8 @@ fn network(plan: &NetworkPlan, link: &Link, uplink: &Uplink, hosts: Vec<Host>) -
     }
     let own_addresses = addresses.iter().map(|address| address.ip).collect();
     let name = INTERFACE.to_owned();
-    let interface = Interface { name, mac: link.guest_mac, mtu: link.mtu, addresses, routes };
+    let (mac, mtu, neighbours) = (link.guest_mac, link.mtu, Vec::new());
+    let interface = Interface { name, mac, mtu, addresses, routes, neighbours };
     let of_host = resolver::of_host(link.resolvers, link.guest_v6.is_some());
     Network {
         interfaces: vec![interface],

@@ -20,19 +20,16 @@ use super::sweep::{has_joined, sweep};
 use crate::container::{Config, Containers};
 use crate::network::attach::{Attachment, attach};
 use crate::network::namespace::OwnNamespace;
-use crate::network::{Connection, HostAddress, NetworkPlan, NetworkState, search_of_host};
+use crate::network::{Connection, HostAddress, NetworkPlan, NetworkState, Owner, search_of_host};
 
 /// Of root's, as the networks: they are this machine's, whoever's environment says what.
 const NAMESPACES: &str = "/run/bulkhead/namespaces";
-
-/// Where it is written down which of them has TAPs.
-const ATTACHED: &str = "/run/bulkhead/attached";
 
 /// What a guest asks at most: MAXNS of resolv.h.
 const MAX_NAMESERVERS: usize = 3;
 
 /// Being on networks. It ends from the first to the last.
-pub(crate) struct Membership {
+struct Membership {
     _attachment: Attachment,
     _joined: Joined,
     _namespace: OwnNamespace,
@@ -53,6 +50,7 @@ pub(crate) fn connect(
     containers: &Containers,
     config: &Config,
     before: &NetworkState,
+    owner: Owner<'_>,
 ) -> Result<Connection, NetworkError> {
     let plan = &config.plan.container.network;
     if config.networks.is_empty() {
@@ -69,7 +67,7 @@ pub(crate) fn connect(
     let namespace = OwnNamespace::new(base)?;
     let joined = join(networks, containers, config, before, &namespace.path())?;
     drop(dead);
-    let attached = attach(&namespace.path(), Path::new(ATTACHED))?;
+    let attached = attach(&namespace.path(), owner.records, &owner.words())?;
     let (ends, interfaces): (Vec<_>, Vec<_>) =
         attached.interfaces.into_iter().map(|one| (one.tap, one.interface)).unzip();
     let own_addresses = interfaces.iter().flat_map(|interface| &interface.addresses);
@@ -78,12 +76,12 @@ pub(crate) fn connect(
         resolver: resolver(plan, joined.nameservers()),
         hosts: hosts(plan, joined.gateway()),
         sysctls: plan.sysctls.clone(),
-        interfaces: interfaces.clone(),
+        interfaces,
     };
-    let state = NetworkState { interfaces, ports: joined.ports().to_vec() };
+    let ports = joined.ports().to_vec();
     let membership =
         Membership { _attachment: attached.attachment, _joined: joined, _namespace: namespace };
-    Ok(Connection::of_networks(guest, state, ends, membership))
+    Ok(Connection::new(guest, ports, ends, membership))
 }
 
 /// Removes what killed supervisors have left, as the next start of a container would.

@@ -69,7 +69,7 @@ pub enum NetworkError {
     #[error(
         "container {container} has --network {mode}: create another one with --network {network}"
     )]
-    OtherKind { container: String, mode: &'static str, network: String },
+    OtherKind { container: String, mode: String, network: String },
     #[error(
         "container {0} is running, and its networks are those of its start: bulkhead stop ends it, and its next start has others"
     )]

@@ -57,7 +57,7 @@ impl Networks {
             NetworkMode::User(user) if !user.required && !is_fixed => {}
             mode => {
                 let (container, network) = (config.name, wish.network.clone());
-                return Err(NetworkError::OtherKind { container, mode: mode.name(), network });
+                return Err(NetworkError::OtherKind { container, mode: mode.to_string(), network });
             }
         }
         let own = config.networks;

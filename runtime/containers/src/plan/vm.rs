@@ -4,9 +4,9 @@
 
 use std::path::PathBuf;
 
-use egress_rules::Policy;
 use serde::{Deserialize, Serialize};
 
+use crate::network::NetworkInterface;
 use host::disk::Part;
 use host::platform::Platform;
 
@@ -80,21 +80,6 @@ pub struct MachineConfig {
 pub struct Vsock {
     pub guest_cid: u32,
     pub uds_path: PathBuf,
-}
-
-/// A network card.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct NetworkInterface {
-    pub iface_id: String,
-    pub fd: i32,
-    pub guest_mac: String,
-    pub mtu: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub egress: Option<Policy>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub report_fd: Option<i32>,
 }
 
 /// The entropy device has nothing to set.

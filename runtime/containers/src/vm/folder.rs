@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::error::VmError;
+use crate::network::attach;
 
 /// The start of a run's folder's name.
 const PREFIX: &str = "run-";
@@ -32,7 +33,8 @@ impl RunFolder {
         Self::new_in(&base())
     }
 
-    /// Removes the folders of this user's runs that are no more. What cannot be removed now can be next time.
+    /// Removes the folders of this user's runs that are no more, and what they left in network namespaces. What cannot be
+    /// removed now can be next time.
     pub fn sweep() {
         let base = base();
         if base.is_dir()
@@ -40,6 +42,8 @@ impl RunFolder {
             && flock(&lock, FlockOperation::LockExclusive).is_ok()
         {
             sweep(&base);
+            drop(lock);
+            attach::sweep(&base);
         }
     }
 
@@ -57,7 +61,15 @@ impl RunFolder {
         let file = File::open(folder.path()).map_err(failed("open", folder.path()))?;
         flock(&file, FlockOperation::LockShared)
             .map_err(|error| failed("lock", folder.path())(error.into()))?;
-        Ok(Self { path: folder.keep(), _lock: file })
+        let folder = Self { path: folder.keep(), _lock: file };
+        drop(base_lock);
+        attach::sweep(base);
+        Ok(folder)
+    }
+
+    /// The folder above, which has the records of [`attach`](mod@attach) too.
+    pub fn base(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
     }
 
     /// Where it is.

@@ -135,7 +135,7 @@ fn host_facts(config: &Config) -> Value {
         "ReadonlyRootfs": setting.read_only,
         "Privileged": false,
         "Binds": [],
-        "NetworkMode": config.networks.first().map_or(network.mode.name(), |on| on.name.as_str()),
+        "NetworkMode": config.network_names().first().map_or("none", String::as_str),
         "PortBindings": ports::wanted(&network.ports),
         "Dns": network.resolver.nameservers,
         "DnsSearch": texts(&network.resolver.search),
@@ -209,7 +209,7 @@ fn network_facts(config: &Config, state: &State, interfaces: &[InterfaceUse]) ->
             let endpoints = all().map(Some).chain(std::iter::repeat(None));
             config.networks.iter().zip(endpoints).map(endpoint).collect()
         }
-        mode => [(mode.name().to_owned(), facts.clone())].into_iter().collect(),
+        mode => [(mode.to_string(), facts.clone())].into_iter().collect(),
     };
     facts["Ports"] = ports::facts(&ports::bindings(state));
     facts["Interfaces"] = interface_facts(interfaces);

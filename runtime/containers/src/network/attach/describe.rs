@@ -2,9 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use protocol::{Cidr, Interface, MacAddress, Network, Route};
+use protocol::{Cidr, Interface, MacAddress, Neighbour, Network, Route};
 
-use super::Neighbour;
 use super::error::Fault;
 use super::survey::{Address, Link, Survey, Way};
 
@@ -14,7 +13,6 @@ pub(super) struct Described {
     /// Which one it is in the namespace.
     pub(super) link: Link,
     pub(super) interface: Interface,
-    pub(super) neighbours: Vec<Neighbour>,
 }
 
 /// All interfaces that a VM gets: those with an address, as in Kata. What has none is the port of a bridge, or what the
@@ -57,16 +55,17 @@ fn describe_link(survey: &Survey, link: &Link, addresses: &[&Address]) -> Result
             routes.push(way.route);
         }
     }
+    let neighbours = survey.neighbours.iter().filter(|neighbour| neighbour.link == link.index);
+    let neighbours = neighbours.map(|one| Neighbour { ip: one.ip, mac: one.mac }).collect();
     let interface = Interface {
         name: name(),
         mac,
         mtu: link.mtu,
         addresses: addresses.iter().map(|address| told(address)).collect(),
         routes,
+        neighbours,
     };
-    let neighbours = survey.neighbours.iter().filter(|neighbour| neighbour.link == link.index);
-    let neighbours = neighbours.map(|one| Neighbour { ip: one.ip, mac: one.mac }).collect();
-    Ok(Described { link: link.clone(), interface, neighbours })
+    Ok(Described { link: link.clone(), interface })
 }
 
 /// Whether the guest's kernel gives itself this address: RFC 4291, appendix A, of the MAC, which the guest has as well.

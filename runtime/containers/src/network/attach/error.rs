@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use protocol::{Cidr, NetworkError};
 use rustix::io::Errno;
 
+use super::redirect::Cookie;
 use crate::network::netlink::NetlinkError;
 use crate::network::netns::NetnsError;
 
@@ -59,8 +60,8 @@ pub(super) enum Fault {
     Route { name: String, to: Cidr, surplus: &'static str },
     #[error(transparent)]
     Network(#[from] NetworkError),
-    #[error("interface {name}: is another VM's already")]
-    Taken { name: String },
+    #[error("interface {name}: is another VM's already{}", of(.owner))]
+    Taken { name: String, cookie: Cookie, owner: Option<String> },
     #[error(
         "interface {name}: somebody has given it the qdisc {kind}; must have none at its ingress"
     )]
@@ -83,6 +84,11 @@ impl Fault {
     pub(super) fn interface(name: &str, action: &'static str) -> impl Fn(NetlinkError) -> Self {
         move |source| Fault::Interface { name: name.to_owned(), action, source }
     }
+}
+
+/// Whose, as far as it is known.
+fn of(owner: &Option<String>) -> String {
+    owner.as_ref().map(|owner| format!(": that of {owner}")).unwrap_or_default()
 }
 
 /// What a kernel without a module says to who wants it (linux/net/sched/, `request_module`).

@@ -72,9 +72,12 @@ pub(super) fn free(netlink: &mut Netlink, link: &Link) -> Result<(), Fault> {
     };
     let entries = entries(netlink, link.index).map_err(&reading)?;
     let ours = |entry: &Entry| matches!(entry, Entry::Redirect { .. });
-    let lives = |entry: &Entry| matches!(entry, Entry::Redirect { target: Some(_), .. });
-    if entries.iter().any(lives) {
-        return Err(Fault::Taken { name: name() });
+    let living = |entry: &Entry| match entry {
+        Entry::Redirect { cookie, target: Some(_), .. } => Some(*cookie),
+        _ => None,
+    };
+    if let Some(cookie) = entries.iter().find_map(living) {
+        return Err(Fault::Taken { name: name(), cookie, owner: None });
     }
     if entries.is_empty() || !entries.iter().all(ours) {
         return Err(Fault::Qdisc { name: name(), kind: ingress.kind });

@@ -29,8 +29,11 @@ fn veth(outside: &TestNet, container: &TestNet) {
     container.await_link("eth0");
 }
 
+/// Whose an attachment is.
+const OWNER: &str = "container web, process 7";
+
 fn refusal(path: &Path, records: &Path) -> String {
-    let error = attach(path, records).expect_err("it was attached");
+    let error = attach(path, records, OWNER).expect_err("it was attached");
     let text = in_one_line(&error);
     assert!(!text.contains('\n') && text.contains(&*path.display().to_string()), "{text}");
     text

@@ -9,6 +9,10 @@ fn user() -> NetworkPlan {
     NetworkPlan { mode, ..NetworkPlan::default() }
 }
 
+fn namespace(path: &str) -> NetworkPlan {
+    NetworkPlan { mode: NetworkMode::Namespace(path.into()), ..NetworkPlan::default() }
+}
+
 #[test]
 fn a_plan_is_written_and_read() {
     let full = NetworkPlan {
@@ -23,7 +27,7 @@ fn a_plan_is_written_and_read() {
         egress: Some(Egress { rules: vec!["example.org:443".parse().unwrap()], link_local: true }),
     };
     full.check().unwrap();
-    for plan in [NetworkPlan::default(), user(), full] {
+    for plan in [NetworkPlan::default(), user(), namespace("/run/netns/a"), full] {
         let text = serde_json::to_string(&plan).unwrap();
         assert_eq!(serde_json::from_str::<NetworkPlan>(&text).unwrap(), plan, "{text}");
     }
@@ -48,6 +52,8 @@ fn what_makes_no_sense_is_named_by_its_flag() {
     ] {
         plan.check().unwrap();
     }
+    let egress = Some(Egress::default());
+    NetworkPlan { egress, ..namespace("/run/netns/a") }.check().unwrap();
     let localhost = Some(Ipv4Addr::LOCALHOST.into());
     let gateway = ExtraHost { name: "host".into(), address: HostAddress::Gateway };
     let mtu = |mtu| NetworkMode::User(UserNetwork { mtu, ..UserNetwork::default() });
@@ -73,6 +79,19 @@ fn what_makes_no_sense_is_named_by_its_flag() {
             "--add-host with host-gateway needs",
         ),
         (NetworkPlan { ip6: Some(Ipv6Addr::LOCALHOST), ..NetworkPlan::default() }, "--ip6 needs"),
+        (namespace("netns/a"), "--network ns:netns/a: give an absolute path"),
+        (
+            NetworkPlan { ports: vec![port(None, 80, tcp)], ..namespace("/run/netns/a") },
+            "--publish is decided by whoever has made the network namespace of --network ns:/run/netns/a",
+        ),
+        (
+            NetworkPlan { ip: Some(Ipv4Addr::LOCALHOST), ..namespace("/run/netns/a") },
+            "--ip is decided",
+        ),
+        (
+            NetworkPlan { mac: Some(MacAddress([2; 6])), ..namespace("/run/netns/a") },
+            "--mac-address is decided",
+        ),
     ] {
         let error = plan.check().unwrap_err();
         assert!(error.starts_with(named) && !error.contains('\n'), "{error}");

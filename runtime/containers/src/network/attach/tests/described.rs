@@ -1,6 +1,6 @@
 //! What a guest is told.
 
-use protocol::{Cidr, Route};
+use protocol::{Cidr, MacAddress, Neighbour, Route};
 
 use super::*;
 
@@ -46,8 +46,8 @@ fn a_guest_is_told_what_the_interface_has() {
         container.run(line);
     }
     let records = tempfile::tempdir().unwrap();
-    let attached = attach(&container.path(), records.path()).unwrap();
-    let [AttachedInterface { interface, neighbours, .. }] = &attached.interfaces[..] else {
+    let attached = attach(&container.path(), records.path(), OWNER).unwrap();
+    let [AttachedInterface { interface, .. }] = &attached.interfaces[..] else {
         panic!("{:?}", attached.interfaces)
     };
     assert_eq!(interface.name, "eth0");
@@ -73,7 +73,7 @@ fn a_guest_is_told_what_the_interface_has() {
         via("::/0", Some("fe80::1"), false, 1024),
     ];
     assert_eq!(interface.routes, expected);
-    let mut neighbours = neighbours.clone();
+    let mut neighbours = interface.neighbours.clone();
     neighbours.sort_by_key(|neighbour| neighbour.mac.0);
     let expected = [("169.254.1.1", 1), ("2001:db8::1", 2)].map(|(ip, last)| Neighbour {
         ip: ip.parse().unwrap(),
@@ -95,7 +95,7 @@ fn is_connected(test: &str, line: &str) {
     container.run("ip address add 10.0.0.2/24 dev net0");
     container.run("ip link set net0 up");
     let records = tempfile::tempdir().unwrap();
-    let attached = attach(&container.path(), records.path()).unwrap();
+    let attached = attach(&container.path(), records.path(), OWNER).unwrap();
     assert_eq!(attached.interfaces.len(), 1);
     assert_eq!(attached.interfaces[0].interface.name, "net0");
     assert_eq!(container.run("tc qdisc show").matches("qdisc ingress").count(), 2);

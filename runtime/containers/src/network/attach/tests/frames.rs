@@ -39,7 +39,7 @@ fn what_the_other_end_asks_arrives_and_the_answer_goes_back() {
     let Some([outside, container]) = TestNet::some(test) else { return };
     veth(&outside, &container);
     let records = tempfile::tempdir().unwrap();
-    let attached = attach(&container.path(), records.path()).unwrap();
+    let attached = attach(&container.path(), records.path(), OWNER).unwrap();
     let AttachedInterface { tap, interface, .. } = &attached.interfaces[0];
     let ours = (&interface.mac.0[..], [10, 0, 0, 2]);
 
@@ -77,7 +77,7 @@ fn the_shortest_frame_goes_through() {
     // Nobody else says anything.
     outside.run("ip -6 address flush dev peer0");
     let records = tempfile::tempdir().unwrap();
-    let attached = attach(&container.path(), records.path()).unwrap();
+    let attached = attach(&container.path(), records.path(), OWNER).unwrap();
     let AttachedInterface { tap, interface, .. } = &attached.interfaces[0];
     let received = || {
         let text = outside.run("ip -s -o link show peer0");

@@ -78,7 +78,7 @@ fn interfaces_that_no_vm_can_have_are_refused() {
     assert!(refused().ends_with(expected), "{}", refused());
     container.run("ip link delete tun0");
 
-    attach(&container.path(), records.path()).unwrap();
+    attach(&container.path(), records.path(), OWNER).unwrap();
 }
 
 #[test]
@@ -98,9 +98,14 @@ fn an_interface_is_one_vms_only() {
         assert_eq!(container.dump(), before);
         container.run(&line.replace("add", "del"));
     }
-    let _attached = attach(&container.path(), records.path()).unwrap();
+    let _attached = attach(&container.path(), records.path(), OWNER).unwrap();
     let before = container.dump();
-    assert!(refused().ends_with("interface eth0: is another VM's already"), "{}", refused());
+    let expected = "interface eth0: is another VM's already: that of container web, process 7";
+    assert!(refused().ends_with(expected), "{}", refused());
+    // Where that is written down, nobody knows here.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let text = refusal(&container.path(), elsewhere.path());
+    assert!(text.ends_with("interface eth0: is another VM's already"), "{text}");
     assert_eq!(container.dump(), before);
 }
 
@@ -111,14 +116,15 @@ fn of_two_at_once_one_gets_it() {
     let records = tempfile::tempdir().unwrap();
     let before = container.dump();
     let results = std::thread::scope(|scope| {
-        let threads: [_; 4] =
-            std::array::from_fn(|_| scope.spawn(|| attach(&container.path(), records.path())));
+        let threads: [_; 4] = std::array::from_fn(|_| {
+            scope.spawn(|| attach(&container.path(), records.path(), OWNER))
+        });
         threads.map(|thread| thread.join().unwrap())
     });
     let (attached, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
     assert_eq!((attached.len(), refused.len()), (1, 3));
     for error in refused.into_iter().map(Result::unwrap_err) {
-        assert!(in_one_line(&error).ends_with("is another VM's already"), "{error}");
+        assert!(in_one_line(&error).contains("is another VM's already: that of"), "{error}");
     }
     drop(attached);
     assert_eq!(container.dump(), before);

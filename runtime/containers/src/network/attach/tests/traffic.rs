@@ -12,7 +12,7 @@ const LENGTH: usize = 4 << 20;
 
 /// Gives `guest` the interface, as guest-init would.
 fn plug(guest: &TestNet, attached: AttachedInterface) -> Wire {
-    let Interface { name, mac, mtu, addresses, routes } = attached.interface;
+    let Interface { name, mac, mtu, addresses, routes, .. } = attached.interface;
     let (card, index) = guest.inside(|| tap::create().unwrap());
     let links = guest.run("ip -o link");
     let start = format!("{index}: ");
@@ -56,7 +56,7 @@ fn a_guest_is_on_the_network_by_ipv4_and_ipv6() {
     outside.run("ip link set lo up");
     outside.run("ip address add 192.0.2.1/32 dev lo");
     let records = tempfile::tempdir().unwrap();
-    let attached = attach(&container.path(), records.path()).unwrap();
+    let attached = attach(&container.path(), records.path(), OWNER).unwrap();
     let _wires: Vec<Wire> =
         attached.interfaces.into_iter().map(|interface| plug(&guest, interface)).collect();
     talk(&guest, &outside, "10.0.0.1");
@@ -82,7 +82,7 @@ fn two_interfaces_have_an_mtu_and_a_network_each() {
     container.run("ip link set eth0 mtu 1280");
     outside.run("ip link set peer0 mtu 1280");
     let records = tempfile::tempdir().unwrap();
-    let attached = attach(&container.path(), records.path()).unwrap();
+    let attached = attach(&container.path(), records.path(), OWNER).unwrap();
     let told =
         |interface: &AttachedInterface| (interface.interface.name.clone(), interface.interface.mtu);
     let told: Vec<_> = attached.interfaces.iter().map(told).collect();

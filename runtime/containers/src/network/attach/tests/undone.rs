@@ -14,7 +14,7 @@ fn what_is_undone_was_never_there() {
     veth(&outside, &container);
     let records = tempfile::tempdir().unwrap();
     let before = container.dump();
-    let attached = attach(&container.path(), records.path()).unwrap();
+    let attached = attach(&container.path(), records.path(), OWNER).unwrap();
     assert_ne!(container.dump(), before);
     assert_eq!(count(records.path()), 1);
     drop(attached.interfaces);
@@ -23,7 +23,8 @@ fn what_is_undone_was_never_there() {
     assert_eq!(count(records.path()), 0);
 
     // Forgotten, it undoes itself; the TAPs stay until their descriptors are closed.
-    let Attached { interfaces, attachment } = attach(&container.path(), records.path()).unwrap();
+    let Attached { interfaces, attachment } =
+        attach(&container.path(), records.path(), OWNER).unwrap();
     drop(attachment);
     assert_ne!(container.dump(), before);
     assert_eq!(container.run("tc qdisc show dev eth0").matches("ingress").count(), 0);
@@ -58,7 +59,7 @@ fn what_others_add_and_remove_meanwhile_is_theirs() {
     let Some([outside, container]) = TestNet::some(test) else { return };
     veth(&outside, &container);
     let records = tempfile::tempdir().unwrap();
-    let attached = attach(&container.path(), records.path()).unwrap();
+    let attached = attach(&container.path(), records.path(), OWNER).unwrap();
     container
         .run("tc filter add dev eth0 parent ffff: prio 9 protocol ip u32 match u8 0 0 flowid :1");
     attached.attachment.undo().unwrap();
@@ -66,7 +67,7 @@ fn what_others_add_and_remove_meanwhile_is_theirs() {
     assert!(filters.contains("pref 9") && !filters.contains("mirred"), "{filters}");
     container.run("tc qdisc del dev eth0 ingress");
 
-    let attached = attach(&container.path(), records.path()).unwrap();
+    let attached = attach(&container.path(), records.path(), OWNER).unwrap();
     outside.run("ip link delete peer0");
     attached.attachment.undo().unwrap();
     assert_eq!(count(records.path()), 0);
