@@ -47,7 +47,7 @@ fn containers_find_each_other_by_name_and_only_on_one_network() {
     assert_eq!(place.within("lone", &format!("{FETCH} fetch 300 middle")), "between\n");
 
     // Who is on another network neither knows the name nor reaches the address; nor a bridge's other addresses.
-    let apart = format!("{FETCH} fetch 60 db; fetch 10 {v4}; fetch 10 [{v6}]");
+    let apart = format!("{FETCH} fetch 30 db; fetch 10 {v4}; fetch 10 [{v6}]");
     assert_eq!(place.within("lone", &apart), "none\nnone\nnone\n");
 
     // A network in use stays, and one of a running container is not changed under it.

@@ -46,7 +46,7 @@ pub fn network(flags: &Flags) -> Result<NetworkPlan, CommandError> {
         },
         hosts: flags.add_host.clone(),
         sysctls: last_of_each(&flags.sysctl),
-        egress: egress(flags)?,
+        egress: egress(&flags.egress, flags.egress_link_local)?,
     };
     plan.check().map_err(CommandError::Usage)?;
     // There may be too many of something.

@@ -50,6 +50,7 @@ mod user;
 mod version;
 
 use std::any::Any;
+use std::iter::repeat;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -81,6 +82,8 @@ pub(crate) struct Connection {
     state: NetworkState,
     /// The VM's ends, one for each of the guest's interfaces, until the VM has them.
     ends: Vec<OwnedFd>,
+    /// What may be reached through each, where that is said of a network.
+    egress: Vec<Option<Egress>>,
     /// What is at their other side, and ends with this.
     _behind: Option<Box<dyn Any + Send>>,
 }
@@ -135,7 +138,8 @@ impl Connection {
             sysctls: plan.sysctls.clone(),
             ..Network::default()
         };
-        Self { guest, state: NetworkState::default(), ends: Vec::new(), _behind: None }
+        let (state, ends, egress) = Default::default();
+        Self { guest, state, ends, egress, _behind: None }
     }
 
     /// What a guest is told, with the VM's end of each of its interfaces, and what is `behind` them.
@@ -146,7 +150,12 @@ impl Connection {
         behind: impl Send + 'static,
     ) -> Self {
         let state = NetworkState { interfaces: guest.interfaces.clone(), ports };
-        Self { guest, state, ends, _behind: Some(Box::new(behind)) }
+        Self { guest, state, ends, egress: Vec::new(), _behind: Some(Box::new(behind)) }
+    }
+
+    /// Through the interfaces only this may be reached.
+    pub fn with_egress(self, egress: Vec<Option<Egress>>) -> Self {
+        Self { egress, ..self }
     }
 
     /// What its guest is told.
@@ -164,15 +173,18 @@ impl Connection {
         self.ends.iter().map(AsFd::as_fd).collect()
     }
 
-    /// The VM's devices for it, which let through what is wanted.
+    /// The VM's devices for it, which let through what is wanted: of the container, or else of a network.
     pub fn devices(&self, egress: Option<&Egress>) -> Vec<NetworkInterface> {
-        let interfaces = self.guest.interfaces.iter().zip(&self.ends);
-        let device = interfaces.map(|(interface, end)| NetworkInterface {
+        let of_networks = self.egress.iter().map(Option::as_ref).chain(repeat(None));
+        let interfaces = self.guest.interfaces.iter().zip(&self.ends).zip(of_networks);
+        let device = interfaces.map(|((interface, end), of_network)| NetworkInterface {
             iface_id: interface.name.clone(),
             fd: end.as_raw_fd(),
             guest_mac: interface.mac.to_string(),
             mtu: interface.mtu,
-            egress: egress.map(|egress| egress.policy(interface, &self.guest.resolver)),
+            egress: egress
+                .or(of_network)
+                .map(|egress| egress.policy(interface, &self.guest.resolver)),
             report_fd: None,
         });
         device.collect()

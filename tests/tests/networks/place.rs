@@ -15,7 +15,8 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 pub const NOT_LOOPBACK: &str = "198.51.100.1";
 
 /// What networks need, as their tests do.
-const PROGRAMS: [&str; 5] = ["ip", "iptables", "ip6tables", "iptables-save", "ip6tables-save"];
+const PROGRAMS: [&str; 6] =
+    ["ip", "iptables", "ip6tables", "iptables-save", "ip6tables-save", "passt"];
 const HELPERS: [&str; 2] = ["/usr/lib/podman/netavark", "/usr/lib/podman/aardvark-dns"];
 
 /// Where what lives as long as a network is.

@@ -3,6 +3,7 @@
 use super::{Harmless, Refusal};
 
 const NETWORKS: &str = "give --network NETWORK:alias=NAME,ip=ADDRESS";
+const LINKS: &str = "containers find each other by the names they have on a network";
 const EXPOSED: &str = "nothing is published but by --publish: give it for each port";
 const VOLUMES: &str =
     "volumes are not supported yet: put files into the image, or send them on stdin";
@@ -157,7 +158,7 @@ pub(super) const OTHERS: &[(&str, &[Refusal])] = &[
             switch(&["--disable-content-trust"], true, TRUST),
         ],
     ),
-    ("rm", &[switch(&["--link", "-l"], false, NETWORKS)]),
+    ("rm", &[switch(&["--link", "-l"], false, LINKS)]),
     (
         "rmi",
         &[

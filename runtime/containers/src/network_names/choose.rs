@@ -11,6 +11,7 @@ use super::host::HostNetwork;
 use super::name::check_name;
 use super::subnet::Subnet;
 use crate::container::{Id, now};
+use crate::network::Egress;
 
 /// What a person asks for. What is not named is chosen.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,8 @@ pub struct NewNetwork {
     pub mtu: Option<u32>,
     /// Its bridge.
     pub interface: Option<String>,
+    /// What its containers may reach through it, if that is not everything.
+    pub egress: Option<Egress>,
     /// What people note about it.
     pub labels: BTreeMap<String, String>,
 }
@@ -66,6 +69,9 @@ impl NewNetwork {
             check_mtu(mtu, self.ipv6)
                 .map_err(|problem| NetworkError::Option(format!("--opt mtu={problem}")))?;
         }
+        if let Some(egress) = &self.egress {
+            egress.check().map_err(NetworkError::Option)?;
+        }
         let mut ranges = Vec::new();
         for ipv6 in [false, true] {
             if let Some(subnet) = self.subnet(ipv6, others, host)? {
@@ -74,8 +80,8 @@ impl NewNetwork {
         }
         self.check_gateways(&ranges)?;
         let interface = self.bridge(&id, others, host)?;
-        let Self { name, internal, mtu, labels, .. } = self;
-        Ok(Network { id, name, created: now(), interface, ranges, internal, mtu, labels })
+        let Self { name, internal, mtu, egress, labels, .. } = self;
+        Ok(Network { id, name, created: now(), interface, ranges, internal, mtu, egress, labels })
     }
 
     fn subnet(

@@ -68,8 +68,11 @@ pub(crate) fn connect(
     let joined = join(networks, containers, config, before, &namespace.path())?;
     drop(dead);
     let attached = attach(&namespace.path(), owner.records, &owner.words())?;
+    let mut all = attached.interfaces;
+    // The kernel has them in the order in which they were made: eth0 is of the first network.
+    all.sort_by_key(|one| (one.interface.name.len(), one.interface.name.clone()));
     let (ends, interfaces): (Vec<_>, Vec<_>) =
-        attached.interfaces.into_iter().map(|one| (one.tap, one.interface)).unzip();
+        all.into_iter().map(|one| (one.tap, one.interface)).unzip();
     let own_addresses = interfaces.iter().flat_map(|interface| &interface.addresses);
     let guest = Network {
         own_addresses: own_addresses.map(|address| address.ip).collect(),
@@ -78,10 +81,10 @@ pub(crate) fn connect(
         sysctls: plan.sysctls.clone(),
         interfaces,
     };
-    let ports = joined.ports().to_vec();
+    let (ports, egress) = (joined.ports().to_vec(), joined.egress().to_vec());
     let membership =
         Membership { _attachment: attached.attachment, _joined: joined, _namespace: namespace };
-    Ok(Connection::new(guest, ports, ends, membership))
+    Ok(Connection::new(guest, ports, ends, membership).with_egress(egress))
 }
 
 /// Removes what killed supervisors have left, as the next start of a container would.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::name::check_name;
 use super::subnet::Subnet;
 use crate::container::Id;
+use crate::network::Egress;
 
 /// All that is decided when it is created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub struct Network {
     pub internal: bool,
     /// The longest packet, in bytes; netavark's own choice if there is none.
     pub mtu: Option<u32>,
+    /// What its containers may reach through it, if that is not everything.
+    #[serde(default)]
+    pub egress: Option<Egress>,
     /// What people note about it.
     pub labels: BTreeMap<String, String>,
 }
@@ -75,6 +79,9 @@ impl Network {
             subnet.check().map_err(|problem| format!("ranges: {subnet} {problem}"))?;
             let is = |problem| format!("ranges: the gateway {gateway} of {subnet} {problem}");
             subnet.check_host(*gateway).map_err(is)?;
+        }
+        if let Some(egress) = &self.egress {
+            egress.check().map_err(|problem| format!("egress: {problem}"))?;
         }
         match self.mtu.map(|mtu| check_mtu(mtu, self.has_ipv6())) {
             Some(Err(problem)) => Err(format!("mtu: {problem}")),

@@ -52,6 +52,10 @@ pub enum NetworkError {
     OwnNamespace(#[from] NamespaceError),
     #[error(transparent)]
     Attach(#[from] AttachError),
+    #[error(
+        "--egress of container {container}: network {network} has rules of its own, which are its containers': leave one of both out"
+    )]
+    TwoFilters { container: String, network: String },
     #[error(transparent)]
     Port(network::NetworkError),
     #[error(

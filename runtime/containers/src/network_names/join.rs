@@ -12,7 +12,7 @@ use super::store::Networks;
 use super::sweep::{clean, keep_isolation, leave, refresh, remember, sweep};
 use crate::container::{Config, Containers, Id};
 use crate::network::ports::{Reserved, reserve};
-use crate::network::{NetworkState, PublishedPort};
+use crate::network::{Egress, NetworkState, PublishedPort};
 use host::text::in_one_line;
 
 /// A container on its networks. When it is dropped, it has left them.
@@ -20,6 +20,7 @@ pub struct Joined {
     nameservers: Vec<IpAddr>,
     ports: Reserved,
     gateway: IpAddr,
+    egress: Vec<Option<Egress>>,
     networks: Networks,
     request: Request,
     namespace: PathBuf,
@@ -53,6 +54,11 @@ fn join_leased(
     namespace: &Path,
     netavark: &Netavark,
 ) -> Result<Joined, NetworkError> {
+    let filters = leased.iter().find(|(network, _)| network.egress.is_some());
+    if let (Some((network, _)), Some(_)) = (filters, &config.plan.container.network.egress) {
+        let (container, network) = (config.name.clone(), network.name.clone());
+        return Err(NetworkError::TwoFilters { container, network });
+    }
     let ports = publish(&config.plan.container.network.ports, kept, leased)?;
     let members: Vec<_> = config
         .networks
@@ -77,6 +83,7 @@ fn join_leased(
         nameservers: known.nameservers,
         ports,
         gateway: leased[0].0.ranges[0].gateway,
+        egress: leased.iter().map(|(network, _)| network.egress.clone()).collect(),
         networks: networks.clone(),
         request,
         namespace: namespace.to_owned(),
@@ -152,6 +159,11 @@ fn give_back<'a>(networks: &Networks, container: &Id, of: impl Iterator<Item = &
 }
 
 impl Joined {
+    /// What may be reached through each network, in the order of its interfaces, if that is not everything.
+    pub fn egress(&self) -> &[Option<Egress>] {
+        &self.egress
+    }
+
     /// Where the host is on the first network.
     pub fn gateway(&self) -> IpAddr {
         self.gateway

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use clap::{ArgAction, Args};
+use egress_rules::Rule;
 
+use crate::egress::{egress, parse_egress};
 use crate::error::CommandError;
 use crate::life::insert_label;
 use crate::output::print;
@@ -40,6 +42,12 @@ pub struct CreateNetworkArguments {
     /// Let its containers reach nothing but each other
     #[arg(long)]
     pub internal: bool,
+    /// Let its containers reach this and nothing else through it: as `run --egress` takes it
+    #[arg(long, value_name = "RULE", value_parser = parse_egress)]
+    pub egress: Vec<Rule>,
+    /// Let rules of --egress with addresses open link-local ones too, at which clouds hand out credentials
+    #[arg(long)]
+    pub egress_link_local: bool,
     /// Note something about it
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub label: Vec<String>,
@@ -81,6 +89,7 @@ fn asked_for(arguments: &CreateNetworkArguments) -> Result<NewNetwork, CommandEr
         no_ipv4: !arguments.ipv4,
         ipv6: arguments.ipv6,
         internal: arguments.internal,
+        egress: egress(&arguments.egress, arguments.egress_link_local)?,
         labels,
         ..NewNetwork::default()
     };
@@ -135,6 +144,10 @@ mod tests {
             "com.docker.network.driver.mtu=1400",
             "--opt",
             "bridge=br-web",
+            "--egress",
+            "example.org:443",
+            "--egress",
+            "dns",
             "-d",
             "bridge",
             "web",
@@ -145,6 +158,7 @@ mod tests {
             (new.mtu, new.interface.as_deref(), new.internal),
             (Some(1400), Some("br-web"), true)
         );
+        assert_eq!(new.egress.unwrap().rules.len(), 2);
         assert_eq!((new.labels["team"].as_str(), new.labels["x"].as_str()), ("web", ""));
         assert!(
             !create(&["web"]).unwrap().no_ipv4 && create(&["--ipv4=false", "web"]).unwrap().no_ipv4
@@ -157,6 +171,7 @@ mod tests {
             (&["-o", "mtu=-1", "web"], "give a number of bytes"),
             (&["-o", "isolate=false", "web"], "there are mtu=BYTES and bridge=NAME"),
             (&["--label", "=x", "web"], "has no name"),
+            (&["--egress-link-local", "web"], "give --egress RULE too"),
             (&["-d", "macvlan", "web"], "macvlan"),
         ] {
             let error = create(flags).unwrap_err();

@@ -85,6 +85,7 @@ mod tests {
             ranges: vec![],
             internal: false,
             mtu: None,
+            egress: None,
             labels: [("team".to_owned(), "a".to_owned())].into(),
         };
         let fits = |texts: &[&str]| {

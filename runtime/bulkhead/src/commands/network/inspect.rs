@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use crate::egress::rule_facts;
 use crate::error::CommandError;
 use crate::names::{FAILED, complain};
 use crate::output::print;
@@ -99,6 +100,8 @@ fn facts(name: &str, networks: &Networks, containers: &[Container]) -> Result<Va
         "ConfigOnly": false,
         "Containers": joined.collect::<Map<String, Value>>(),
         "Users": users.iter().map(|user| user.config().name.clone()).collect::<Vec<_>>(),
+        "Egress": rule_facts(network.egress.as_ref()),
+        "EgressLinkLocal": network.egress.as_ref().is_some_and(|egress| egress.link_local),
         "Options": options,
         "Labels": network.labels,
     }))

@@ -20,6 +20,7 @@ fn request() -> Request {
         ranges: vec![range("10.1.0.0/24", "10.1.0.1"), range("fd00::/64", "fd00::1")],
         internal: false,
         mtu: Some(1400),
+        egress: None,
         labels: BTreeMap::new(),
     };
     let addresses = ["10.1.0.2", "fd00::2"].map(|one| one.parse().unwrap()).into();
