@@ -1,5 +1,6 @@
 //! With the real netavark, aardvark-dns and firewall, in namespaces of a test's own.
 
+mod connected;
 mod life;
 mod node;
 mod world;
