@@ -201,7 +201,7 @@ fn what_is_inspected_has_dockers_names() {
     place.fails(
         &create_arguments(&["--network", "bridge"]),
         2,
-        "'bridge' for '--network <NETWORK>': give none, user, or user with options",
+        "'bridge' for '--network <NETWORK>': give none, user, user with options",
     );
     place.fails(
         &create_arguments(&["--net=host"]),
