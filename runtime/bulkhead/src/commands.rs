@@ -14,6 +14,7 @@ mod kill;
 mod load;
 mod logs;
 mod man;
+mod network;
 mod pause;
 mod port;
 mod prepare;
@@ -78,6 +79,7 @@ pub enum Command {
     Tag(tag::TagArguments),
     Rmi(rmi::RemoveImageArguments),
     Prune(prune::PruneArguments),
+    Network(network::NetworkArguments),
     Inspect(inspect::InspectArguments),
     Info(info::InfoArguments),
     Check(check::CheckArguments),
@@ -118,6 +120,7 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Tag(arguments) => tag::execute(&arguments),
         Command::Rmi(arguments) => rmi::execute(&arguments),
         Command::Prune(arguments) => prune::execute(&arguments),
+        Command::Network(arguments) => network::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::Info(arguments) => info::execute(&arguments),
         Command::Check(arguments) => check::execute(&arguments),

@@ -6,7 +6,6 @@ use protocol::{Cidr, Interface};
 use serde_json::{Value, json};
 
 use crate::error::CommandError;
-use crate::flags::Flags;
 use crate::output::table;
 
 /// What may be reached.
@@ -15,8 +14,8 @@ pub fn parse_egress(text: &str) -> Result<Rule, String> {
 }
 
 /// What the flags let through; `None`: everything.
-pub fn egress(flags: &Flags) -> Result<Option<Egress>, CommandError> {
-    let (rules, link_local) = (flags.egress.clone(), flags.egress_link_local);
+pub fn egress(rules: &[Rule], link_local: bool) -> Result<Option<Egress>, CommandError> {
+    let rules = rules.to_vec();
     match rules.is_empty() {
         true if link_local => {
             let message = "--egress-link-local is about rules: give --egress RULE too";

@@ -10,6 +10,7 @@ use crate::commands::{CopyError, UnpackError};
 use containers::container::ContainerError;
 use containers::guest::GuestError;
 use containers::network::Protocol;
+use containers::network_names::NetworkError;
 use containers::supervisor::SupervisorError;
 use containers::vm::VmError;
 use host::cache::CacheError;
@@ -83,6 +84,8 @@ pub enum CommandError {
     #[error(transparent)]
     Container(#[from] ContainerError),
     #[error(transparent)]
+    Network(#[from] NetworkError),
+    #[error(transparent)]
     Supervisor(#[from] SupervisorError),
 }
 
@@ -110,6 +113,7 @@ impl CommandError {
         match self {
             Self::Usage(_) | Self::NoCommand { .. } | Self::Process(_) => 2,
             Self::Container(ContainerError::Name(_)) => 2,
+            Self::Network(NetworkError::Name(_) | NetworkError::Option(_)) => 2,
             Self::Registry(error) | Self::NotPulled { source: error, .. } => error.exit_status(),
             Self::Vm(error) => error.exit_status(),
             Self::Supervisor(error) => error.exit_status(),

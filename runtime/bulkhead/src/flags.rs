@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
-use containers::network::{ExtraHost, NetworkMode};
+use containers::network::ExtraHost;
 use egress_rules::Rule;
 use protocol::{Limit, MacAddress, Sysctl, Tmpfs};
 
@@ -13,8 +13,8 @@ use crate::capabilities::parse_capability;
 use crate::commands::pull::PullPolicy;
 use crate::egress::parse_egress;
 use crate::network::{
-    parse_add_host, parse_dns, parse_dns_option, parse_dns_search, parse_ip, parse_ip6, parse_mac,
-    parse_network, parse_sysctl,
+    NetworkFlag, parse_add_host, parse_dns, parse_dns_option, parse_dns_search, parse_ip,
+    parse_ip6, parse_mac, parse_network, parse_sysctl,
 };
 use crate::publish::{Published, parse_publish};
 use crate::security::{SecurityOption, parse_security_option};
@@ -97,12 +97,13 @@ pub struct Flags {
     /// no-new-privileges, or seccomp=unconfined
     #[arg(long, value_name = "OPTION", value_parser = parse_security_option)]
     pub security_opt: Vec<SecurityOption>,
-    /// What it is connected with: none, user (as any program of this user's, by passt; user:mtu=BYTES,host-loopback), or ns:PATH (a network namespace's interfaces) [default: user]
+    /// What it is connected with: none, user (as any program of this user's, by passt; user:mtu=BYTES,host-loopback), ns:PATH (a network namespace's interfaces), or a network by its name, with alias=NAME, ip=ADDRESS, mac=ADDRESS [default: user]
     ///
     /// With host-loopback, the gateway's address leads to what listens on this machine's loopback interface. With ns:PATH, as
-    /// ns:/run/netns/NAME, the container has the addresses, routes and hardware addresses that are there; it takes root.
+    /// ns:/run/netns/NAME, the container has the addresses, routes and hardware addresses that are there; it takes root. So do
+    /// networks that have names: `bulkhead network create` makes them, and a container can be on several.
     #[arg(long, visible_alias = "net", value_name = "NETWORK", value_parser = parse_network)]
-    pub network: Option<NetworkMode>,
+    pub network: Vec<NetworkFlag>,
     /// Let its ports be reached on this host; without HOST, on a free one that `port` and `ps` tell
     #[arg(long, short, value_name = "[[IP:]HOST:]PORT[/PROTOCOL]", value_parser = parse_publish)]
     pub publish: Vec<Published>,
@@ -118,10 +119,10 @@ pub struct Flags {
     /// A name that it knows; host-gateway for this host
     #[arg(long, value_name = "NAME:ADDRESS", value_parser = parse_add_host)]
     pub add_host: Vec<ExtraHost>,
-    /// Its address, in 10.0.2.0/24 [default: 10.0.2.100]
+    /// Its address: in 10.0.2.0/24, or in the subnet of the only network [default: 10.0.2.100]
     #[arg(long, value_name = "ADDRESS", value_parser = parse_ip)]
     pub ip: Option<Ipv4Addr>,
-    /// Likewise, in fd00:0:0:2::/64, where this host has IPv6 [default: fd00:0:0:2::100]
+    /// Likewise: in fd00:0:0:2::/64, where this host has IPv6, or in the only network's [default: fd00:0:0:2::100]
     #[arg(long, value_name = "ADDRESS", value_parser = parse_ip6)]
     pub ip6: Option<Ipv6Addr>,
     /// Its hardware address [default: made of its address]

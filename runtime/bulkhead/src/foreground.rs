@@ -3,6 +3,7 @@
 use crate::error::CommandError;
 use containers::container::{Container, Containers};
 use containers::conversation::{Signals, Stdio};
+use containers::network_names::Networks;
 use containers::supervisor::{Folders, Foreground, Supervisor, SupervisorError};
 use containers::vm::VmError;
 use host::cache;
@@ -10,7 +11,11 @@ use host::terminal::{self, Raw};
 
 /// Where this user's containers find what they need.
 pub fn folders() -> Result<Folders, CommandError> {
-    Ok(Folders { containers: Containers::open_default()?, cache: cache::folder().ok() })
+    Ok(Folders {
+        containers: Containers::open_default()?,
+        cache: cache::folder().ok(),
+        networks: Networks::default_folder(),
+    })
 }
 
 /// Runs it as long as it lives, with this process's streams; its exit status.

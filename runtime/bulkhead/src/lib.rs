@@ -24,6 +24,7 @@
 //! | `process` | the process: what the image says, and what the flags say instead |
 //! | `prepare` | from flags to a plan, which can be run |
 //! | `foreground` | a container that has this process's streams |
+//! | `network_flag` | `--network` of a network that has a name |
 //! | `names` | the same, done to several containers |
 //! | `output`, `template` | tables, and `--format` |
 //! | `error` | what went wrong, in one line, and the exit status |
@@ -42,6 +43,7 @@ mod life;
 mod limits;
 mod names;
 mod network;
+mod network_flag;
 mod output;
 mod platforms;
 mod ports;

@@ -122,7 +122,8 @@ impl Life {
     }
 }
 
-fn insert_label(labels: &mut BTreeMap<String, String>, text: &str) -> Result<(), CommandError> {
+/// Adds a label, in place of one of its name.
+pub fn insert_label(labels: &mut BTreeMap<String, String>, text: &str) -> Result<(), CommandError> {
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
     if name.trim().is_empty() {
         let text = text.escape_debug();

@@ -10,9 +10,20 @@ use protocol::{ByteString, Host, MacAddress, Network, Resolver, Sysctl};
 use crate::egress::egress;
 use crate::error::CommandError;
 use crate::flags::Flags;
+use crate::network_flag::parse_wish;
+use containers::network_names::Wish;
 
 /// What `--add-host` calls the host (docker/cli `opts.HostGatewayName`).
 const HOST_GATEWAY: &str = "host-gateway";
+
+/// One `--network`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetworkFlag {
+    /// Of this kind.
+    Mode(NetworkMode),
+    /// One that has a name.
+    Named(Wish),
+}
 
 /// What the flags ask for.
 pub fn network(flags: &Flags) -> Result<NetworkPlan, CommandError> {
@@ -20,12 +31,14 @@ pub fn network(flags: &Flags) -> Result<NetworkPlan, CommandError> {
         |words: &[String]| words.iter().map(|word| ByteString::from(word.as_str())).collect();
     let ports: Vec<PublishedPort> =
         flags.publish.iter().flat_map(|published| published.0.iter().copied()).collect();
+    // What is said of the only network is said to it.
+    let is_single = wishes(flags)?.len() == 1;
     let plan = NetworkPlan {
-        mode: flags.network.clone().unwrap_or(NetworkMode::User(UserNetwork::default())),
+        mode: mode(flags)?,
         ports,
-        mac: flags.mac_address,
-        ip: flags.ip,
-        ip6: flags.ip6,
+        mac: flags.mac_address.filter(|_| !is_single),
+        ip: flags.ip.filter(|_| !is_single),
+        ip6: flags.ip6.filter(|_| !is_single),
         resolver: Resolver {
             nameservers: flags.dns.clone(),
             search: words(&flags.dns_search),
@@ -33,7 +46,7 @@ pub fn network(flags: &Flags) -> Result<NetworkPlan, CommandError> {
         },
         hosts: flags.add_host.clone(),
         sysctls: last_of_each(&flags.sysctl),
-        egress: egress(flags)?,
+        egress: egress(&flags.egress, flags.egress_link_local)?,
     };
     plan.check().map_err(CommandError::Usage)?;
     // There may be too many of something.
@@ -45,6 +58,46 @@ pub fn network(flags: &Flags) -> Result<NetworkPlan, CommandError> {
     };
     checked.check().map_err(|error| CommandError::Usage(error.to_string()))?;
     Ok(plan)
+}
+
+/// One kind, or networks that have names.
+fn mode(flags: &Flags) -> Result<NetworkMode, CommandError> {
+    let mut modes = flags.network.iter().filter_map(|flag| match flag {
+        NetworkFlag::Mode(mode) => Some(mode),
+        NetworkFlag::Named(_) => None,
+    });
+    match (modes.next(), flags.network.len()) {
+        (None, 0) => Ok(NetworkMode::User(UserNetwork::default())),
+        (None, _) => Ok(NetworkMode::Names),
+        (Some(mode), 1) => Ok(mode.clone()),
+        (Some(mode), _) => {
+            let message = format!("--network {mode} excludes all others: leave one of both out");
+            Err(CommandError::Usage(message))
+        }
+    }
+}
+
+/// The networks of names that the container is to be on. `--ip`, `--ip6` and `--mac-address` are those on the only one.
+pub fn wishes(flags: &Flags) -> Result<Vec<Wish>, CommandError> {
+    let named = flags.network.iter().filter_map(|flag| match flag {
+        NetworkFlag::Mode(_) => None,
+        NetworkFlag::Named(wish) => Some(wish.clone()),
+    });
+    let mut wishes: Vec<Wish> = named.collect();
+    if let [Wish { network, identity }] = &mut wishes[..] {
+        identity.addresses.extend(flags.ip.map(IpAddr::from));
+        identity.addresses.extend(flags.ip6.map(IpAddr::from));
+        if let Some(mac) = flags.mac_address
+            && identity.mac.replace(mac).is_some_and(|other| other != mac)
+        {
+            let message =
+                format!("--mac-address {mac}: --network {network} has another: give one of both");
+            return Err(CommandError::Usage(message));
+        }
+        let wrong = |why| CommandError::Usage(format!("--network {network}: {why}"));
+        identity.check().map_err(wrong)?;
+    }
+    Ok(wishes)
 }
 
 fn host(host: &ExtraHost) -> Host {
@@ -65,21 +118,26 @@ fn last_of_each(sysctls: &[Sysctl]) -> Vec<Sysctl> {
     last
 }
 
-/// `none`, `user`, `user:OPTION,…`, where a colon between options does as well, or `ns:PATH`.
-pub fn parse_network(text: &str) -> Result<NetworkMode, String> {
+/// What docker and podman take for a kind of network, and is none here.
+const NO_KIND: [&str; 6] = ["", "host", "bridge", "default", "container", "private"];
+
+/// `none`, `user`, `user:OPTION,…`, where a colon between options does as well, or `ns:PATH`; else a network's name.
+pub fn parse_network(text: &str) -> Result<NetworkFlag, String> {
     let (name, options) =
         text.split_once(':').map_or((text, None), |(name, options)| (name, Some(options)));
     match (name, options) {
-        ("none", None) => return Ok(NetworkMode::None),
+        ("none", None) => return Ok(NetworkFlag::Mode(NetworkMode::None)),
         ("none", Some(_)) => return Err("none takes no options: give none".to_owned()),
         ("ns", path) => return parse_namespace(path.unwrap_or_default()),
         ("user", _) => {}
-        _ => {
+        (name, _) if NO_KIND.contains(&name) => {
             return Err(
-                "give none, user, user with options, as user:mtu=1500,host-loopback, or ns:PATH for a network namespace: containers share no network yet"
+                "give none, user, user with options, as user:mtu=1500,host-loopback, ns:PATH for a network namespace, or the name \
+                 of a network, which bulkhead network create makes"
                     .to_owned(),
             );
         }
+        _ => return parse_wish(text).map(NetworkFlag::Named),
     }
     let mut user = UserNetwork { required: true, ..UserNetwork::default() };
     for option in options.into_iter().flat_map(|options| options.split([',', ':'])) {
@@ -94,11 +152,11 @@ pub fn parse_network(text: &str) -> Result<NetworkMode, String> {
             }
         }
     }
-    Ok(NetworkMode::User(user))
+    Ok(NetworkFlag::Mode(NetworkMode::User(user)))
 }
 
 /// Whoever runs the container is in another folder than whoever gives a path.
-fn parse_namespace(path: &str) -> Result<NetworkMode, String> {
+fn parse_namespace(path: &str) -> Result<NetworkFlag, String> {
     if path.is_empty() {
         return Err("give the namespace's path, like ns:/run/netns/NAME".to_owned());
     }
@@ -106,7 +164,7 @@ fn parse_namespace(path: &str) -> Result<NetworkMode, String> {
     let absolute = absolute.ok_or_else(|| {
         format!("'{}' needs a folder: give an absolute path", path.escape_debug())
     })?;
-    Ok(NetworkMode::Namespace(absolute))
+    Ok(NetworkFlag::Mode(NetworkMode::Namespace(absolute)))
 }
 
 fn parse_mtu(text: &str) -> Result<u32, String> {

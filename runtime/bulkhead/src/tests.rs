@@ -187,7 +187,7 @@ fn flags_of_docker_without_a_meaning_here_are_refused_by_name() {
         (&["--volume=/a:/b"], "--volume: volumes are not supported yet"),
         (&["-P"], "--publish-all: nothing is published but by --publish"),
         (&["-P=true"], "--publish-all: nothing is published"),
-        (&["--network-alias", "db"], "--network-alias: containers share no network yet"),
+        (&["--network-alias", "db"], "--network-alias: give --network NETWORK:alias=NAME"),
         (&["--privileged"], "--privileged: not supported: give --cap-add ALL"),
         (&["--pid=host"], "--pid: each container has a virtual machine of its own"),
         (&["--device=/dev/fuse"], "--device: a container has docker's default devices only"),

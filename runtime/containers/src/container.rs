@@ -4,7 +4,7 @@
 //!   $XDG_DATA_HOME/bulkhead/containers/
 //!     .lock                 held while a container is made, renamed, removed or taken
 //!     .new-…, .old-…        one that is being made, or removed; who finds it later removes it
-//!     ID/config.json        what it is; only its name ever changes
+//!     ID/config.json        what it is; only its name and its networks ever change
 //!     ID/state.json         where it is in its life
 //!     ID/interfaces.json    what its network interfaces did, when it has ended
 //!     ID/lock               held by its supervisor, as long as that lives
@@ -19,7 +19,7 @@
 mod config;
 mod error;
 mod id;
-mod json;
+pub(crate) mod json;
 mod lock;
 pub mod log;
 mod name;
@@ -32,6 +32,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use config::{Config, ImageName, LogOptions, RestartPolicy};
 pub use error::ContainerError;
 pub use id::Id;
+pub(crate) use lock::Lock;
 use name::{check_name, invent_name};
 pub use record::{Container, Tenure};
 pub use state::{State, Status};

@@ -19,6 +19,7 @@
 //! | [`conversation`] | the host's half of the conversation with guest-init |
 //! | [`network`] | what connects a container with others, and the programs behind it |
 //! | [`container`] | containers as files: what each is, where it is in its life, what it has said |
+//! | [`network_names`] | networks that have names: what each is, who is on it, and how netavark makes it |
 //! | [`supervisor`] | the process that has a container's VM, and what others ask of it |
 
 pub mod container;
@@ -27,6 +28,7 @@ pub mod conversation;
 pub mod guest;
 mod limits;
 pub mod network;
+pub mod network_names;
 pub mod plan;
 pub mod supervisor;
 pub mod vm;

@@ -3,7 +3,7 @@
 //! ```text
 //!   plan ──▶ Connection::open ──▶ a socket or TAPs for the VM's network devices
 //!                 │           └─▶ addresses, routes, names for its guest (protocol::Network)
-//!                 └── passt, or an interface ◀── frames ── VM
+//!                 └── passt, or interfaces ◀── frames ── VM
 //! ```
 //!
 //! | module | what it knows |
@@ -39,7 +39,7 @@ mod netlink;
 pub mod netns;
 mod passt;
 mod plan;
-mod ports;
+pub(crate) mod ports;
 mod report;
 mod resolver;
 mod state;
@@ -49,12 +49,13 @@ mod uplink;
 mod user;
 mod version;
 
+use std::any::Any;
+use std::iter::repeat;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use protocol::Network;
 
-use attach::Attachment;
 pub use device::NetworkInterface;
 pub use egress::Egress;
 pub use error::NetworkError;
@@ -64,7 +65,9 @@ pub use plan::{
 };
 pub(crate) use report::Reports;
 pub use report::{InterfaceUse, sum};
+pub(crate) use resolver::search_of_host;
 pub use state::{Binding, NetworkState};
+pub(crate) use user::mac_of;
 
 use host::text::in_one_line;
 
@@ -79,8 +82,10 @@ pub(crate) struct Connection {
     state: NetworkState,
     /// The VM's ends, one for each of the guest's interfaces, until the VM has them.
     ends: Vec<OwnedFd>,
-    _passt: Option<Passt>,
-    _attachment: Option<Attachment>,
+    /// What may be reached through each, where that is said of a network.
+    egress: Vec<Option<Egress>>,
+    /// What is at their other side, and ends with this.
+    _behind: Option<Box<dyn Any + Send>>,
 }
 
 /// Whose a connection is, for others who want the same.
@@ -94,7 +99,7 @@ pub(crate) struct Owner<'a> {
 
 impl Owner<'_> {
     /// `container web, process 123`.
-    fn words(&self) -> String {
+    pub fn words(&self) -> String {
         let process = std::process::id();
         match self.container {
             Some(name) => format!("container {name}, process {process}"),
@@ -113,6 +118,7 @@ impl Connection {
         let user = match &plan.mode {
             NetworkMode::None => return Ok(Self::loopback(plan)),
             NetworkMode::Namespace(path) => return existing::connect(plan, path, owner),
+            NetworkMode::Names => return Err(NetworkError::NoContainer),
             NetworkMode::User(user) => user,
         };
         match user::connect(plan, user, kept) {
@@ -125,15 +131,31 @@ impl Connection {
     }
 
     /// Nothing but the loopback interface, and the names that the plan has.
-    fn loopback(plan: &NetworkPlan) -> Self {
+    pub fn loopback(plan: &NetworkPlan) -> Self {
         let guest = Network {
             resolver: plan.resolver(None),
             hosts: plan.given_hosts(),
             sysctls: plan.sysctls.clone(),
             ..Network::default()
         };
-        let (state, ends) = (NetworkState::default(), Vec::new());
-        Self { guest, state, ends, _passt: None, _attachment: None }
+        let (state, ends, egress) = Default::default();
+        Self { guest, state, ends, egress, _behind: None }
+    }
+
+    /// What a guest is told, with the VM's end of each of its interfaces, and what is `behind` them.
+    pub fn new(
+        guest: Network,
+        ports: Vec<PublishedPort>,
+        ends: Vec<OwnedFd>,
+        behind: impl Send + 'static,
+    ) -> Self {
+        let state = NetworkState { interfaces: guest.interfaces.clone(), ports };
+        Self { guest, state, ends, egress: Vec::new(), _behind: Some(Box::new(behind)) }
+    }
+
+    /// Through the interfaces only this may be reached.
+    pub fn with_egress(self, egress: Vec<Option<Egress>>) -> Self {
+        Self { egress, ..self }
     }
 
     /// What its guest is told.
@@ -151,15 +173,18 @@ impl Connection {
         self.ends.iter().map(AsFd::as_fd).collect()
     }
 
-    /// The VM's devices for it, which let through what is wanted.
+    /// The VM's devices for it, which let through what is wanted: of the container, or else of a network.
     pub fn devices(&self, egress: Option<&Egress>) -> Vec<NetworkInterface> {
-        let interfaces = self.guest.interfaces.iter().zip(&self.ends);
-        let device = interfaces.map(|(interface, end)| NetworkInterface {
+        let of_networks = self.egress.iter().map(Option::as_ref).chain(repeat(None));
+        let interfaces = self.guest.interfaces.iter().zip(&self.ends).zip(of_networks);
+        let device = interfaces.map(|((interface, end), of_network)| NetworkInterface {
             iface_id: interface.name.clone(),
             fd: end.as_raw_fd(),
             guest_mac: interface.mac.to_string(),
             mtu: interface.mtu,
-            egress: egress.map(|egress| egress.policy(interface, &self.guest.resolver)),
+            egress: egress
+                .or(of_network)
+                .map(|egress| egress.policy(interface, &self.guest.resolver)),
             report_fd: None,
         });
         device.collect()

@@ -23,7 +23,7 @@ mod vmm;
 mod watch;
 
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -44,7 +44,7 @@ use watch::watch;
 use crate::conversation::{
     ConversationError, Exit, Failure, Guest, Reception, Running, Signals, Stdio,
 };
-use crate::network::{Connection, NetworkState, Owner, PublishedPort, Reports};
+use crate::network::{Connection, NetworkState, Owner, Reports};
 use crate::plan::{Drive, Plan, Vsock};
 use host::cache::{Cache, CacheError};
 
@@ -68,17 +68,15 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Starts the plan's VM, with `scratch` as its second disk and on the network the ports of last time (`kept`). `name` is
-    /// its container's, for others who want what it has.
+    /// Starts the plan's VM, with `scratch` as its second disk and what `connect` makes, which may write down in this folder what
+    /// others who want the same are to know.
     pub fn start(
         plan: &Plan,
         scratch: Option<PathBuf>,
-        kept: &[PublishedPort],
-        name: Option<&str>,
+        connect: impl FnOnce(&Path) -> Result<Connection, VmError>,
     ) -> Result<Self, VmError> {
         let folder = RunFolder::new()?;
-        let owner = Owner { container: name, records: folder.base() };
-        let mut connection = Connection::open(&plan.container.network, kept, owner)?;
+        let mut connection = connect(folder.base())?;
         let user = VmUser::claim(plan.vm.uid_base, folder.path())?;
         let mut vm = plan.vm.config.clone();
         let sockets = folder.make_sockets()?;
@@ -164,7 +162,11 @@ pub fn run(plan: Plan, cache: impl FnOnce() -> Result<Cache, CacheError>) -> Res
     // From here on a signal is the container's, not ours.
     let signals = Signals::catch().map_err(VmError::Signals)?;
     let stdio = Stdio::inherit().map_err(VmError::Stdio)?;
-    let machine = Machine::start(&plan, scratch.as_ref().map(Scratch::path), &[], None)?;
+    let connect = |records: &Path| {
+        let owner = Owner { container: None, records };
+        Ok(Connection::open(&plan.container.network, &[], owner)?)
+    };
+    let machine = Machine::start(&plan, scratch.as_ref().map(Scratch::path), connect)?;
     let guest = machine.guest().clone();
     let pass_on = |number| {
         // The window is not the container's.

@@ -61,6 +61,12 @@ fi
 for link in awk:mawk sh:dash which:which.debianutils; do
   [ -e usr/bin/${link%:*} ] || ln -s ${link#*:} usr/bin/${link%:*}
 done
+# As iptables does: the programs that speak nftables go before the others.
+if [ -e usr/sbin/xtables-nft-multi ]; then
+  for link in iptables ip6tables iptables-save ip6tables-save; do
+    [ -e usr/sbin/$link ] || ln -s xtables-nft-multi usr/sbin/$link
+  done
+fi
 "#;
 
 /// The root folder of the system; downloaded and unpacked when the cache has none.

@@ -101,7 +101,7 @@ static KERNEL: [Program; 7] = [
 pub static PASST: Program = on_path("passt", "networks of guests, benchmark", &["passt"]);
 
 /// What only tests use: makers of images, and judges of what we make. Emulated hosts of another architecture have all of it too.
-pub static TESTS: [Program; 18] = [
+pub static TESTS: [Program; 22] = [
     on_path("umoci", "tests", &["umoci"]),
     on_path("skopeo", "tests", &["skopeo"]),
     on_path("podman", "tests", &["podman"]),
@@ -120,6 +120,16 @@ pub static TESTS: [Program; 18] = [
     on_path("zsh", "tests", &["zsh"]),
     on_path("fish", "tests", &["fish"]),
     on_path("groff", "tests", &["groff-base"]),
+    Program {
+        elsewhere: &["/usr/lib/podman/netavark"],
+        ..on_path("netavark", "networks of names", &["netavark"])
+    },
+    Program {
+        elsewhere: &["/usr/lib/podman/aardvark-dns"],
+        ..on_path("aardvark-dns", "networks of names", &["aardvark-dns"])
+    },
+    on_path("iptables", "networks of names", &["iptables"]),
+    on_path("ip", "tests", &["iproute2"]),
 ];
 
 /// The certificate authorities that the distribution trusts, in one file. No program, but as good as one: without it there

@@ -6,11 +6,13 @@ use crate::error::CommandError;
 use crate::flags::Flags;
 use crate::id_file::IdFile;
 use crate::life::Life;
+use crate::network::wishes;
 use crate::output::print;
 use crate::prepare::{Prepared, prepare};
 use crate::process::said;
 use crate::uid_base::check_right;
 use containers::container::{self, Config, Container, ContainerError, Containers, Id, ImageName};
+use containers::network_names::{Attachment, Kept, Networks, Wish, check_root};
 use containers::supervisor::KEPT;
 use host::platform::Platform;
 use host::program;
@@ -43,6 +45,9 @@ pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
     }
     let note = life.cidfile.as_deref().map(IdFile::create).transpose()?;
     let (own_labels, log) = (life.labels()?, life.log()?);
+    let wishes = wishes(flags)?;
+    // What is wrong with them is said before anything large is pulled.
+    drop(resolve(&wishes)?);
     let Prepared { mut plan, entrypoint, stop_signal, mut labels, stored } =
         prepare(flags, Platform::NATIVE, program::guest_init)?;
     if plan.vm.scratch.is_none() && !life.rm && !plan.container.setting.read_only {
@@ -53,6 +58,8 @@ pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
     if said(flags.hostname.as_deref()).is_none() {
         plan.container.setting.hostname = id.short().into();
     }
+    // They stay until the container says that it is on them.
+    let (networks, _kept) = resolve(&wishes)?;
     let name = life.name.as_deref().unwrap_or_default();
     let image = flags.image().unwrap_or_default().to_string_lossy().into_owned();
     let config = Config {
@@ -71,6 +78,7 @@ pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
         stop_timeout: life.stop_timeout,
         labels,
         log,
+        networks,
     };
     // The session in `stored` keeps the image until the container does.
     let container = Containers::open_default()?.create(config)?;
@@ -78,4 +86,14 @@ pub fn create(flags: &Flags, life: &Life) -> Result<Container, CommandError> {
         note.keep(container.id().as_str())?;
     }
     Ok(container)
+}
+
+/// The networks that are wished for.
+fn resolve(wishes: &[Wish]) -> Result<(Vec<Attachment>, Option<Kept>), CommandError> {
+    if wishes.is_empty() {
+        return Ok((Vec::new(), None));
+    }
+    check_root()?;
+    let (networks, kept) = Networks::open_default()?.resolve(wishes)?;
+    Ok((networks, Some(kept)))
 }

@@ -11,8 +11,10 @@ use clap::Args;
 use crate::arguments::EXAMPLES;
 use crate::error::CommandError;
 use crate::flags::Flags;
+use crate::network::wishes;
 use crate::platforms::platform;
 use crate::prepare::prepare;
+use containers::network_names::Wish;
 use host::platform::Platform;
 use host::program;
 
@@ -39,6 +41,12 @@ pub fn execute(arguments: &PrepareArguments) -> Result<u8, CommandError> {
     let mut flags = flags.clone();
     if let (None, Some(image)) = (flags.image(), default_image) {
         flags.set_image(image.clone());
+    }
+    if let Some(Wish { network, .. }) = wishes(&flags)?.first() {
+        let message = format!(
+            "--network {network}: a bundle is on no network that has a name: give none or user"
+        );
+        return Err(CommandError::Usage(message));
     }
     let plan = prepare(&flags, *platform, program::guest_init)?.plan;
     let failed = |source| CommandError::WritePlan { path: arguments.out.clone(), source };

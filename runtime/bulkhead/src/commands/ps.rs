@@ -130,7 +130,7 @@ fn row(config: &Config, state: &State, whole: bool) -> Value {
         "Names": config.name,
         "Labels": labels.join(","),
         "Platform": Platform::NATIVE.to_string(),
-        "Networks": config.plan.container.network.mode.to_string(),
+        "Networks": config.network_names().join(","),
         "Ports": ports::column(&ports::bindings(state)),
         // Nothing of the others.
         "Mounts": "",

@@ -1,14 +1,15 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::tests::run_arguments;
 
-fn user(mtu: u32, host_loopback: bool) -> NetworkMode {
-    NetworkMode::User(UserNetwork { mtu, host_loopback, required: true })
+fn user(mtu: u32, host_loopback: bool) -> NetworkFlag {
+    NetworkFlag::Mode(NetworkMode::User(UserNetwork { mtu, host_loopback, required: true }))
 }
 
 #[test]
 fn networks_have_options() {
-    assert_eq!(parse_network("none"), Ok(NetworkMode::None));
+    assert_eq!(parse_network("none"), Ok(NetworkFlag::Mode(NetworkMode::None)));
     assert_eq!(parse_network("user"), Ok(user(65520, false)));
     assert_eq!(parse_network("user:mtu=1500"), Ok(user(1500, false)));
     assert_eq!(parse_network("user:host-loopback"), Ok(user(65520, true)));
@@ -19,7 +20,7 @@ fn networks_have_options() {
 
 #[test]
 fn a_namespace_has_an_absolute_path() {
-    let namespace = |path: &str| Ok(NetworkMode::Namespace(path.into()));
+    let namespace = |path: &str| Ok(NetworkFlag::Mode(NetworkMode::Namespace(path.into())));
     assert_eq!(parse_network("ns:/run/netns/a:b c"), namespace("/run/netns/a:b c"));
     let here = std::env::current_dir().unwrap().join("a");
     assert_eq!(parse_network("ns:a"), namespace(here.to_str().unwrap()));
@@ -41,12 +42,13 @@ fn what_is_wrong_with_a_network_is_named() {
             ("", "give none, user"),
             (
                 "host",
-                "give none, user, user with options, as user:mtu=1500,host-loopback, or ns:PATH",
+                "give none, user, user with options, as user:mtu=1500,host-loopback, ns:PATH for",
             ),
             ("ns", "give the namespace's path, like ns:/run/netns/NAME"),
             ("ns:", "give the namespace's path"),
             ("bridge", "give none, user"),
-            ("USER", "give none, user"),
+            ("container:web", "give none, user"),
+            ("USER:mtu=1500", "'USER:mtu=1500': there is no option 'mtu=1500'"),
             ("none:mtu=1", "none takes no options"),
             ("user:", "'' is no option of user: there are mtu=BYTES and host-loopback"),
             ("user:mtu", "'mtu' is no option"),
@@ -205,5 +207,45 @@ proptest! {
             ..Network::default()
         };
         prop_assert_eq!(network.check(), Ok(()));
+    }
+}
+
+#[test]
+fn networks_of_names_can_be_several_and_nothing_else_with_them() {
+    let with = |flags: &[&str]| {
+        let flags = run_arguments(&[&["run"], flags, &["image"]].concat()).flags;
+        Ok::<_, String>((
+            network(&flags).map_err(|error| error.line())?,
+            wishes(&flags).map_err(|error| error.line())?,
+        ))
+    };
+    let (plan, several) = with(&["--network", "web:alias=db", "--net", "other"]).unwrap();
+    assert_eq!((plan.mode, several.len()), (NetworkMode::Names, 2));
+    let own = ["--ip", "10.89.0.9", "--ip6", "fd00::9", "--mac-address", "02:00:00:00:00:09"];
+    // Of the only one, docker's flags speak as well.
+    let (plan, only) = with(&[&["--network", "web"], &own[..]].concat()).unwrap();
+    assert_eq!(
+        (plan.ip, plan.ip6, plan.mac, only[0].identity.addresses.len()),
+        (None, None, None, 2)
+    );
+    assert_eq!(only[0].identity.mac.unwrap().to_string(), "02:00:00:00:00:09");
+    for (flags, message) in [
+        (&["--network", "none", "--network", "web"][..], "--network none excludes all others"),
+        (&["--network", "user", "--network", "user"], "--network user excludes all others"),
+        (
+            &["--network", "a", "--network", "b", "--ip", "10.0.0.2"],
+            "--ip: of several networks it is not said which: give --network NETWORK:ip=ADDRESS",
+        ),
+        (
+            &["--network", "a:ip=10.0.0.3", "--ip", "10.0.0.2"],
+            "--network a: ip=10.0.0.2: it has 10.0.0.3 already",
+        ),
+        (
+            &["--network", "a:mac=02:00:00:00:00:01", "--mac-address", "02:00:00:00:00:02"],
+            "--mac-address 02:00:00:00:00:02: --network a has another",
+        ),
+    ] {
+        let error = with(flags).unwrap_err();
+        assert!(error.starts_with(message) && !error.contains('\n'), "{error}");
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{Harmless, Refusal};
 
-const NETWORKS: &str =
-    "containers share no network yet: each has one of its own, and others reach it by --publish";
+const NETWORKS: &str = "give --network NETWORK:alias=NAME,ip=ADDRESS";
+const LINKS: &str = "containers find each other by the names they have on a network";
 const EXPOSED: &str = "nothing is published but by --publish: give it for each port";
 const VOLUMES: &str =
     "volumes are not supported yet: put files into the image, or send them on stdin";
@@ -127,6 +127,29 @@ pub(super) const OTHERS: &[(&str, &[Refusal])] = &[
     ("inspect", &[switch(&["--size", "-s"], false, SIZES)]),
     ("load", &[refusal(&["--platform"], "the image that fits this machine best is loaded")]),
     ("logs", &[switch(&["--details"], false, "logs hold no details besides stream and time")]),
+    (
+        "network",
+        &[
+            refusal(&["--attachable", "--ingress", "--scope"], "there is no swarm here"),
+            refusal(
+                &["--aux-address", "--ip-range", "--ipam-driver", "--ipam-opt"],
+                "addresses are chosen from the whole subnet: give a container its own with ip=",
+            ),
+            refusal(
+                &["--config-from", "--config-only"],
+                "each network has its own configuration: give it its flags",
+            ),
+            refusal(
+                &["--driver-opt", "--gw-priority"],
+                "the first of a container's networks is its way out",
+            ),
+            refusal(
+                &["--link", "--link-local-ip"],
+                "give a name with --alias, an address with --ip",
+            ),
+            refusal(&["--verbose", "-v"], "there is nothing more to show"),
+        ],
+    ),
     ("ps", &[switch(&["--size", "-s"], false, SIZES)]),
     (
         "pull",
@@ -135,7 +158,7 @@ pub(super) const OTHERS: &[(&str, &[Refusal])] = &[
             switch(&["--disable-content-trust"], true, TRUST),
         ],
     ),
-    ("rm", &[switch(&["--link", "-l"], false, NETWORKS)]),
+    ("rm", &[switch(&["--link", "-l"], false, LINKS)]),
     (
         "rmi",
         &[
@@ -196,7 +219,6 @@ pub(super) const COMMANDS: &[Refusal] = &[
         &["manifest", "push", "search"],
         "images are pulled from registries only: save writes an archive for skopeo and docker",
     ),
-    refusal(&["network"], NETWORKS),
     refusal(&["plugin"], "there are no plugins here"),
     refusal(&["update"], "a container is what it was created as: create another one"),
     refusal(&["volume"], VOLUMES),

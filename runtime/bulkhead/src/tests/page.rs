@@ -51,6 +51,8 @@ fn flags(command: &Command) -> BTreeSet<String> {
         names.extend(argument.get_short().map(|short| format!("-{short}")));
     }
     names.remove("--help");
+    // Those of the commands below it are in its section too.
+    names.extend(command.get_subcommands().flat_map(flags));
     names
 }
 

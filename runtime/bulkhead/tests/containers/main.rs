@@ -4,6 +4,7 @@
 mod common;
 mod damage;
 mod dockers;
+mod networks;
 mod records;
 
 use std::fs;

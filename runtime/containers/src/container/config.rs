@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Id, check_name};
+use crate::network::NetworkMode;
+use crate::network_names::{Attachment, check_all};
 use crate::plan::{ContainerPlan, Plan};
 use host::digest::Digest;
 
@@ -42,6 +44,9 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// How much of its output is kept.
     pub log: LogOptions,
+    /// The networks of names that it is on.
+    #[serde(default)]
+    pub networks: Vec<Attachment>,
 }
 
 /// An image, as somebody called it then.
@@ -96,6 +101,14 @@ impl Default for LogOptions {
 }
 
 impl Config {
+    /// What it is connected with, as `--network` calls it.
+    pub fn network_names(&self) -> Vec<String> {
+        match &self.plan.container.network.mode {
+            NetworkMode::Names => self.networks.iter().map(|on| on.name.clone()).collect(),
+            mode => vec![mode.to_string()],
+        }
+    }
+
     /// Looks at the fields whose types allow too much; the field, and what is wrong with it.
     pub(super) fn check(&self) -> Result<(), String> {
         check_name(&self.name).map_err(|problem| format!("name: {problem}"))?;
@@ -110,7 +123,11 @@ impl Config {
         if !(1..=most).contains(&max_file) {
             return Err(format!("log.max_file: {max_file} is not in 1 to {most}"));
         }
+        check_all(&self.networks).map_err(|problem| format!("networks: {problem}"))?;
         let ContainerPlan { process, setting, network } = &self.plan.container;
+        if !self.networks.is_empty() && network.mode != NetworkMode::Names {
+            return Err(format!("bundle.network.mode: {} excludes networks", network.mode));
+        }
         process.check().map_err(|error| format!("bundle.process.{error}"))?;
         setting.check().map_err(|error| format!("bundle.setting.{error}"))?;
         network.check().map_err(|error| format!("bundle.network: {error}"))

@@ -40,6 +40,11 @@ impl Container {
         Ok(Self { folder, config })
     }
 
+    /// The same, as it is now.
+    pub(crate) fn read_again(&self) -> Result<Self, ContainerError> {
+        Self::open(self.folder.clone()).map_err(|error| self.gone(error))
+    }
+
     /// Its identity.
     pub fn id(&self) -> &Id {
         &self.config.id
@@ -175,10 +180,22 @@ impl Container {
         self.folder.join("supervisor.log")
     }
 
-    /// Gives it another name, which nobody else has (the caller sees to that).
-    pub(super) fn set_name(&self, name: &str) -> Result<(), ContainerError> {
-        let config = Config { name: name.to_owned(), ..self.config.clone() };
-        json::write(&self.folder.join(CONFIG), &config).map_err(|error| self.gone(error))
+    /// Changes what it is, as it is written now: others may have done so since it was read. The caller has the lock, and
+    /// sees to it that nobody else has its name.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Config)) -> Result<(), ContainerError> {
+        let path = self.folder.join(CONFIG);
+        let write = || {
+            let mut config: Config = json::read(&path)?;
+            change(&mut config);
+            json::write(&path, &config)
+        };
+        write().map_err(|error| self.gone(error))
+    }
+
+    /// Whether a process has it.
+    pub fn is_held(&self) -> Result<bool, ContainerError> {
+        let lock = self.lock()?;
+        Ok(self.try_tenure(&lock)?.is_none())
     }
 }
 

@@ -8,6 +8,8 @@ use super::error::failed;
 use super::lock::{Lock, NEW, OLD};
 use super::record::{CONFIG, STATE};
 use super::{Config, Container, ContainerError, Id, State, Tenure, check_name, invent_name, json};
+use crate::network::NetworkMode;
+use crate::network_names::Attachment;
 use host::digest::Digest;
 use host::file;
 use host::text::in_one_line;
@@ -108,7 +110,21 @@ impl Containers {
         check_name(name).map_err(ContainerError::Name)?;
         let _lock = self.lock()?;
         is_free(&self.folders()?, name)?;
-        container.set_name(name)
+        container.change(|config| config.name = name.to_owned())
+    }
+
+    /// Puts one that does not run on these networks and no others, of whatever kind.
+    pub(crate) fn set_networks(
+        &self,
+        container: &Container,
+        _tenure: &Tenure,
+        networks: Vec<Attachment>,
+    ) -> Result<(), ContainerError> {
+        let _lock = self.lock()?;
+        container.change(|config| {
+            config.networks = networks;
+            config.plan.container.network.mode = NetworkMode::Names;
+        })
     }
 
     /// Removes one. Its lock is given up with its files.

@@ -19,7 +19,7 @@ pub struct Egress {
 
 impl Egress {
     /// Looks at what the type allows too much of: what is wrong, as the flag that says it.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         // Who answers questions is known when it runs.
         let somebody = IpAddr::from([192, 0, 2, 1]);
         let policy = Policy {

@@ -45,6 +45,10 @@ pub enum NetworkError {
     Silent { seconds: u64, said: String },
     #[error("cannot speak with passt")]
     Speak(#[source] io::Error),
+    #[error(
+        "a bundle is on no network that has a name: give it --network none or user, or create a container"
+    )]
+    NoContainer,
 }
 
 impl NetworkError {
@@ -55,7 +59,7 @@ impl NetworkError {
             Self::Speak(_) => true,
             Self::Taken(..) | Self::Privileged { .. } | Self::Port { .. } => false,
             Self::NoIpv6(_) | Self::NoneFree { .. } | Self::NoHostAddress { .. } => false,
-            Self::Attach(_) => false,
+            Self::Attach(_) | Self::NoContainer => false,
         }
     }
 }

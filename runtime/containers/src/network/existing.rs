@@ -7,7 +7,7 @@ use std::path::Path;
 use protocol::{Interface, Network};
 
 use super::attach::{Attached, attach};
-use super::{Connection, NetworkError, NetworkPlan, NetworkState, Owner, resolver};
+use super::{Connection, NetworkError, NetworkPlan, Owner, resolver};
 
 /// Connects a VM with what is at `path`.
 pub(super) fn connect(
@@ -31,10 +31,9 @@ pub(super) fn connect(
         hosts: plan.given_hosts(),
         own_addresses: interfaces.iter().flat_map(own_addresses).collect(),
         sysctls: plan.sysctls.clone(),
-        interfaces: interfaces.clone(),
+        interfaces,
     };
-    let state = NetworkState { interfaces, ports: Vec::new() };
-    Ok(Connection { guest, state, ends, _passt: None, _attachment: Some(attachment) })
+    Ok(Connection::new(guest, Vec::new(), ends, attachment))
 }
 
 /// What the container's own name stands for, as in docker: an address of each family.

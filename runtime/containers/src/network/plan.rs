@@ -53,6 +53,8 @@ pub enum NetworkMode {
     None,
     /// As any program of the user's, by passt.
     User(UserNetwork),
+    /// By networks that have names: those that the container is on.
+    Names,
     /// By the interfaces of the network namespace at this path, which is absolute.
     Namespace(PathBuf),
 }
@@ -63,6 +65,7 @@ impl fmt::Display for NetworkMode {
         match self {
             Self::None => f.write_str("none"),
             Self::User(_) => f.write_str("user"),
+            Self::Names => f.write_str("names"),
             Self::Namespace(path) => write!(f, "ns:{}", path.display()),
         }
     }
@@ -145,7 +148,7 @@ impl NetworkPlan {
         let asked = match &self.mode {
             NetworkMode::None => false,
             NetworkMode::User(user) => user.required,
-            NetworkMode::Namespace(_) => true,
+            NetworkMode::Namespace(_) | NetworkMode::Names => true,
         };
         asked || !self.ports.is_empty() || self.egress.is_some()
     }
@@ -159,6 +162,7 @@ impl NetworkPlan {
                 return Err(format!("--network user:mtu={}: give {least} to {most}", user.mtu));
             }
             NetworkMode::User(_) => user::check_addresses(self)?,
+            NetworkMode::Names => self.check_names()?,
             NetworkMode::Namespace(path) => {
                 if !path.is_absolute() {
                     return Err(format!("--network {}: give an absolute path", self.mode));
@@ -202,6 +206,19 @@ impl NetworkPlan {
         Err(format!("{flag} needs a network, and --network none is without: leave one of both out"))
     }
 
+    /// What each network is asked for by itself.
+    fn check_names(&self) -> Result<(), String> {
+        let (flag, option) = match self {
+            Self { mac: Some(_), .. } => ("--mac-address", "mac"),
+            Self { ip: Some(_), .. } => ("--ip", "ip"),
+            Self { ip6: Some(_), .. } => ("--ip6", "ip6"),
+            _ => return Ok(()),
+        };
+        Err(format!(
+            "{flag}: of several networks it is not said which: give --network NETWORK:{option}=ADDRESS"
+        ))
+    }
+
     /// What needs a network whose addresses are ours to choose.
     fn flag_for_one_address(&self) -> Option<&'static str> {
         match self {
@@ -226,7 +243,7 @@ impl NetworkPlan {
     }
 
     /// How names become addresses: as the plan says, and else as the host does it.
-    pub(super) fn resolver(&self, host: Option<Resolver>) -> Resolver {
+    pub(crate) fn resolver(&self, host: Option<Resolver>) -> Resolver {
         let (own, host) = (self.resolver.clone(), host.unwrap_or_default());
         let mut search = if own.search.is_empty() { host.search } else { own.search };
         search.retain(|domain| domain.as_bytes() != b".");

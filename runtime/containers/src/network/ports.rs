@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, listen, socket_with};
 
 use super::holder::holder;
 use super::{NetworkError, Protocol, PublishedPort};
@@ -16,15 +16,27 @@ use super::{NetworkError, Protocol, PublishedPort};
 const ATTEMPTS: usize = 64;
 
 /// Ports that nobody else gets: passt takes them over as long as this value is there.
+#[derive(Debug)]
 pub struct Reserved {
     ports: Vec<PublishedPort>,
-    _sockets: Vec<OwnedFd>,
+    sockets: Vec<(OwnedFd, PublishedPort)>,
 }
 
 impl Reserved {
     /// All of them, each with its port of the host's.
     pub fn ports(&self) -> &[PublishedPort] {
         &self.ports
+    }
+
+    /// Nobody takes them over: a firewall leads packets away before they come here. Of TCP, only a port at which somebody
+    /// listens is taken.
+    pub fn keep(&self) -> Result<(), NetworkError> {
+        for (socket, port) in &self.sockets {
+            if port.protocol == Protocol::Tcp {
+                listen(socket, 0).map_err(|error| explain(*port, error))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -42,16 +54,17 @@ pub fn reserve(
         if !has_ipv6 && port.address.is_some_and(|address| address.is_ipv6()) {
             return Err(NetworkError::NoIpv6(*port));
         }
-        sockets.extend(take(port, has_ipv6).map_err(|error| explain(*port, error))?);
+        let taken = take(port, has_ipv6).map_err(|error| explain(*port, error))?;
+        sockets.extend(taken.into_iter().map(|socket| (socket, *port)));
     }
     for at in 0..ports.len() {
         if ports[at].host_port.is_none() {
             let (port, taken) = take_any(&ports, at, kept, has_ipv6)?;
             ports[at] = port;
-            sockets.extend(taken);
+            sockets.extend(taken.into_iter().map(|socket| (socket, port)));
         }
     }
-    Ok(Reserved { ports, _sockets: sockets })
+    Ok(Reserved { ports, sockets })
 }
 
 fn take_any(

@@ -30,6 +30,11 @@ pub fn of_host(by_passt: (Ipv4Addr, Ipv6Addr), has_ipv6: bool) -> Resolver {
     parse(&read(Path::new(FILE)), Some(by_passt), has_ipv6)
 }
 
+/// How it tries names, whomever it asks.
+pub fn search_of_host() -> Resolver {
+    Resolver { nameservers: Vec::new(), ..parse(&read(Path::new(FILE)), None, true) }
+}
+
 /// That of the network namespace at `path`, or else the host's. What listens on the host's loopback interface is out of its
 /// reach.
 pub fn of_namespace(path: &Path, has_ipv6: bool) -> Resolver {

@@ -11,8 +11,8 @@ use super::passt::{BUFFER, Link, Passt};
 use super::uplink::Uplink;
 use super::version::answers_datagrams_of_the_host;
 use super::{
-    Connection, ExtraHost, HostAddress, INTERFACE, NetworkError, NetworkPlan, NetworkState,
-    Protocol, PublishedPort, UserNetwork, ports, resolver,
+    Connection, ExtraHost, HostAddress, INTERFACE, NetworkError, NetworkPlan, Protocol,
+    PublishedPort, UserNetwork, ports, resolver,
 };
 
 /// The addresses of IPv4 are slirp's, which people know from QEMU (qemu(1), `-netdev user`).
@@ -49,7 +49,7 @@ fn link(plan: &NetworkPlan, user: &UserNetwork, uplink: &Uplink) -> Link {
 }
 
 /// As docker makes it of an address (moby, `netutils.GenerateMACFromIP`): locally administered (IEEE 802, §8.2).
-fn mac_of(ip: Ipv4Addr) -> MacAddress {
+pub(crate) fn mac_of(ip: Ipv4Addr) -> MacAddress {
     let [a, b, c, d] = ip.octets();
     MacAddress([0x02, 0x42, a, b, c, d])
 }
@@ -108,9 +108,7 @@ pub(super) fn connect(
         );
     }
     let guest = network(plan, &link, &uplink, names);
-    let state =
-        NetworkState { interfaces: guest.interfaces.clone(), ports: reserved.ports().to_vec() };
-    Ok(Connection { guest, state, ends: vec![socket], _passt: Some(passt), _attachment: None })
+    Ok(Connection::new(guest, reserved.ports().to_vec(), vec![socket], passt))
 }
 
 /// What the guest is told of it.

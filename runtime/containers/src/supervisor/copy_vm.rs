@@ -9,7 +9,7 @@ use super::error::SupervisorError;
 use super::folders::Folders;
 use crate::container::{Container, Tenure};
 use crate::conversation::{Exit, Failure};
-use crate::network::NetworkPlan;
+use crate::network::{Connection, NetworkPlan};
 use crate::vm::Machine;
 
 /// Its guest is up, and none of the container's processes runs in it. Nobody else has the container meanwhile.
@@ -35,7 +35,8 @@ impl CopyVm {
         let mut plan = container.config().plan.clone();
         // Nobody in it calls anybody.
         plan.container.network = NetworkPlan::default();
-        let machine = Machine::start(&plan, disk.path(), &[], None)?;
+        let nothing = Connection::loopback(&plan.container.network);
+        let machine = Machine::start(&plan, disk.path(), |_| Ok(nothing))?;
         Ok(Self { machine, _disk: disk, _tenure: tenure })
     }
 

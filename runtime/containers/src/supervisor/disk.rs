@@ -81,7 +81,8 @@ mod tests {
     fn one_that_is_removed_with_its_end_has_a_disk_once_files_are_given_to_it() {
         let work = tempfile::tempdir().unwrap();
         let open = || Containers::open(work.path().join("containers")).unwrap();
-        let (containers, folders) = (open(), Folders { containers: open(), cache: None });
+        let (containers, folders) =
+            (open(), Folders { containers: open(), cache: None, networks: None });
         let job = containers.create(Config { auto_remove: true, ..draft("job") }).unwrap();
         // Guest memory, for which nothing has to be installed.
         assert!(matches!(Disk::of(&job, &folders), Ok(Disk::None)));

@@ -1,6 +1,7 @@
 //! A container's life: started, ended, perhaps started again.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,8 @@ use super::socket;
 use crate::container::log;
 use crate::container::{Container, RestartPolicy, State, Status, now};
 use crate::conversation::{Exit, Running, Signals, Stdio, Streams};
+use crate::network::{Connection, NetworkMode, Owner};
+use crate::network_names;
 use crate::vm::{Machine, VmError, with_signals};
 use host::terminal;
 use host::text::in_one_line;
@@ -89,6 +92,8 @@ impl Supervisor {
     /// Takes the container, unless another process has it.
     pub fn new(container: Container, folders: Folders) -> Result<Self, SupervisorError> {
         let tenure = container.tenure()?;
+        // Its networks may have changed since it was read.
+        let container = container.read_again()?;
         raise_limit();
         let (listener, address) = socket::listen().map_err(SupervisorError::Listen)?;
         let mut state = container.state()?;
@@ -232,8 +237,8 @@ impl Supervisor {
         };
         let ([stdout, stderr], output) = self.lifecycle.output.open();
         let streams = Streams { stdin, stdout: Box::new(stdout), stderr: Box::new(stderr) };
-        let kept = self.lifecycle.published();
-        let machine = Machine::start(&config.plan, disk.path(), &kept, Some(&config.name))?;
+        let connect = |records: &Path| self.connect(records);
+        let machine = Machine::start(&config.plan, disk.path(), connect)?;
         // Those of an earlier life count no longer.
         self.container.forget_interfaces();
         self.lifecycle.set_reports(machine.reports());
@@ -256,6 +261,18 @@ impl Supervisor {
         output.wait();
         self.lifecycle.leaving();
         result
+    }
+
+    /// What its plan asks for, with the addresses and ports of last time.
+    fn connect(&self, records: &Path) -> Result<Connection, VmError> {
+        let (config, before) = (self.container.config(), self.lifecycle.network());
+        let owner = Owner { container: Some(&config.name), records };
+        let plan = &config.plan.container.network;
+        if plan.mode != NetworkMode::Names {
+            return Ok(Connection::open(plan, &before.ports, owner)?);
+        }
+        let networks = self.folders.networks()?;
+        Ok(network_names::connect(&networks, &self.folders.containers, config, &before, owner)?)
     }
 
     /// Its VM has ended: what its interfaces told last is for those who ask later.

@@ -17,7 +17,7 @@ use super::phase::{Phase, RunningVm};
 use crate::container::{ContainerError, State, Tenure};
 use crate::conversation::Guest;
 use crate::limits;
-use crate::network::{PublishedPort, Reports};
+use crate::network::{NetworkState, Reports};
 use crate::vm::VmError;
 use host::terminal;
 
@@ -99,9 +99,9 @@ impl Lifecycle {
         self.lock().record(change)
     }
 
-    /// What was published the last time that it ran.
-    pub(super) fn published(&self) -> Vec<PublishedPort> {
-        self.lock().state.network.ports.clone()
+    /// What it had of networks the last time that it ran.
+    pub(super) fn network(&self) -> NetworkState {
+        self.lock().state.network.clone()
     }
 
     /// It has ended with this status, and may be started again.

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::conversation::{ConversationError, Failure};
 use crate::network::NetworkError;
+use crate::network_names;
 use host::cache::CacheError;
 use host::program::NoProgram;
 
@@ -32,6 +33,8 @@ pub enum VmError {
     Cache(#[from] CacheError),
     #[error(transparent)]
     Network(#[from] NetworkError),
+    #[error(transparent)]
+    NamedNetwork(#[from] network_names::NetworkError),
     #[error(
         "mke2fs is missing, which the container's disk needs: install e2fsprogs (or run with --rm, and without --scratch)"
     )]

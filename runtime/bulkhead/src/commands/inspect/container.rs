@@ -11,7 +11,8 @@ use crate::error::CommandError;
 use crate::ports;
 use crate::ulimit;
 use containers::container::{Config, Container, RestartPolicy, State, Status};
-use containers::network::{ExtraHost, HostAddress, InterfaceUse, PublishedPort};
+use containers::network::{ExtraHost, HostAddress, InterfaceUse, NetworkMode, PublishedPort};
+use containers::network_names::Attachment;
 use containers::supervisor::interfaces;
 use containers::vm::Limits;
 use containers::vm::user::DEFAULT_BASE;
@@ -19,7 +20,7 @@ use host::signal;
 use host::text::in_one_line;
 use host::time::{NEVER, show};
 use images::store::ImageStore;
-use protocol::{ByteString, Tmpfs};
+use protocol::{ByteString, Interface, Tmpfs};
 
 /// How long its supervisor may take to say what its interfaces did.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -134,7 +135,7 @@ fn host_facts(config: &Config) -> Value {
         "ReadonlyRootfs": setting.read_only,
         "Privileged": false,
         "Binds": [],
-        "NetworkMode": network.mode.to_string(),
+        "NetworkMode": config.network_names().first().map_or("none", String::as_str),
         "PortBindings": ports::wanted(&network.ports),
         "Dns": network.resolver.nameservers,
         "DnsSearch": texts(&network.resolver.search),
@@ -202,7 +203,29 @@ fn interfaces_of(container: &Container) -> Vec<InterfaceUse> {
 /// What it has while it runs. docker has the addresses of its default network twice.
 fn network_facts(config: &Config, state: &State, interfaces: &[InterfaceUse]) -> Value {
     let present = if state.status.is_live() { &state.network.interfaces[..] } else { &[] };
-    let interface = present.first();
+    let mut facts = addresses(present.first());
+    let networks: Map<String, Value> = match &config.plan.container.network.mode {
+        NetworkMode::Names => {
+            let endpoints = present.iter().map(Some).chain(std::iter::repeat(None));
+            config.networks.iter().zip(endpoints).map(endpoint).collect()
+        }
+        mode => [(mode.to_string(), facts.clone())].into_iter().collect(),
+    };
+    facts["Ports"] = ports::facts(&ports::bindings(state));
+    facts["Interfaces"] = interface_facts(interfaces, present);
+    facts["Networks"] = networks.into();
+    facts
+}
+
+/// What it has of a network that has a name.
+fn endpoint((on, interface): (&Attachment, Option<&Interface>)) -> (String, Value) {
+    let mut facts = addresses(interface);
+    facts["NetworkID"] = on.network.as_str().into();
+    facts["Aliases"] = json!(on.identity.aliases);
+    (on.name.clone(), facts)
+}
+
+fn addresses(interface: Option<&Interface>) -> Value {
     let find = |is_v4: bool| {
         let of_family = |ip: IpAddr| ip.is_ipv4() == is_v4;
         let interface = interface?;
@@ -219,16 +242,11 @@ fn network_facts(config: &Config, state: &State, interfaces: &[InterfaceUse]) ->
         None => (String::new(), 0, String::new()),
     };
     let ((ip, prefix, gateway), (ip6, prefix6, gateway6)) = (facts(true), facts(false));
-    let addresses = json!({
+    json!({
         "IPAddress": ip, "IPPrefixLen": prefix, "Gateway": gateway,
         "MacAddress": interface.map(|interface| interface.mac.to_string()).unwrap_or_default(),
         "GlobalIPv6Address": ip6, "GlobalIPv6PrefixLen": prefix6, "IPv6Gateway": gateway6,
-    });
-    let mut facts = addresses.clone();
-    facts["Ports"] = ports::facts(&ports::bindings(state));
-    facts["Interfaces"] = interface_facts(interfaces, present);
-    facts["Networks"] = json!({ config.plan.container.network.mode.to_string(): addresses });
-    facts
+    })
 }
 
 fn texts(texts: &[ByteString]) -> Vec<String> {

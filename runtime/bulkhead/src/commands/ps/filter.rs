@@ -161,7 +161,7 @@ impl<'a> Filters<'a> {
             Filter::Before(_) => self.before.is_none_or(|before| config.created < before),
             Filter::Since(_) => self.since.is_none_or(|since| config.created > since),
             Filter::Label(label) => label.fits(&config.labels),
-            Filter::Network(network) => config.plan.container.network.mode.to_string() == *network,
+            Filter::Network(network) => config.network_names().contains(network),
             Filter::Health(fits) | Filter::IsTask(fits) => *fits,
             Filter::Volume | Filter::Publish => false,
         }

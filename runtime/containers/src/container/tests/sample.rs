@@ -49,5 +49,6 @@ pub fn draft(name: &str) -> Config {
         stop_timeout: 10,
         labels: BTreeMap::new(),
         log: LogOptions::default(),
+        networks: vec![],
     }
 }

@@ -1,0 +1,77 @@
+//! `network ls`: the networks.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::filter::{Filter, fit};
+use crate::error::CommandError;
+use crate::output::{print, table};
+use crate::template::Template;
+use containers::network_names::{Network, Networks};
+use host::time::show_in_list;
+
+/// List networks
+#[derive(Debug, Args)]
+#[command(
+    name = "ls",
+    visible_alias = "list",
+    after_help = "Example:\n  bulkhead network ls --format '{{.Name}} {{.ID}}'"
+)]
+pub struct ListNetworksArguments {
+    /// Only those with name=PART, id=START, driver=bridge, scope=local, type=custom, label=NAME or label=NAME=VALUE
+    ///
+    /// Of several filters of a kind one must fit, but all labels, and one of each kind.
+    #[arg(long, short, value_name = "FILTER", value_parser = Filter::parse)]
+    pub filter: Vec<Filter>,
+    /// Print each network so: json, or text with fields like {{.Name}}
+    #[arg(long, value_name = "FORMAT", value_parser = Template::parse)]
+    pub format: Option<Template>,
+    /// Print whole IDs
+    #[arg(long)]
+    pub no_trunc: bool,
+    /// Print IDs alone
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+const COLUMNS: [(&str, &str); 4] =
+    [("NETWORK ID", "ID"), ("NAME", "Name"), ("DRIVER", "Driver"), ("SCOPE", "Scope")];
+
+/// Prints the list.
+pub fn execute(arguments: &ListNetworksArguments) -> Result<u8, CommandError> {
+    let networks = Networks::open_default()?.list()?;
+    let networks = networks.iter().filter(|network| fit(&arguments.filter, network));
+    let rows: Vec<Value> = networks.map(|network| row(network, arguments.no_trunc)).collect();
+    let text = match &arguments.format {
+        _ if arguments.quiet => lines(&rows, &[("", "ID")], false),
+        Some(template) if !template.is_usual() => template.lines(&rows, &COLUMNS)?,
+        _ => lines(&rows, &COLUMNS, true),
+    };
+    print(&text)?;
+    Ok(0)
+}
+
+fn lines(rows: &[Value], columns: &[(&str, &str)], heading: bool) -> String {
+    let headings = columns.iter().map(|(heading, _)| (*heading).to_owned()).collect();
+    let cell = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
+    let cells = rows.iter().map(|row| columns.iter().map(|(_, field)| cell(row, field)).collect());
+    table(&heading.then_some(headings).into_iter().chain(cells).collect::<Vec<_>>())
+}
+
+/// A network with docker's words for the fields.
+fn row(network: &Network, whole: bool) -> Value {
+    let has = |ipv6: bool| network.ranges.iter().any(|range| range.subnet.is_ipv6() == ipv6);
+    let labels: Vec<_> =
+        network.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    json!({
+        "ID": if whole { network.id.as_str() } else { network.id.short() },
+        "Name": network.name,
+        "Driver": "bridge",
+        "Scope": "local",
+        "IPv4": has(false).to_string(),
+        "IPv6": has(true).to_string(),
+        "Internal": network.internal.to_string(),
+        "Labels": labels.join(","),
+        "CreatedAt": show_in_list((network.created / 1_000_000_000) as i64),
+    })
+}

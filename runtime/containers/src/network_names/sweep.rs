@@ -1,0 +1,252 @@
+//! What those have left who were killed while they were on networks, and what is done for those who still are. All of it with
+//! netavark's lock held: who joins has it from before his record is written until his set-up is done.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::NetworkError;
+use super::host::{HostNetwork, remove_link};
+use super::namespace::Namespace;
+use super::netavark::{Netavark, Request};
+use super::store::{Networks, ids};
+use crate::container::{Containers, Id, json};
+use host::text::in_one_line;
+
+/// What netavark was told about a container, and since which start of this machine.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    boot: String,
+    request: Request,
+    /// Where the container's interfaces are.
+    namespace: PathBuf,
+}
+
+/// Writes down what netavark is told next.
+pub fn remember(
+    networks: &Networks,
+    request: &Request,
+    namespace: &Path,
+) -> Result<(), NetworkError> {
+    let record = Record { boot: boot(), request: request.clone(), namespace: namespace.to_owned() };
+    Ok(json::write(&path(networks, &request.container_id), &record)?)
+}
+
+/// Forgets it, when it has been undone. A bridge that is left without ports goes too: netavark leaves one where it has not come
+/// as far as the container's interface.
+pub fn leave(networks: &Networks, request: &Request, _netavark: &Netavark) {
+    let _ = fs::remove_file(path(networks, &request.container_id));
+    let Ok(host) = HostNetwork::read() else { return };
+    for (name, info) in &request.network_info {
+        if let Some(bridge) = host.link(&info.network_interface)
+            && host.bridges.contains(&bridge)
+            && !host.has_ports(bridge)
+            && !is_used(networks, name, &request.container_id)
+        {
+            let _ = remove_link(bridge);
+        }
+    }
+}
+
+/// Removes what nobody has any more, and what `own` has had, if there is one: its supervisor is the caller.
+pub fn sweep(
+    networks: &Networks,
+    containers: &Containers,
+    own: Option<&Id>,
+    netavark: &Netavark,
+) -> Result<(), NetworkError> {
+    for entry in fs::read_dir(folder(networks)).into_iter().flatten().flatten() {
+        if entry.file_name().as_encoded_bytes().ends_with(b".json.new") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    // Each of these was a container before it had a record.
+    let joined = ids(&folder(networks))?;
+    let held = held(containers)?;
+    let is_own = |id: &Id| Some(id) == own;
+    for id in joined.into_iter().filter(|id| is_own(id) || !held.contains(id)) {
+        let path = path(networks, &id);
+        match json::read::<Record>(&path) {
+            // Nothing of it has outlived that.
+            Ok(record) if record.boot != boot() => drop(fs::remove_file(&path)),
+            Ok(Record { request, namespace, .. }) => {
+                // It is still there if nobody has removed it yet.
+                let undone = netavark.tear_down(&request, &namespace).map_err(NetworkError::from);
+                match undone.or_else(|_| clean(networks, &request, netavark)) {
+                    Ok(()) => leave(networks, &request, netavark),
+                    Err(error) => log::warn!(
+                        "container {} has left rules behind: {}",
+                        id.short(),
+                        in_one_line(&error)
+                    ),
+                }
+            }
+            Err(error) => {
+                log::warn!("{}: what the container has left behind stays", in_one_line(&error));
+                let _ = fs::remove_file(&path);
+            }
+        }
+    }
+    keep_isolation(networks, netavark);
+    networks.sweep_leases(|| {
+        let held = self::held(containers)?;
+        Ok(move |id: &Id| is_own(id) || !held.contains(id))
+    })
+}
+
+/// Those that a process has.
+fn held(containers: &Containers) -> Result<Vec<Id>, NetworkError> {
+    let mut held = Vec::new();
+    for container in containers.list()? {
+        // One that is removed at this moment is nobody's.
+        if container.is_held().unwrap_or(false) {
+            held.push(container.id().clone());
+        }
+    }
+    Ok(held)
+}
+
+/// Undoes a set-up whose namespace is no more. netavark removes rules, and the bridge, only where it finds the container's
+/// interface: so it makes that once more, in a namespace that nobody is in.
+pub fn clean(
+    networks: &Networks,
+    request: &Request,
+    netavark: &Netavark,
+) -> Result<(), NetworkError> {
+    remove_dying_ports(networks, request)?;
+    let namespace = Namespace::new().map_err(NetworkError::Namespace)?;
+    let made = netavark.set_up(request, &namespace.path());
+    let undone = netavark.tear_down(request, &namespace.path());
+    // Whether the first was whole does not matter if the second was.
+    match (made, undone) {
+        (_, Ok(())) => Ok(()),
+        (Err(error), Err(_)) | (Ok(_), Err(error)) => Err(error.into()),
+    }
+}
+
+/// The kernel takes its time to remove the interfaces of a namespace that has ended, and netavark would take them for those of
+/// others. Where no other container is on the network, they are nobody's.
+fn remove_dying_ports(networks: &Networks, request: &Request) -> Result<(), NetworkError> {
+    let host = HostNetwork::read().map_err(NetworkError::Host)?;
+    for (name, info) in &request.network_info {
+        let Some(bridge) = host.link(&info.network_interface) else { continue };
+        if is_used(networks, name, &request.container_id) {
+            continue;
+        }
+        for (port, _) in
+            host.ports.iter().filter(|(port, of)| **of == bridge && host.veths.contains(port))
+        {
+            // It may have gone meanwhile.
+            let _ = remove_link(*port);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a container other than this is on the network that netavark calls so.
+fn is_used(networks: &Networks, name: &str, but: &Id) -> bool {
+    let others = others(networks, but);
+    others.iter().any(|request| request.network_info.contains_key(name))
+}
+
+/// What netavark was told about all others.
+fn others(networks: &Networks, but: &Id) -> Vec<Request> {
+    let ids = ids(&folder(networks)).unwrap_or_default();
+    let records = ids
+        .iter()
+        .filter(|id| *id != but)
+        .filter_map(|id| json::read::<Record>(&path(networks, id)).ok());
+    let boot = boot();
+    records.filter(|record| record.boot == boot).map(|record| record.request).collect()
+}
+
+/// The firewalls, and whether of IPv6.
+const FIREWALLS: [(&str, bool); 2] = [("iptables", false), ("ip6tables", true)];
+
+/// The jump to the rules that keep networks apart. netavark takes it away with the last container of *any* network (1.4.0
+/// `src/firewall/varktables/types.rs`, `get_network_chains`), and the others are open until the next set-up.
+const ISOLATION: [&str; 3] = ["FORWARD", "-j", "NETAVARK_ISOLATION_1"];
+
+/// Puts it back where containers are left that need it. Where netavark has other rules than iptables' there is no such chain,
+/// and so no such jump.
+pub fn keep_isolation(networks: &Networks, netavark: &Netavark) {
+    if ids(&folder(networks)).unwrap_or_default().is_empty() {
+        return;
+    }
+    for (program, _) in FIREWALLS {
+        let [chain, jump, to] = ISOLATION;
+        if netavark.firewall(program, &["-w", "-C", chain, jump, to]).is_none() {
+            let _ = netavark.firewall(program, &["-w", "-I", chain, "1", jump, to]);
+        }
+    }
+}
+
+/// Somebody may have flushed the firewall: then the others have no rules any more. netavark can't be asked about that, but adds
+/// what is missing when it sets the container up once more, wherever that is.
+pub fn refresh(networks: &Networks, own: &Id, netavark: &Netavark) {
+    let others = others(networks, own);
+    if others.is_empty() {
+        return;
+    }
+    let rules = FIREWALLS
+        .map(|(program, ipv6)| (ipv6, netavark.firewall(program, &["-w", "-t", "nat", "-S"])));
+    for request in others {
+        let is_there = rules.iter().all(|(ipv6, rules)| match rules {
+            Some(rules) => request.is_in(*ipv6, &String::from_utf8_lossy(rules)),
+            None => true,
+        });
+        if is_there {
+            continue;
+        }
+        log::warn!(
+            "the firewall has lost the rules of container {}: they are made again",
+            request.container_id.short()
+        );
+        let made = set_up_once_more(&request.without_names(), netavark);
+        if let Err(error) = made {
+            log::warn!("cannot make them: {}", in_one_line(&error));
+        }
+    }
+}
+
+/// In a namespace that nobody is in. Its interfaces have the container's addresses: they are not left to the kernel, which
+/// takes its time to remove them, since they would answer for the container.
+fn set_up_once_more(request: &Request, netavark: &Netavark) -> Result<(), NetworkError> {
+    let namespace = Namespace::new().map_err(NetworkError::Namespace)?;
+    let before = HostNetwork::read().map_err(NetworkError::Host)?;
+    let made = netavark.set_up(request, &namespace.path());
+    let after = HostNetwork::read().map_err(NetworkError::Host)?;
+    // Nobody else has made any: netavark's lock is held.
+    let bridges: Vec<u32> = request
+        .network_info
+        .values()
+        .filter_map(|info| after.link(&info.network_interface))
+        .collect();
+    for (port, bridge) in &after.ports {
+        if bridges.contains(bridge) && !before.links.contains_key(port) {
+            remove_link(*port).map_err(NetworkError::Host)?;
+        }
+    }
+    Ok(made.map(drop)?)
+}
+
+/// Whether anybody is on networks, or was when he was killed.
+pub fn has_joined(networks: &Networks) -> Result<bool, NetworkError> {
+    Ok(!ids(&folder(networks))?.is_empty())
+}
+
+fn folder(networks: &Networks) -> PathBuf {
+    networks.folder().join("joined")
+}
+
+fn path(networks: &Networks, id: &Id) -> PathBuf {
+    folder(networks).join(format!("{id}.json"))
+}
+
+/// random(4): another one after each start of the machine.
+fn boot() -> String {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim_end().to_owned()
+}
