@@ -3,6 +3,8 @@
 
 #[path = "network/egress.rs"]
 mod egress;
+#[path = "network/namespace.rs"]
+mod namespace;
 #[path = "network/place.rs"]
 mod place;
 
