@@ -64,7 +64,7 @@ struct Server {
     root: PathBuf,
     /// Where it is published.
     at: SocketAddr,
-    /// What it says when it takes calls.
+    /// What it says once in each life, when it takes calls.
     ready: &'static str,
 }
 
@@ -105,14 +105,9 @@ impl Server {
     fn wait_for_life(&self, number: usize) {
         let mut command = self.world.command("bulkhead");
         let mut logs = Running::start(command.args(["logs", "-f", self.name]), "");
-        let mut seen = Vec::new();
-        let mut lines = BufReader::new(logs.stdout()).lines().map_while(Result::ok);
-        while seen.iter().filter(|line: &&String| line.contains(self.ready)).count() < number {
-            let Some(line) = lines.next() else {
-                panic!("{} ended before it was ready:\n{}", self.name, seen.join("\n"))
-            };
-            seen.push(line);
-        }
+        let lines = BufReader::new(logs.stdout()).lines().map_while(Result::ok);
+        let lives = lines.filter(|line| line.contains(self.ready)).take(number).count();
+        assert_eq!(lives, number, "it ended: {}", self.on(&["logs"]).stdout);
     }
 
     fn on(&self, arguments: &[&str]) -> Outcome {
@@ -169,7 +164,7 @@ fn get(at: SocketAddr, page: &str) -> (String, Vec<u8>) {
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]
 fn nginx_serves_what_it_has() {
-    let what = ("nginx", 80, "start worker process ");
+    let what = ("nginx", 80, "using the \"epoll\" event method");
     let flags = ["--stop-signal", "QUIT"];
     let Some(server) = Server::start("nginx_serves_what_it_has", what, &flags, NGINX) else {
         return;
