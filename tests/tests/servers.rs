@@ -39,7 +39,8 @@ const REDIS: &str = "
     mkdir -p /run/redis /var/lib/redis
     exec redis-server /etc/redis/redis.conf --bind '*' --protected-mode no --daemonize no --logfile ''";
 
-/// As docker's image does it: root makes the user, the user the cluster, which is open to who knows the password.
+/// As docker's image does it: root makes the user, the user the cluster, which is open to who knows the password. What it writes
+/// at once is synchronized at once: a thousand files one by one take an emulated processor ten seconds.
 const POSTGRESQL: &str = r#"
     set -e; exec 2>&1
     as_user="setpriv --reuid=101 --regid=101 --clear-groups env HOME=/"
@@ -52,10 +53,11 @@ const POSTGRESQL: &str = r#"
         mkdir -p $PGDATA
         chown 101:101 $PGDATA
         echo "$PASSWORD" > /tmp/password
-        $as_user initdb --username postgres --pwfile /tmp/password --auth scram-sha-256 --locale C --encoding UTF8
+        $as_user initdb --username postgres --pwfile /tmp/password --auth scram-sha-256 --locale C --encoding UTF8 --no-sync
         echo host all all all scram-sha-256 >> $PGDATA/pg_hba.conf
+        sync
     fi
-    exec $as_user postgres -c 'listen_addresses=*'"#;
+    exec $as_user postgres -c 'listen_addresses=*' -c recovery_init_sync_method=syncfs"#;
 
 /// A server in a container, which is called as it is, in a network namespace of this thread's.
 struct Server {
@@ -118,13 +120,13 @@ impl Server {
     #[track_caller]
     fn restart(&self) {
         self.on(&["restart", "-t", "600"]).assert(0, &format!("{}\n", self.name), "");
-        self.wait_for_life(2);
-        self.assert_published();
+        self.assert_lives_again();
     }
 
-    /// It is published where it was at first.
+    /// In its second life it is published where it was.
     #[track_caller]
-    fn assert_published(&self) {
+    fn assert_lives_again(&self) {
+        self.wait_for_life(2);
         let told = self.on(&["port"]).stdout;
         assert!(told.ends_with(&format!(" -> {}\n", self.at)), "{told}");
     }
@@ -201,16 +203,16 @@ fn redis_keeps_what_it_is_told() {
     server.client(&cli, tell).assert(0, "OK\nhello\n1\n2\n", "");
     let large = "0123456789abcdef".repeat(1 << 16);
     server.client(&[&cli[..], &["-x", "SET", "large"]].concat(), &large).assert(0, "OK\n", "");
-    // Fifty clients at once, of whose thousand calls none is lost and none made twice.
+    // Fifty clients at once, of whose calls none is lost and none made twice.
     let benchmark = ["redis-benchmark", "-h", "127.0.0.1", "-p", &port];
-    let calls = ["-c", "50", "-n", "1000", "-q", "INCR", "benchmark"];
+    let calls = ["-c", "50", "-n", "500", "-q", "INCR", "benchmark"];
     let outcome = server.client(&[&benchmark[..], &calls].concat(), "");
     assert_eq!(outcome.status, 0, "{outcome:?}");
     let ask = "GET greeting\nGET benchmark\nINCR calls\n";
-    server.client(&cli, ask).assert(0, "hello\n1000\n3\n", "");
+    server.client(&cli, ask).assert(0, "hello\n500\n3\n", "");
 
     server.restart();
-    server.client(&cli, ask).assert(0, "hello\n1000\n4\n", "");
+    server.client(&cli, ask).assert(0, "hello\n500\n4\n", "");
     let outcome = server.client(&cli, "GET large\n");
     assert!(outcome.stdout.trim_end() == large, "{} bytes came back", outcome.stdout.len());
     server.end();
@@ -244,15 +246,11 @@ fn postgresql_keeps_what_it_has_committed() {
     assert!(outcome.status == 2 && outcome.stdout.is_empty(), "{outcome:?}");
     assert!(outcome.stderr.contains("password authentication failed"), "{outcome:?}");
 
-    server.restart();
-    assert_kept();
-    // What it was promised to keep, it has on its disk.
-    server.client(&psql, "update t set n = 5001 where n = 5000;").assert(0, "", "");
+    // What it has committed it has written: its VM may be killed at any time.
     kill(server.world.process("bulkhead-vmm"));
     server.on(&["wait"]).assert(0, "137\n", "");
     server.on(&["start"]).assert(0, "postgresql\n", "");
-    server.wait_for_life(3);
-    server.assert_published();
-    server.client(&psql, "select count(*), sum(n) from t;").assert(0, "5000|12502501\n", "");
+    server.assert_lives_again();
+    assert_kept();
     server.end();
 }
