@@ -7,6 +7,8 @@ mod egress;
 mod loads;
 #[path = "network/namespace.rs"]
 mod namespace;
+#[path = "network/own.rs"]
+mod own;
 #[path = "network/place.rs"]
 mod place;
 #[path = "network/pod.rs"]

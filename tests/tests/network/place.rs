@@ -1,4 +1,4 @@
-//! A network namespace of a test's own, and what is in it.
+//! What is in a test's network namespace.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -8,11 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bulkhead_tests::{World, busybox_folder, have, skip, tool};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
+use bulkhead_tests::{World, busybox_folder, have};
 
-/// An address of the host's that does not stand for itself (RFC 5737: nobody else has it).
-pub const NOT_LOOPBACK: &str = "198.51.100.1";
+pub use crate::own::{NOT_LOOPBACK, alone};
 
 /// Longer than a guest on an emulated processor takes for an answer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,20 +23,6 @@ pub fn setting(test: &str) -> Option<World> {
     let world = World::new(test)?;
     busybox_folder(&world.path("image"));
     Some(world)
-}
-
-/// Gives this thread, and all that it starts, a network namespace, whose loopback interface has an address that leads out of
-/// it and a link-local one: passt has IPv6 then.
-pub fn alone(test: &str) -> bool {
-    // SAFETY: the thread has a network namespace of its own from then on; it shares all else.
-    if let Err(error) = unsafe { unshare_unsafe(UnshareFlags::NEWNET) } {
-        skip(test, &format!("no network namespace: {error}"));
-        return false;
-    }
-    tool("ip", &["link", "set", "lo", "up"]);
-    tool("ip", &["address", "add", &format!("{NOT_LOOPBACK}/32"), "dev", "lo"]);
-    tool("ip", &["address", "add", "fe80::1/64", "dev", "lo", "nodad"]);
-    true
 }
 
 /// A server that says one line to each who asks for whatever page, until the test's process ends.

@@ -56,30 +56,33 @@ pub struct Place {
     packages: PathBuf,
     /// A root file system of programs that guests run, where those boot our own kernel: no other is tried so.
     distribution: Option<PathBuf>,
+    /// A root file system for each of the servers that clients on the host talk to.
+    servers: PathBuf,
 }
 
 impl Place {
     /// Builds and downloads what tests of `arch` use. `cpu` asks for emulated hosts with that processor.
     pub fn provide(arch: Arch, cpu: Option<Cpu>, kernel: Choice) -> Result<Place, Error> {
-        let (binaries, bare_guest, packages, distribution) = thread::scope(|scope| {
+        let (binaries, bare_guest, downloads) = thread::scope(|scope| {
             let downloads = scope.spawn(move || {
                 let distribution = (kernel == Choice::Own).then(|| distribution::provide(arch));
-                Ok((packages::provide(arch)?, distribution.transpose()?))
+                let servers = distribution::servers(arch)?;
+                Ok((packages::provide(arch)?, distribution.transpose()?, servers))
             });
             let binaries = Binaries::tested(arch)?;
             let bare_guest = build::bare_guest(arch)?;
             // What starts its emulated hosts: none has to wait for it then.
             build::xtask(arch)?;
-            let (packages, distribution) = joined(downloads)?;
-            Ok::<_, Error>((binaries, bare_guest, packages, distribution))
+            Ok::<_, Error>((binaries, bare_guest, joined(downloads)?))
         })?;
+        let (packages, distribution, servers) = downloads;
         let kernel = kernel.provide(arch)?;
         let kvm = match cpu {
             Some(_) => Kvm::None("--cpu asks for them".into()),
             None if arch == Arch::NATIVE => Kvm::probe(&binaries.vmm)?,
             None => Kvm::None(format!("this machine is an {} one", Arch::NATIVE.name())),
         };
-        Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages, distribution })
+        Ok(Place { arch, cpu, kvm, binaries, bare_guest, kernel, packages, distribution, servers })
     }
 
     /// The same place, whose guests boot another kernel.
@@ -256,6 +259,7 @@ impl Place {
             ("BULKHEAD_BARE_GUEST", Some(&self.bare_guest)),
             ("BULKHEAD_PACKAGES", Some(&self.packages)),
             ("BULKHEAD_DISTRIBUTION", self.distribution.as_ref()),
+            ("BULKHEAD_SERVERS", Some(&self.servers)),
         ];
         let paths = all.into_iter().filter_map(|(name, path)| Some((name, path?.as_path())));
         let is_foreign = self.arch != Arch::NATIVE;
