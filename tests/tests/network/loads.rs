@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use bulkhead_tests::{Outcome, Running, World, eventually};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::place::{PATIENCE, passt, setting};
 
@@ -147,6 +148,9 @@ fn a_thousand_connections_are_open_at_once() {
     let Some(peer) = Container::start("a_thousand_connections_are_open_at_once", &["cat"]) else {
         return;
     };
+    // 1,024 are usual, and some more than the connections are open.
+    let most = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).unwrap();
     let before = peer.resident();
     let mut streams = Vec::new();
     for number in 0..1000 {
