@@ -71,6 +71,8 @@ impl<'a> Node<'a> {
     /// As SIGKILL does it: what is in memory is no more.
     pub fn kill(&mut self) {
         (self.tenure, self.namespace) = (None, None);
+        // What another test starts at this moment has all descriptors until it is another program.
+        until("nobody has the container", || !self.container.is_held().unwrap());
     }
 
     pub fn start_again(&mut self) {
