@@ -5,12 +5,16 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::netns::Netns;
+
+/// Longer than anything takes.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// Makes one of all that attaching takes: veth, qdisc, filter and action.
 const TRIAL: [&str; 4] = [
@@ -103,6 +107,17 @@ impl TestNet {
         while !self.run(&link).contains("state UP") || !has_address(self.run(&address)) {
             thread::yield_now();
         }
+    }
+
+    /// Checks that there is nothing else in it than `expected` any more. What another test starts has all descriptors until it is
+    /// another program, TAPs among them.
+    #[track_caller]
+    pub(crate) fn becomes(&self, expected: &str) {
+        let begin = Instant::now();
+        while self.dump() != expected && begin.elapsed() < LONG {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(self.dump(), expected);
     }
 
     /// All there is to know about it.

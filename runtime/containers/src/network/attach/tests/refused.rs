@@ -95,7 +95,7 @@ fn an_interface_is_one_vms_only() {
             "interface eth0: somebody has given it the qdisc {kind}; must have none at its ingress"
         );
         assert!(refused().ends_with(&expected), "{}", refused());
-        assert_eq!(container.dump(), before);
+        container.becomes(&before);
         container.run(&line.replace("add", "del"));
     }
     let _attached = attach(&container.path(), records.path(), OWNER).unwrap();
@@ -106,7 +106,7 @@ fn an_interface_is_one_vms_only() {
     let elsewhere = tempfile::tempdir().unwrap();
     let text = refusal(&container.path(), elsewhere.path());
     assert!(text.ends_with("interface eth0: is another VM's already"), "{text}");
-    assert_eq!(container.dump(), before);
+    container.becomes(&before);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn of_two_at_once_one_gets_it() {
         assert!(in_one_line(&error).contains("is another VM's already: that of"), "{error}");
     }
     drop(attached);
-    assert_eq!(container.dump(), before);
+    container.becomes(&before);
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn what_is_undone_was_never_there() {
     assert_eq!(count(records.path()), 1);
     drop(attached.interfaces);
     attached.attachment.undo().unwrap();
-    assert_eq!(container.dump(), before);
+    container.becomes(&before);
     assert_eq!(count(records.path()), 0);
 
     // Forgotten, it undoes itself; the TAPs stay until their descriptors are closed.
@@ -29,7 +29,7 @@ fn what_is_undone_was_never_there() {
     assert_ne!(container.dump(), before);
     assert_eq!(container.run("tc qdisc show dev eth0").matches("ingress").count(), 0);
     drop(interfaces);
-    assert_eq!(container.dump(), before);
+    container.becomes(&before);
     assert_eq!(count(records.path()), 0);
 }
 
@@ -49,7 +49,7 @@ fn who_cannot_have_all_interfaces_has_none() {
     let records = tempfile::tempdir().unwrap();
     let text = refusal(&container.path(), records.path());
     assert!(text.contains("interface net1: cannot set up the TAP beside it: "), "{text}");
-    assert_eq!(container.dump(), before);
+    container.becomes(&before);
     assert_eq!(count(records.path()), 0);
 }
 
