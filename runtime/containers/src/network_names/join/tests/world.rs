@@ -44,6 +44,8 @@ pub fn alone(test: &str, run: impl FnOnce(&World) + Send + 'static) {
     }
     let work = thread::spawn(move || {
         enter_new().unwrap();
+        // Temporary files may have had their folder below /run.
+        fs::create_dir_all(std::env::temp_dir()).unwrap();
         match Netavark::wait() {
             Ok(_) => {}
             Err(error @ NetavarkError::Missing(_)) => return Some(error.to_string()),
