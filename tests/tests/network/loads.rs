@@ -4,7 +4,6 @@
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::thread;
 use std::time::Duration;
 
 use bulkhead_tests::{Outcome, Running, World, eventually};
@@ -31,7 +30,10 @@ struct Container {
 
 impl Container {
     fn start(test: &str, programs: &[&str]) -> Option<Self> {
-        let world = setting(test)?;
+        Some(Self::of(setting(test)?, programs))
+    }
+
+    fn of(world: World, programs: &[&str]) -> Self {
         let inside = |index: usize| 1000 + index;
         let listen = programs.iter().enumerate().map(|(index, program)| {
             format!("busybox nc -ll -p {} -e busybox {program} & ", inside(index))
@@ -55,7 +57,7 @@ impl Container {
             let port = container.on(&["port", "peer", &inside(index).to_string()]).stdout;
             container.ports.push(port.trim_end().parse().unwrap());
         }
-        Some(container)
+        container
     }
 
     fn on(&self, arguments: &[&str]) -> Outcome {
@@ -106,11 +108,12 @@ fn outside_guest_ram(smaps: &str) -> u64 {
 }
 
 /// Bytes that do not repeat soon: by xorshift (Marsaglia, 2003).
-fn bytes_of(state: &mut u64, length: usize) -> Vec<u8> {
+fn bytes_of(length: usize) -> Vec<u8> {
+    let mut state = 1u64;
     let word = || {
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
         state.to_le_bytes()
     };
     std::iter::repeat_with(word).take(length / 8).flatten().collect()
@@ -118,26 +121,26 @@ fn bytes_of(state: &mut u64, length: usize) -> Vec<u8> {
 
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]
-fn much_goes_both_ways_and_memory_stays() {
-    let Some(peer) = Container::start("much_goes_both_ways_and_memory_stays", &["cat"]) else {
-        return;
-    };
+fn much_goes_either_way_and_memory_stays() {
+    let test = "much_goes_either_way_and_memory_stays";
+    // One way at a time: Debian 12's passt resets a connection whose guest has not read for eight seconds (tcp.c,
+    // `tcp_timer_handler`), and who waits for both ways at once, on a slow machine, may be late.
+    let Some(world) = setting(test) else { return };
+    let long = bytes_of(LONG);
+    fs::write(world.path("image/long"), &long).unwrap();
+    let programs = ["sh -c 'busybox cmp - /long && echo the same'", "cat /long"];
+    let peer = Container::of(world, &programs);
     let before = peer.resident();
     let mut stream = peer.connect(0);
-    let mut sender = stream.try_clone().unwrap();
-    let sender = thread::spawn(move || {
-        let mut state = 1;
-        (0..LONG / CHUNK).for_each(|_| sender.write_all(&bytes_of(&mut state, CHUNK)).unwrap());
-        sender.shutdown(Shutdown::Write).unwrap();
-    });
-    let mut state = 1;
-    let mut chunk = vec![0; CHUNK];
-    for number in 0..LONG / CHUNK {
-        stream.read_exact(&mut chunk).unwrap();
-        assert!(chunk == bytes_of(&mut state, CHUNK), "chunk {number}");
-    }
-    assert_eq!(stream.read(&mut chunk).unwrap(), 0);
-    sender.join().unwrap();
+    stream.write_all(&long).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "the same\n");
+    peer.assert_memory_is_flat(before);
+    let mut received = Vec::new();
+    peer.connect(1).read_to_end(&mut received).unwrap();
+    assert!(received == long, "{} of {} bytes", received.len(), long.len());
     peer.assert_memory_is_flat(before);
     peer.end();
 }
