@@ -51,6 +51,7 @@
 
 mod dns;
 mod flows;
+pub mod handshake;
 mod judge;
 mod neighbours;
 mod packet;

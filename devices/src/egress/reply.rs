@@ -1,4 +1,4 @@
-//! Frames for the guest in somebody else's stead: a resolver that refuses a question.
+//! Frames for the guest in somebody else's stead.
 
 use std::net::IpAddr;
 
@@ -34,12 +34,25 @@ pub(super) fn datagram(
 
 /// The end of the connection of a segment that has an acknowledgment (RFC 9293 §3.5.2).
 pub(super) fn reset(frame: &Frame<'_>, packet: &Packet<'_>, tcp: &Tcp<'_>) -> Vec<u8> {
+    segment(frame, packet, tcp, (flag::RST, 0, 0))
+}
+
+/// A segment without data, back to who sent this one, where that expects it next: with these flags, this acknowledgment and
+/// this window.
+pub(super) fn segment(
+    frame: &Frame<'_>,
+    packet: &Packet<'_>,
+    tcp: &Tcp<'_>,
+    (flags, acknowledgment, window): (u8, u32, u16),
+) -> Vec<u8> {
     let mut segment = [0; TCP_HEADER];
     segment[0..2].copy_from_slice(&tcp.destination.to_be_bytes());
     segment[2..4].copy_from_slice(&tcp.source.to_be_bytes());
     segment[4..8].copy_from_slice(&tcp.acknowledgment.to_be_bytes());
+    segment[8..12].copy_from_slice(&acknowledgment.to_be_bytes());
     segment[12] = (TCP_HEADER as u8 / 4) << 4;
-    segment[13] = flag::RST;
+    segment[13] = flags;
+    segment[14..16].copy_from_slice(&window.to_be_bytes());
     let sum = checksum(packet, TCP, &segment);
     segment[16..18].copy_from_slice(&sum.to_be_bytes());
     ip(frame, packet, TCP, &segment)
@@ -92,12 +105,12 @@ fn checksum(packet: &Packet<'_>, protocol: u8, segment: &[u8]) -> u16 {
 }
 
 /// The sum of big-endian words (RFC 1071). Replies are far too short for more than 32 bits.
-fn add(sum: u32, bytes: &[u8]) -> u32 {
+pub(super) fn add(sum: u32, bytes: &[u8]) -> u32 {
     let word = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
     sum + bytes.chunks(2).map(word).sum::<u32>()
 }
 
-fn fold(mut sum: u32) -> u16 {
+pub(super) fn fold(mut sum: u32) -> u16 {
     while sum > u32::from(u16::MAX) {
         sum = (sum & 0xffff) + (sum >> 16);
     }

@@ -13,7 +13,6 @@
 
 mod alarm;
 mod gather;
-mod handshake;
 mod host;
 mod loopback;
 mod open;

@@ -7,12 +7,12 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use devices::egress::handshake::acknowledgment;
 use devices::limits::ANSWERS;
 use devices::virtio::net::{HEADER_LEN, Refusal, Sent};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
-use super::handshake::acknowledgment;
 use super::loopback::is_for_loopback;
 
 /// The longest frame in bytes (passt's tap.h: `L2_MAX_LEN_PASST`).

@@ -2,10 +2,10 @@
 
 use std::io::{Read, Write};
 
+use devices::egress::handshake::acknowledgment;
 use proptest::prelude::*;
 use rustix::net::sockopt::set_socket_send_buffer_size;
 
-use super::super::handshake::{acknowledgment, tests::answer_to_a_call};
 use super::*;
 
 fn frame() -> impl Strategy<Value = usize> {
@@ -26,7 +26,10 @@ fn receive_all(stream: &mut Stream, into: &mut Vec<Vec<u8>>) -> Refusal {
 #[test]
 fn an_answer_to_a_call_is_acknowledged_and_then_the_peer_is_heard() {
     let (mut stream, mut peer) = streams();
-    let call = answer_to_a_call();
+    let ip =
+        [&[0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0][..], &[10, 0, 2, 100, 10, 0, 2, 2]].concat();
+    let tcp = [&[0, 80, 0x9c, 0x40, 0, 0, 0, 7, 0, 0, 0, 99, 5 << 4, 0x12][..], &[0; 6]].concat();
+    let call = [&[0xaa; 12][..], &[8, 0], &ip, &tcp].concat();
     let mut packet = [&[0; HEADER_LEN][..], &call].concat();
     stream.send(&mut packet).unwrap();
     peer.write_all(&framed(&self::packet(1, 70))).unwrap();
