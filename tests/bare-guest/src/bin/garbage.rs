@@ -4,8 +4,14 @@
 #![cfg_attr(freestanding, no_std, no_main)]
 
 #[cfg(freestanding)]
+#[path = "../linux.rs"]
+mod linux;
+
+#[cfg(freestanding)]
 mod program {
     use core::mem::MaybeUninit;
+
+    use crate::linux::{call, exit};
 
     /// So many connections, one after the other: some look like a greeting at first.
     const CALLS: u8 = 32;
@@ -37,7 +43,6 @@ mod program {
         pub const WRITE: usize = 1;
         pub const SOCKET: usize = 41;
         pub const CONNECT: usize = 42;
-        pub const EXIT_GROUP: usize = 231;
         pub const GETRANDOM: usize = 318;
     }
 
@@ -45,37 +50,9 @@ mod program {
     #[cfg(target_arch = "aarch64")]
     mod number {
         pub const WRITE: usize = 64;
-        pub const EXIT_GROUP: usize = 94;
         pub const SOCKET: usize = 198;
         pub const CONNECT: usize = 203;
         pub const GETRANDOM: usize = 278;
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    core::arch::global_asm!(".globl _start", "_start:", "and rsp, -16", "call {}", sym main);
-
-    // The stack is aligned (Arm AAPCS64, "the stack").
-    #[cfg(target_arch = "aarch64")]
-    core::arch::global_asm!(".globl _start", "_start:", "bl {}", sym main);
-
-    /// # Safety
-    ///
-    /// Arguments that are addresses are those of what the call expects, and as large.
-    unsafe fn call(number: usize, arguments: [usize; 3]) -> isize {
-        let [a, b, c] = arguments;
-        let result: isize;
-        // SAFETY: the kernel keeps all registers but these; the caller answers for the rest.
-        #[cfg(target_arch = "x86_64")]
-        unsafe {
-            core::arch::asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c,
-                out("rcx") _, out("r11") _, options(nostack));
-        }
-        // SAFETY: likewise.
-        #[cfg(target_arch = "aarch64")]
-        unsafe {
-            core::arch::asm!("svc #0", in("x8") number, inlateout("x0") a => result, in("x1") b, in("x2") c, options(nostack));
-        }
-        result
     }
 
     fn write(fd: isize, bytes: &[u8]) {
@@ -83,14 +60,7 @@ mod program {
         unsafe { call(number::WRITE, [fd as usize, bytes.as_ptr().addr(), bytes.len()]) };
     }
 
-    fn exit(status: usize) -> ! {
-        loop {
-            // SAFETY: it returns never.
-            unsafe { call(number::EXIT_GROUP, [status, 0, 0]) };
-        }
-    }
-
-    extern "C" fn main() -> ! {
+    pub extern "C" fn main() -> ! {
         let address =
             Address { family: AF_VSOCK, reserved: 0, port: PORT, cid: HOST_CID, zero: [0; 4] };
         // Zeroes would be written by a function of a library that is not there.
@@ -124,11 +94,6 @@ mod program {
             write(socket, garbage);
         }
         exit(0)
-    }
-
-    #[panic_handler]
-    fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-        exit(101)
     }
 }
 

@@ -12,7 +12,13 @@
 #![cfg_attr(freestanding, no_std, no_main)]
 
 #[cfg(freestanding)]
+#[path = "../linux.rs"]
+mod linux;
+
+#[cfg(freestanding)]
 mod program {
+    use crate::linux::{call, exit};
+
     /// The guest's only network interface, its address, and its network's mask.
     const INTERFACE: [u8; 16] = *b"eth0\0\0\0\0\0\0\0\0\0\0\0\0";
     const GUEST: [u8; 4] = [192, 0, 2, 2];
@@ -64,7 +70,6 @@ mod program {
         pub const IOCTL: usize = 16;
         pub const SOCKET: usize = 41;
         pub const CONNECT: usize = 42;
-        pub const EXIT_GROUP: usize = 231;
     }
 
     // include/uapi/asm-generic/unistd.h
@@ -74,48 +79,19 @@ mod program {
         pub const CLOSE: usize = 57;
         pub const READ: usize = 63;
         pub const WRITE: usize = 64;
-        pub const EXIT_GROUP: usize = 94;
         pub const SOCKET: usize = 198;
         pub const CONNECT: usize = 203;
     }
-
-    #[cfg(target_arch = "x86_64")]
-    core::arch::global_asm!(".globl _start", "_start:", "and rsp, -16", "call {}", sym main);
-
-    // The stack is aligned (Arm AAPCS64, "the stack").
-    #[cfg(target_arch = "aarch64")]
-    core::arch::global_asm!(".globl _start", "_start:", "bl {}", sym main);
 
     /// A call that fails ends the program.
     ///
     /// # Safety
     ///
-    /// Arguments that are addresses are those of what the call expects, and as large.
-    unsafe fn call(number: usize, arguments: [usize; 3]) -> usize {
-        let [a, b, c] = arguments;
-        let result: isize;
-        // SAFETY: the kernel keeps all registers but these; the caller answers for the rest.
-        #[cfg(target_arch = "x86_64")]
-        unsafe {
-            core::arch::asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c,
-                out("rcx") _, out("r11") _, options(nostack));
-        }
-        // SAFETY: likewise.
-        #[cfg(target_arch = "aarch64")]
-        unsafe {
-            core::arch::asm!("svc #0", in("x8") number, inlateout("x0") a => result, in("x1") b, in("x2") c, options(nostack));
-        }
-        match usize::try_from(result) {
-            Ok(result) => result,
-            Err(_) => exit(1),
-        }
-    }
-
-    fn exit(status: usize) -> ! {
-        loop {
-            // SAFETY: numbers. It returns never.
-            unsafe { call(number::EXIT_GROUP, [status, 0, 0]) };
-        }
+    /// As [`linux::call`](call).
+    unsafe fn must<const N: usize>(number: usize, arguments: [usize; N]) -> usize {
+        // SAFETY: the caller's.
+        let result = unsafe { call(number, arguments) };
+        usize::try_from(result).unwrap_or_else(|_| exit(1))
     }
 
     /// An open TCP socket.
@@ -124,7 +100,7 @@ mod program {
     impl Socket {
         fn new() -> Socket {
             // SAFETY: numbers.
-            Socket(unsafe { call(number::SOCKET, [AF_INET.into(), SOCK_STREAM, 0]) })
+            Socket(unsafe { must(number::SOCKET, [AF_INET.into(), SOCK_STREAM, 0]) })
         }
 
         fn connected() -> Socket {
@@ -132,7 +108,7 @@ mod program {
             let address = address(HOST, PORT);
             let (place, size) = ((&raw const address).addr(), size_of::<Address>());
             // SAFETY: the address is there, and this large.
-            unsafe { call(number::CONNECT, [socket.0, place, size]) };
+            unsafe { must(number::CONNECT, [socket.0, place, size]) };
             socket
         }
 
@@ -141,7 +117,7 @@ mod program {
             while count > 0 {
                 let place = (&raw const BUFFER).addr();
                 // SAFETY: the buffer is there, and this large.
-                count -= unsafe { call(number::WRITE, [self.0, place, count.min(BLOCK)]) };
+                count -= unsafe { must(number::WRITE, [self.0, place, count.min(BLOCK)]) };
             }
         }
 
@@ -149,7 +125,7 @@ mod program {
         fn receive(&self, count: usize) -> usize {
             let place = (&raw mut BUFFER).addr();
             // SAFETY: the buffer is there, this large, and nothing else uses it.
-            unsafe { call(number::READ, [self.0, place, count.min(BLOCK)]) }
+            unsafe { must(number::READ, [self.0, place, count.min(BLOCK)]) }
         }
 
         fn receive_all(&self) {
@@ -160,7 +136,7 @@ mod program {
     impl Drop for Socket {
         fn drop(&mut self) {
             // SAFETY: a number.
-            unsafe { call(number::CLOSE, [self.0, 0, 0]) };
+            unsafe { must(number::CLOSE, [self.0]) };
         }
     }
 
@@ -173,14 +149,14 @@ mod program {
         let set = |what, address| {
             let request = Request { name: INTERFACE, address, rest: [0; 2] };
             // SAFETY: the request is there, and as large as each of these expects.
-            unsafe { call(number::IOCTL, [socket.0, what, (&raw const request).addr()]) };
+            unsafe { must(number::IOCTL, [socket.0, what, (&raw const request).addr()]) };
         };
         set(SIOCSIFADDR, address(GUEST, 0));
         set(SIOCSIFNETMASK, address(MASK, 0));
         set(SIOCSIFFLAGS, Address { family: IFF_UP, ..address([0; 4], 0) });
     }
 
-    extern "C" fn main() -> ! {
+    pub extern "C" fn main() -> ! {
         raise_interface();
         let host = Socket::connected();
         loop {
@@ -206,11 +182,6 @@ mod program {
             }
             host.send(1);
         }
-    }
-
-    #[panic_handler]
-    fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-        exit(101)
     }
 }
 

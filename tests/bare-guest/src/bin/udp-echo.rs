@@ -3,8 +3,14 @@
 #![cfg_attr(freestanding, no_std, no_main)]
 
 #[cfg(freestanding)]
+#[path = "../linux.rs"]
+mod linux;
+
+#[cfg(freestanding)]
 mod program {
     use core::mem::MaybeUninit;
+
+    use crate::linux::{call, exit};
 
     /// RFC 862.
     const PORT: u16 = 7;
@@ -34,56 +40,19 @@ mod program {
         pub const SENDTO: usize = 44;
         pub const RECVFROM: usize = 45;
         pub const BIND: usize = 49;
-        pub const EXIT_GROUP: usize = 231;
     }
 
     // include/uapi/asm-generic/unistd.h
     #[cfg(target_arch = "aarch64")]
     mod number {
         pub const WRITE: usize = 64;
-        pub const EXIT_GROUP: usize = 94;
         pub const SOCKET: usize = 198;
         pub const BIND: usize = 200;
         pub const SENDTO: usize = 206;
         pub const RECVFROM: usize = 207;
     }
 
-    #[cfg(target_arch = "x86_64")]
-    core::arch::global_asm!(".globl _start", "_start:", "and rsp, -16", "call {}", sym main);
-
-    // The stack is aligned (Arm AAPCS64, "the stack").
-    #[cfg(target_arch = "aarch64")]
-    core::arch::global_asm!(".globl _start", "_start:", "bl {}", sym main);
-
-    /// # Safety
-    ///
-    /// Arguments that are addresses are those of what the call expects, and as large.
-    unsafe fn call(number: usize, arguments: [usize; 6]) -> isize {
-        let [a, b, c, d, e, f] = arguments;
-        let result: isize;
-        // SAFETY: the kernel keeps all registers but these; the caller answers for the rest.
-        #[cfg(target_arch = "x86_64")]
-        unsafe {
-            core::arch::asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b, in("rdx") c,
-                in("r10") d, in("r8") e, in("r9") f, out("rcx") _, out("r11") _, options(nostack));
-        }
-        // SAFETY: likewise.
-        #[cfg(target_arch = "aarch64")]
-        unsafe {
-            core::arch::asm!("svc #0", in("x8") number, inlateout("x0") a => result, in("x1") b, in("x2") c,
-                in("x3") d, in("x4") e, in("x5") f, options(nostack));
-        }
-        result
-    }
-
-    fn exit(status: usize) -> ! {
-        loop {
-            // SAFETY: it returns never.
-            unsafe { call(number::EXIT_GROUP, [status, 0, 0, 0, 0, 0]) };
-        }
-    }
-
-    extern "C" fn main() -> ! {
+    pub extern "C" fn main() -> ! {
         let size = size_of::<Address>();
         let mut address =
             Address { family: AF_INET6, port: PORT.to_be(), flow: 0, ip: [0; 4], scope: 0 };
@@ -114,11 +83,6 @@ mod program {
                 }
             }
         }
-    }
-
-    #[panic_handler]
-    fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-        exit(101)
     }
 }
 
