@@ -6,6 +6,8 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::error::CommandError;
 use host::text::visible;
 
@@ -47,6 +49,14 @@ pub fn write_whole(
     write(aside.as_file())?;
     aside.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// A table of these fields of each row, all of them text: each column's heading, if that is wanted, and its field.
+pub fn listing(rows: &[Value], columns: &[(&str, &str)], heading: bool) -> String {
+    let headings = columns.iter().map(|(heading, _)| (*heading).to_owned()).collect();
+    let cell = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
+    let cells = rows.iter().map(|row| columns.iter().map(|(_, field)| cell(row, field)).collect());
+    table(&heading.then_some(headings).into_iter().chain(cells).collect::<Vec<_>>())
 }
 
 /// Lines in columns with three blanks between them; the first line is the heading.

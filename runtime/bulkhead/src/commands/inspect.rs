@@ -42,11 +42,21 @@ pub enum Kind {
 pub fn execute(arguments: &InspectArguments) -> Result<u8, CommandError> {
     let store = ImageStore::open_default()?;
     let containers = Containers::open_default()?;
-    let template = arguments.format.as_ref().filter(|template| !template.is_usual());
+    print_each(&arguments.names, arguments.format.as_ref(), |name| {
+        facts(name, arguments.kind, &containers, &store)
+    })
+}
+
+/// Prints what there is to tell of each name, and complains about those of which there is nothing; the exit status.
+pub(super) fn print_each(
+    names: &[String],
+    format: Option<&Template>,
+    facts: impl Fn(&str) -> Result<Value, CommandError>,
+) -> Result<u8, CommandError> {
+    let template = format.filter(|template| !template.is_usual());
     let (mut status, mut items, mut text) = (0, Vec::new(), String::new());
-    for name in &arguments.names {
-        let facts = facts(name, arguments.kind, &containers, &store);
-        let told = facts.and_then(|facts| {
+    for name in names {
+        let told = facts(name).and_then(|facts| {
             match template {
                 Some(template) => text += &template.line(&facts)?,
                 None => items.push(facts),

@@ -7,7 +7,7 @@ use protocol::{ByteString, Process};
 use serde_json::{Value, json};
 
 use crate::error::CommandError;
-use crate::output::{print, table};
+use crate::output::{listing, print};
 use crate::ports;
 use crate::template::Template;
 use containers::container::{Config, Containers, State, Status};
@@ -82,9 +82,9 @@ pub fn execute(arguments: &PsArguments) -> Result<u8, CommandError> {
     }
     let text = match &arguments.format {
         // As docker, which warns of a format beside it.
-        _ if arguments.quiet => lines(&rows, &[("", "ID")], false),
+        _ if arguments.quiet => listing(&rows, &[("", "ID")], false),
         Some(template) if !template.is_usual() => template.lines(&rows, &COLUMNS)?,
-        _ => lines(&rows, &COLUMNS, true),
+        _ => listing(&rows, &COLUMNS, true),
     };
     print(&text)?;
     Ok(0)
@@ -99,13 +99,6 @@ const COLUMNS: [(&str, &str); 7] = [
     ("PORTS", "Ports"),
     ("NAMES", "Names"),
 ];
-
-fn lines(rows: &[Value], columns: &[(&str, &str)], heading: bool) -> String {
-    let headings = columns.iter().map(|(heading, _)| (*heading).to_owned()).collect();
-    let cell = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
-    let cells = rows.iter().map(|row| columns.iter().map(|(_, field)| cell(row, field)).collect());
-    table(&heading.then_some(headings).into_iter().chain(cells).collect::<Vec<_>>())
-}
 
 /// As many characters of a command as docker shows.
 const SHORT: usize = 20;

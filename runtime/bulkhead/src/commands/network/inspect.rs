@@ -5,14 +5,12 @@ use std::net::IpAddr;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use crate::commands::inspect::print_each;
 use crate::egress::rule_facts;
 use crate::error::CommandError;
-use crate::names::{FAILED, complain};
-use crate::output::print;
 use crate::template::Template;
 use containers::container::{Container, Containers};
 use containers::network_names::{Network, Networks, users};
-use host::text::visible_json;
 use host::time::show;
 
 /// Show everything about networks, as JSON
@@ -34,26 +32,9 @@ pub struct InspectNetworkArguments {
 pub fn execute(arguments: &InspectNetworkArguments) -> Result<u8, CommandError> {
     let networks = Networks::open_default()?;
     let containers = Containers::open_default()?.list()?;
-    let template = arguments.format.as_ref().filter(|template| !template.is_usual());
-    let (mut status, mut items, mut text) = (0, Vec::new(), String::new());
-    for name in &arguments.names {
-        let told = facts(name, &networks, &containers).and_then(|facts| {
-            match template {
-                Some(template) => text += &template.line(&facts)?,
-                None => items.push(facts),
-            }
-            Ok(())
-        });
-        if let Err(error) = told {
-            complain(name, &error);
-            status = FAILED;
-        }
-    }
-    if template.is_none() {
-        text = visible_json(&format!("{:#}\n", Value::Array(items)));
-    }
-    print(&text)?;
-    Ok(status)
+    print_each(&arguments.names, arguments.format.as_ref(), |name| {
+        facts(name, &networks, &containers)
+    })
 }
 
 /// With docker's words where it has them. `Containers` are those that have an address now, `Users` all that are to be on it.

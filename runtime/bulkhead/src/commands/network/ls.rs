@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::filter::{Filter, fit};
 use crate::error::CommandError;
-use crate::output::{print, table};
+use crate::output::{listing, print};
 use crate::template::Template;
 use containers::network_names::{Network, Networks};
 use host::time::show_in_list;
@@ -43,19 +43,12 @@ pub fn execute(arguments: &ListNetworksArguments) -> Result<u8, CommandError> {
     let networks = networks.iter().filter(|network| fit(&arguments.filter, network));
     let rows: Vec<Value> = networks.map(|network| row(network, arguments.no_trunc)).collect();
     let text = match &arguments.format {
-        _ if arguments.quiet => lines(&rows, &[("", "ID")], false),
+        _ if arguments.quiet => listing(&rows, &[("", "ID")], false),
         Some(template) if !template.is_usual() => template.lines(&rows, &COLUMNS)?,
-        _ => lines(&rows, &COLUMNS, true),
+        _ => listing(&rows, &COLUMNS, true),
     };
     print(&text)?;
     Ok(0)
-}
-
-fn lines(rows: &[Value], columns: &[(&str, &str)], heading: bool) -> String {
-    let headings = columns.iter().map(|(heading, _)| (*heading).to_owned()).collect();
-    let cell = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
-    let cells = rows.iter().map(|row| columns.iter().map(|(_, field)| cell(row, field)).collect());
-    table(&heading.then_some(headings).into_iter().chain(cells).collect::<Vec<_>>())
 }
 
 /// A network with docker's words for the fields.
