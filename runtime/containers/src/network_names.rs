@@ -26,7 +26,6 @@ mod join;
 mod lease;
 mod members;
 mod name;
-mod namespace;
 mod netavark;
 mod store;
 mod subnet;

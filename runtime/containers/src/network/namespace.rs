@@ -31,11 +31,11 @@ use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::mount::{UnmountFlags, mount_bind, unmount};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+use super::netns::Netns;
 
 /// The start of the name of each folder.
 const PREFIX: &str = "net-";
@@ -91,7 +91,8 @@ impl OwnNamespace {
         let namespace = Self { folder: folder.keep(), _lock: file };
         let path = namespace.path();
         File::create_new(&path).map_err(failed("make", &path))?;
-        make(&path).map_err(NamespaceError::Make)?;
+        let made = Netns::new().map_err(NamespaceError::Make)?;
+        mount_bind(made.path(), &path).map_err(|error| NamespaceError::Make(error.into()))?;
         Ok(namespace)
     }
 
@@ -132,20 +133,6 @@ impl Drop for OwnNamespace {
         let _ = unmount(self.path(), UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-/// Mounts a new namespace at `path`. It belongs to a thread that is gone afterwards.
-fn make(path: &Path) -> io::Result<()> {
-    let make = || {
-        // SAFETY: the thread has a network namespace of its own from then on; it shares all else.
-        unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
-        mount_bind("/proc/thread-self/ns/net", path)?;
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let thread = thread::Builder::new().name("new-netns".to_owned()).spawn_scoped(scope, make);
-        thread?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }
 
 /// Locks the folder of all: none is seen between its making and its locking.

@@ -2,16 +2,16 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::panic::resume_unwind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, fstatfs, openat};
 use rustix::io::Errno;
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
 /// NSFS_MAGIC, linux/magic.h: the file system of namespaces.
 const NSFS_MAGIC: i64 = 0x6e73_6673;
@@ -51,6 +51,27 @@ pub enum NetnsError {
 }
 
 impl Netns {
+    /// One that has nothing but a loopback interface, which is down (network_namespaces(7)). It has no name, and is there as
+    /// long as its descriptor is open, whatever ends this process.
+    pub fn new() -> io::Result<Self> {
+        let make = || {
+            // SAFETY: it is a network namespace of this thread's own, which ends with this closure; its descriptors stay shared
+            // with all other threads.
+            unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
+            Ok(Self { file: File::open("/proc/thread-self/ns/net")? })
+        };
+        thread::scope(|scope| {
+            let thread =
+                thread::Builder::new().name("new-netns".to_owned()).spawn_scoped(scope, make);
+            thread?.join().unwrap_or_else(|panic| resume_unwind(panic))
+        })
+    }
+
+    /// Where other processes find it, as long as this value lives: proc_pid_fd(5).
+    pub fn path(&self) -> PathBuf {
+        format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd()).into()
+    }
+
     /// The namespace at `path`. Nothing but a namespace is opened: of a device or a pipe that would have effects.
     pub fn open(path: &Path) -> Result<Self, NetnsError> {
         let open = |path: &Path, flags| {
@@ -110,13 +131,6 @@ impl Netns {
     }
 }
 
-impl From<OwnedFd> for Netns {
-    /// A descriptor that is known to be a network namespace's.
-    fn from(descriptor: OwnedFd) -> Self {
-        Self { file: descriptor.into() }
-    }
-}
-
 impl AsFd for Netns {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
@@ -127,4 +141,20 @@ impl AsFd for Netns {
 #[derive(Debug)]
 pub struct NetnsLock {
     _file: File,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_found_by_its_path() {
+        if !rustix::process::geteuid().is_root() {
+            println!("SKIPPED: a_namespace_is_found_by_its_path: only root can do this");
+            return;
+        }
+        let namespace = Netns::new().unwrap();
+        let found = fs::metadata(namespace.path()).unwrap();
+        assert_ne!(found.ino(), fs::metadata("/proc/self/ns/net").unwrap().ino());
+    }
 }

@@ -1,7 +1,7 @@
 //! For tests: network namespaces of their own, against this machine's kernel.
 
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -9,12 +9,21 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, open};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::netns::Netns;
 
-/// Longer than anything takes.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+/// However slow a machine is.
+pub(crate) const LONG: Duration = Duration::from_secs(120);
+
+/// Waits for something that comes, however slowly.
+#[track_caller]
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LONG;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}: not so");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// Makes one of all that attaching takes: veth, qdisc, filter and action.
 const TRIAL: [&str; 4] = [
@@ -27,7 +36,6 @@ const TRIAL: [&str; 4] = [
 /// A network namespace with nothing in it but what a test makes. It goes away with this.
 pub(crate) struct TestNet {
     pub(crate) netns: Netns,
-    path: PathBuf,
 }
 
 impl TestNet {
@@ -52,17 +60,11 @@ impl TestNet {
     }
 
     fn new() -> Result<Self, String> {
-        let make = || -> rustix::io::Result<OwnedFd> {
-            // SAFETY: the thread has a network namespace of its own from then on; it shares all else.
-            unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
-            // Without it each address of IPv6 changes for a while. Not every kernel has IPv6.
-            let _ = std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
-            open("/proc/thread-self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-        };
-        let made = thread::spawn(make).join().unwrap();
-        let file = made.map_err(|error| error.to_string())?;
-        let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
-        Ok(Self { netns: Netns::from(file), path: path.into() })
+        let netns = Netns::new().map_err(|error| error.to_string())?;
+        // Without it each address of IPv6 changes for a while. Not every kernel has IPv6.
+        let faster = || std::fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0");
+        let _ = netns.inside(faster).map_err(|error| error.to_string())?;
+        Ok(Self { netns })
     }
 
     fn try_all(&self) -> Result<(), String> {
@@ -76,7 +78,7 @@ impl TestNet {
 
     /// Where it is, also for other processes, as long as this is there.
     pub(crate) fn path(&self) -> PathBuf {
-        self.path.clone()
+        self.netns.path()
     }
 
     pub(crate) fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
@@ -104,9 +106,7 @@ impl TestNet {
         let link = format!("ip -o link show dev {name}");
         let address = format!("ip -o -6 address show dev {name} scope link");
         let has_address = |shown: String| !shown.is_empty() && !shown.contains("tentative");
-        while !self.run(&link).contains("state UP") || !has_address(self.run(&address)) {
-            thread::yield_now();
-        }
+        until(name, || self.run(&link).contains("state UP") && has_address(self.run(&address)));
     }
 
     /// Checks that there is nothing else in it than `expected` any more. What another test starts has all descriptors until it is
@@ -115,7 +115,7 @@ impl TestNet {
     pub(crate) fn becomes(&self, expected: &str) {
         let begin = Instant::now();
         while self.dump() != expected && begin.elapsed() < LONG {
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
         assert_eq!(self.dump(), expected);
     }

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::NetworkError;
 use super::host::{HostNetwork, remove_link};
-use super::namespace::Namespace;
 use super::netavark::{Netavark, Request};
 use super::store::{Networks, ids};
 use crate::container::{Containers, Id, json};
+use crate::network::netns::Netns;
 use host::text::in_one_line;
 
 /// What netavark was told about a container, and since which start of this machine.
@@ -116,7 +116,7 @@ pub fn clean(
     netavark: &Netavark,
 ) -> Result<(), NetworkError> {
     remove_dying_ports(networks, request)?;
-    let namespace = Namespace::new().map_err(NetworkError::Namespace)?;
+    let namespace = Netns::new().map_err(NetworkError::Namespace)?;
     let made = netavark.set_up(request, &namespace.path());
     let undone = netavark.tear_down(request, &namespace.path());
     // Whether the first was whole does not matter if the second was.
@@ -214,7 +214,7 @@ pub fn refresh(networks: &Networks, own: &Id, netavark: &Netavark) {
 /// In a namespace that nobody is in. Its interfaces have the container's addresses: they are not left to the kernel, which
 /// takes its time to remove them, since they would answer for the container.
 fn set_up_once_more(request: &Request, netavark: &Netavark) -> Result<(), NetworkError> {
-    let namespace = Namespace::new().map_err(NetworkError::Namespace)?;
+    let namespace = Netns::new().map_err(NetworkError::Namespace)?;
     let before = HostNetwork::read().map_err(NetworkError::Host)?;
     let made = netavark.set_up(request, &namespace.path());
     let after = HostNetwork::read().map_err(NetworkError::Host)?;

@@ -11,7 +11,7 @@ mod undone;
 use std::path::Path;
 
 use super::*;
-use crate::network::testing::{LONG, TestNet};
+use crate::network::testing::{TestNet, until};
 
 /// Gives `container` a veth pair's end `eth0` with IPv4 and IPv6; the other end is `peer0` in `outside`.
 fn veth(outside: &TestNet, container: &TestNet) {

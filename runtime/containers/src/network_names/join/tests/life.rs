@@ -2,8 +2,9 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::world::{World, alone, is_alive, named, until};
+use super::world::{World, alone, is_alive, named};
 use super::*;
+use crate::network::testing::until;
 
 #[test]
 fn what_a_killed_supervisor_leaves_is_swept() {

@@ -1,20 +1,18 @@
 //! A container whose guest the test plays, in a namespace of its own.
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
 use protocol::Cidr;
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::super::super::namespace::Namespace;
 use super::super::super::netavark::Member;
-use super::world::{LONG, World, command, until};
+use super::world::{World, command};
 use super::*;
 use crate::container::{Container, Tenure};
+use crate::network::netns::Netns;
+use crate::network::testing::{LONG, until};
 
 /// What a container has of one network, in its namespace.
 #[derive(Debug)]
@@ -50,14 +48,14 @@ impl Joined {
 pub struct Node<'a> {
     pub container: Container,
     tenure: Option<Tenure>,
-    namespace: Option<Namespace>,
+    namespace: Option<Netns>,
     world: &'a World,
 }
 
 impl<'a> Node<'a> {
     pub fn new(container: Container, world: &'a World) -> Self {
         let tenure = Some(container.tenure().unwrap());
-        Self { container, tenure, namespace: Some(Namespace::new().unwrap()), world }
+        Self { container, tenure, namespace: Some(Netns::new().unwrap()), world }
     }
 
     pub fn join(&self, ports: &[PublishedPort]) -> Result<Joined, NetworkError> {
@@ -77,7 +75,7 @@ impl<'a> Node<'a> {
 
     pub fn start_again(&mut self) {
         self.tenure = Some(self.container.tenure().unwrap());
-        self.namespace = Some(Namespace::new().unwrap());
+        self.namespace = Some(Netns::new().unwrap());
     }
 
     pub fn lose_namespace(&mut self) {
@@ -109,15 +107,7 @@ impl<'a> Node<'a> {
 
     /// What comes of this within.
     fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        let path = self.namespace.as_ref().unwrap().path();
-        thread::scope(|scope| {
-            let inside = scope.spawn(move || {
-                let file = File::open(path).unwrap();
-                move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-                work()
-            });
-            inside.join().unwrap()
-        })
+        self.namespace.as_ref().unwrap().inside(work).unwrap()
     }
 
     fn listen(&self, address: SocketAddr) -> TcpListener {

@@ -1,23 +1,22 @@
 //! A host of a test's own, with networks and containers, whose guests the test plays.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
 
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::super::super::attachment::parse_mac;
-use super::super::super::namespace::enter_new;
 use super::super::super::{HostNetwork, Identity, NewNetwork, Wish};
 use super::node::Node;
 use super::*;
 use crate::container::tests::sample::draft;
 use crate::network::NetworkMode;
-
-/// However slow a machine is.
-pub const LONG: Duration = Duration::from_secs(120);
+use crate::network::testing::until;
 
 /// Where netavark keeps names.
 const NAMES: &str = "/run/bulkhead/networks/aardvark-dns";
@@ -44,8 +43,6 @@ pub fn alone(test: &str, run: impl FnOnce(&World) + Send + 'static) {
     }
     let work = thread::spawn(move || {
         enter_new().unwrap();
-        // Temporary files may have had their folder below /run.
-        fs::create_dir_all(std::env::temp_dir()).unwrap();
         match Netavark::wait() {
             Ok(_) => {}
             Err(error @ NetavarkError::Missing(_)) => return Some(error.to_string()),
@@ -116,13 +113,16 @@ pub fn command(program: &str, arguments: &[&str]) -> String {
     said
 }
 
-/// Waits for something that comes, however slowly.
-pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LONG;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}: not so");
-        thread::sleep(Duration::from_millis(5));
-    }
+/// Moves the calling thread into network and mount namespaces of its own, where /run is empty. Its children are there too.
+fn enter_new() -> io::Result<()> {
+    // SAFETY: descriptors stay shared; the working directory and the mounts become this thread's own, and no other thread
+    // relies on its having the same.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNET | UnshareFlags::NEWNS) }?;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private)?;
+    mount("none", "/run", "tmpfs", MountFlags::empty(), None)?;
+    // Temporary files may have had their folder there.
+    fs::create_dir_all(std::env::temp_dir())
 }
 
 /// Whether there is such a process, and it has not ended.
