@@ -163,6 +163,11 @@ fn published_ports_are_reached_told_and_kept() {
     ] {
         assert!(column.contains(shown), "{shown} is not in {column}");
     }
+    for (filter, listed) in
+        [("publish=8000-8080", "web\n"), ("publish=80", ""), ("expose=80", "web\n")]
+    {
+        on(&["ps", "--format", "{{.Names}}", "--filter", filter]).assert(0, listed, "");
+    }
     let template = "{{(index (index .NetworkSettings.Ports \"81/tcp\") 0).HostPort}} {{.NetworkSettings.IPAddress}} {{.NetworkSettings.Gateway}}";
     let shown = format!("{} 10.0.2.100 10.0.2.2\n", chosen.port());
     on(&["inspect", "-f", template, "web"]).assert(0, &shown, "");

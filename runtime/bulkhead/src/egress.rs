@@ -144,7 +144,7 @@ mod tests {
     /// What these flags let through, or why they do not.
     fn wanted(flags: &[&str]) -> Result<Option<Egress>, String> {
         let arguments = run_arguments(&[&["run"], flags, &["image"]].concat());
-        let plan = network(&arguments.flags).map_err(|error| error.to_string())?;
+        let plan = network(&arguments.flags, &[]).map_err(|error| error.to_string())?;
         Ok(plan.egress)
     }
 

@@ -16,7 +16,7 @@ use crate::network::{
     NetworkFlag, parse_add_host, parse_dns, parse_dns_option, parse_dns_search, parse_ip,
     parse_ip6, parse_mac, parse_network, parse_sysctl,
 };
-use crate::publish::{Published, parse_publish};
+use crate::publish::{Exposed, Published, parse_expose, parse_publish};
 use crate::security::{SecurityOption, parse_security_option};
 use crate::size::{parse_cpus, parse_memory, parse_scratch, parse_shared_memory};
 use crate::tmpfs::parse_tmpfs;
@@ -107,6 +107,12 @@ pub struct Flags {
     /// Let its ports be reached on this host; without HOST, on a free one that `port` and `ps` tell
     #[arg(long, short, value_name = "[[IP:]HOST:]PORT[/PROTOCOL]", value_parser = parse_publish)]
     pub publish: Vec<Published>,
+    /// Publish, each on a free port, what the image and --expose say that its programs listen on
+    #[arg(long, short = 'P')]
+    pub publish_all: bool,
+    /// A port that its programs listen on; -P publishes it
+    #[arg(long, value_name = "PORT[/PROTOCOL]", value_parser = parse_expose)]
+    pub expose: Vec<Exposed>,
     /// Whom to ask for names [default: who this host asks]
     #[arg(long, value_name = "ADDRESS", value_parser = parse_dns)]
     pub dns: Vec<IpAddr>,

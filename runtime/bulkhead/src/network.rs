@@ -1,16 +1,15 @@
-//! The flags about a container's network, but for `--publish`.
+//! The flags about a container's network, but for those about ports.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use containers::network::{
-    ExtraHost, HostAddress, MTUS, NetworkMode, NetworkPlan, PublishedPort, UserNetwork,
-};
+use containers::network::{ExtraHost, HostAddress, MTUS, NetworkMode, NetworkPlan, UserNetwork};
 use protocol::{ByteString, Host, MacAddress, Network, Resolver, Sysctl};
 
 use crate::egress::egress;
 use crate::error::CommandError;
 use crate::flags::Flags;
 use crate::network_flag::parse_wish;
+use crate::publish::ports;
 use containers::network_names::Wish;
 
 /// What `--add-host` calls the host (docker/cli `opts.HostGatewayName`).
@@ -25,17 +24,17 @@ pub enum NetworkFlag {
     Named(Wish),
 }
 
-/// What the flags ask for.
-pub fn network(flags: &Flags) -> Result<NetworkPlan, CommandError> {
+/// What the flags ask for, and which ports the image says that its programs listen on.
+pub fn network(flags: &Flags, of_image: &[String]) -> Result<NetworkPlan, CommandError> {
     let words =
         |words: &[String]| words.iter().map(|word| ByteString::from(word.as_str())).collect();
-    let ports: Vec<PublishedPort> =
-        flags.publish.iter().flat_map(|published| published.0.iter().copied()).collect();
+    let (ports, exposed) = ports(flags, of_image);
     // What is said of the only network is said to it.
     let is_single = wishes(flags)?.len() == 1;
     let plan = NetworkPlan {
         mode: mode(flags)?,
         ports,
+        exposed,
         mac: flags.mac_address.filter(|_| !is_single),
         ip: flags.ip.filter(|_| !is_single),
         ip6: flags.ip6.filter(|_| !is_single),

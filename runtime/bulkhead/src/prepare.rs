@@ -54,7 +54,7 @@ pub fn prepare(
     let (image, stored) = find(&cache, image, flags.pull, &options)?;
     let (process, entrypoint) = process(flags, &image.config, |name| std::env::var_os(name))?;
     let setting = setting(flags)?;
-    let network = network(flags)?;
+    let network = network(flags, &image.config.exposed_ports)?;
     let initrd_path = match &flags.initramfs {
         Some(path) => absolute(path)?,
         None => guest::initramfs(&cache, &guest_init(platform)?, kernel.modules.as_deref())?,

@@ -1,17 +1,59 @@
-//! `--publish [[IP:]HOST:]CONTAINER[/PROTOCOL]`, as docker reads it.
+//! `--publish [[IP:]HOST:]CONTAINER[/PROTOCOL]`, `--publish-all` and `--expose`, as docker reads them.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use containers::network::{Protocol, PublishedPort};
 
+use crate::flags::Flags;
+
 /// What a person who got it wrong may look at.
 const FORM: &str =
     "give [[IP:]HOST_PORT:]CONTAINER_PORT[/tcp|/udp], like 8080:80, 127.0.0.1::80 or 53:53/udp";
 
+const NO_PORT_0: &str = "no container listens on port 0";
+
 /// What one `--publish` says: a range is several ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published(pub Vec<PublishedPort>);
+
+/// What `--expose` says, or an image: ports that a container's programs listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposed(pub Vec<(u16, Protocol)>);
+
+/// What is published, and what is exposed besides.
+pub fn ports(flags: &Flags, of_image: &[String]) -> (Vec<PublishedPort>, Vec<(u16, Protocol)>) {
+    let mut published: Vec<PublishedPort> =
+        flags.publish.iter().flat_map(|published| &published.0).copied().collect();
+    let of_image = of_image.iter().filter_map(|text| {
+        let not_one = |why| log::info!("image: ExposedPorts: {}: {why}", text.escape_debug());
+        parse_expose(text).map_err(not_one).ok()
+    });
+    let mut exposed: Vec<(u16, Protocol)> =
+        flags.expose.iter().cloned().chain(of_image).flat_map(|exposed| exposed.0).collect();
+    exposed.sort();
+    exposed.dedup();
+    exposed.retain(|port| !published.iter().any(|of| (of.container_port, of.protocol) == *port));
+    if flags.publish_all {
+        let anywhere = |(container_port, protocol)| PublishedPort {
+            address: None,
+            host_port: None,
+            container_port,
+            protocol,
+        };
+        published.extend(exposed.drain(..).map(anywhere));
+    }
+    (published, exposed)
+}
+
+/// `80`, `80/udp` or `80-90`.
+pub fn parse_expose(text: &str) -> Result<Exposed, String> {
+    let (range, protocol) = parse_ports(text)?;
+    match range.contains(&0) {
+        true => Err(NO_PORT_0.to_owned()),
+        false => Ok(Exposed(range.map(|port| (port, protocol)).collect())),
+    }
+}
 
 /// The ports that a text publishes. Without a port of the host's, or with 0, any free one is taken.
 pub fn parse_publish(text: &str) -> Result<Published, String> {
@@ -30,7 +72,7 @@ pub fn parse_publish(text: &str) -> Result<Published, String> {
     };
     let container = parse_range(container)?;
     if *container.start() == 0 {
-        return Err("no container listens on port 0".to_owned());
+        return Err(NO_PORT_0.to_owned());
     }
     let host = host.filter(|host| !host.is_empty()).map(parse_range).transpose()?;
     let any = |host: &RangeInclusive<u16>| *host == (0..=0);
@@ -53,12 +95,17 @@ pub fn parse_publish(text: &str) -> Result<Published, String> {
 
 /// `80` or `80/udp`: a port of a container's.
 pub fn parse_container_port(text: &str) -> Result<(u16, Protocol), String> {
-    let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let range = parse_range(port)?;
+    let (range, protocol) = parse_ports(text)?;
     match range.start() == range.end() {
-        true => Ok((*range.start(), parse_protocol(protocol)?)),
+        true => Ok((*range.start(), protocol)),
         false => Err("give one port, like 80 or 53/udp".to_owned()),
     }
+}
+
+/// `80`, `80/udp` or `80-90/tcp`: ports of one side.
+pub fn parse_ports(text: &str) -> Result<(RangeInclusive<u16>, Protocol), String> {
+    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    Ok((parse_range(ports)?, parse_protocol(protocol)?))
 }
 
 fn parse_protocol(text: &str) -> Result<Protocol, String> {
@@ -100,6 +147,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tests::run_arguments;
 
     fn one(text: &str) -> PublishedPort {
         let Published(ports) = parse_publish(text).unwrap();
@@ -171,6 +219,34 @@ mod tests {
                 prop_assert!(!ports.is_empty() && ports.iter().all(|port| port.container_port != 0));
                 prop_assert!(ports.iter().all(|port| port.host_port != Some(0)));
             }
+        }
+    }
+
+    #[test]
+    fn what_is_exposed_is_published_where_that_is_asked_for() {
+        let of = |words: &[&str]| {
+            let flags = run_arguments(&[&["run"], words, &["image"]].concat()).flags;
+            let of_image = ["80/tcp", "53/udp", "5060/sctp", "0", "81"].map(str::to_owned);
+            let (published, exposed) = ports(&flags, &of_image);
+            let published = published.iter().map(|port| {
+                format!("{:?} {}/{}", port.host_port, port.container_port, port.protocol)
+            });
+            let exposed = exposed.iter().map(|(port, protocol)| format!("{port}/{protocol}"));
+            (published.collect::<Vec<_>>().join(" "), exposed.collect::<Vec<_>>().join(" "))
+        };
+        let both = |published: &str, exposed: &str| (published.to_owned(), exposed.to_owned());
+        assert_eq!(of(&[]), both("", "53/udp 80/tcp 81/tcp"));
+        assert_eq!(
+            of(&["--expose", "81-82", "-p", "8080:80"]),
+            both("Some(8080) 80/tcp", "53/udp 81/tcp 82/tcp")
+        );
+        assert_eq!(
+            of(&["-P", "-p", "8080:80", "--expose=80"]),
+            both("Some(8080) 80/tcp None 53/udp None 81/tcp", "")
+        );
+        for (text, message) in [("0", "no container"), ("1-", "'1-' is no port"), ("80:80", "")] {
+            let error = parse_expose(text).unwrap_err();
+            assert!(error.starts_with(message), "{error}");
         }
     }
 }

@@ -215,7 +215,7 @@ fn networks_of_names_can_be_several_and_nothing_else_with_them() {
     let with = |flags: &[&str]| {
         let flags = run_arguments(&[&["run"], flags, &["image"]].concat()).flags;
         Ok::<_, String>((
-            network(&flags).map_err(|error| error.line())?,
+            network(&flags, &[]).map_err(|error| error.line())?,
             wishes(&flags).map_err(|error| error.line())?,
         ))
     };

@@ -4,7 +4,6 @@ use super::{Harmless, Refusal};
 
 const NETWORKS: &str = "give --network NETWORK:alias=NAME,ip=ADDRESS";
 const LINKS: &str = "containers find each other by the names they have on a network";
-const EXPOSED: &str = "nothing is published but by --publish: give it for each port";
 const VOLUMES: &str =
     "volumes are not supported yet: put files into the image, or send them on stdin";
 const DEVICES: &str = "a container has docker's default devices only, and those of this machine are not in its virtual machine";
@@ -41,8 +40,6 @@ pub(super) const BULKHEAD: &[Refusal] = &[
 /// Of `run`, `create` and `prepare`.
 pub(super) const RUN: &[Refusal] = &[
     refusal(&["--volume", "-v", "--mount", "--volumes-from", "--volume-driver"], VOLUMES),
-    refusal(&["--expose"], EXPOSED),
-    switch(&["--publish-all", "-P"], false, EXPOSED),
     refusal(&["--network-alias", "--net-alias", "--link", "--link-local-ip"], NETWORKS),
     refusal(&["--domainname"], "not supported: give --hostname NAME.DOMAIN"),
     refusal(&["--device", "--device-cgroup-rule", "--gpus"], DEVICES),

@@ -225,12 +225,13 @@ fn what_is_asked_of_a_network_is_shown() {
         "--add-host",
         "host:host-gateway",
     ];
-    let ports = ["-p", "127.0.0.1:8080:80", "-p", "53/udp", "--sysctl", "net.ipv4.ip_forward=1"];
-    create(&place, &[&["--name", "web"], &network[..], &names, &ports].concat());
+    let ports = ["-p", "127.0.0.1:8080:80", "-p", "53/udp", "--expose", "81-82", "--expose", "80"];
+    let kernel = ["--sysctl", "net.ipv4.ip_forward=1"];
+    create(&place, &[&["--name", "web"], &network[..], &names, &ports, &kernel].concat());
     for (template, expected) in [
         (
             "{{.HostConfig.NetworkMode}} {{json .Config.ExposedPorts}}",
-            r#"user {"53/udp":{},"80/tcp":{}}"#,
+            r#"user {"53/udp":{},"80/tcp":{},"81/tcp":{},"82/tcp":{}}"#,
         ),
         (
             "{{json .HostConfig.PortBindings}}",
@@ -254,6 +255,10 @@ fn what_is_asked_of_a_network_is_shown() {
         );
     }
     assert_eq!(place.says(&["ps", "-a", "--format", "{{.Networks}}<{{.Ports}}>"]), "user<>\n");
+    let listed =
+        |filter: &str| place.says(&["ps", "-a", "--format", "{{.Names}}", "--filter", filter]);
+    assert_eq!(listed("expose=81"), "web\n");
+    assert_eq!((listed("expose=53"), listed("publish=8080")), (String::new(), String::new()));
     assert_eq!(place.says(&["port", "web"]), "");
     place.fails(&["port", "web", "80"], 1, "no port 80/tcp of web is published");
     place.fails(&["port", "web", "80/sctp"], 2, "'sctp' is not tcp or udp");

@@ -28,6 +28,8 @@ pub struct NetworkPlan {
     pub mode: NetworkMode,
     /// What of it can be reached on the host.
     pub ports: Vec<PublishedPort>,
+    /// What its programs are said to listen on, besides. It is only shown.
+    pub exposed: Vec<(u16, Protocol)>,
     /// The hardware address, if it is not the usual one.
     pub mac: Option<MacAddress>,
     /// The address, if it is not the usual one.
@@ -143,6 +145,12 @@ pub enum HostAddress {
 }
 
 impl NetworkPlan {
+    /// The container's ports that anybody is told of, published or not.
+    pub fn known_ports(&self) -> impl Iterator<Item = (u16, Protocol)> {
+        let published = self.ports.iter().map(|port| (port.container_port, port.protocol));
+        published.chain(self.exposed.iter().copied())
+    }
+
     /// Whether the container can't do without it.
     pub(super) fn is_required(&self) -> bool {
         let asked = match &self.mode {

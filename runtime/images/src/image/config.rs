@@ -22,6 +22,8 @@ pub struct ImageConfig {
     pub stop_signal: String,
     /// What its maker notes about it.
     pub labels: BTreeMap<String, String>,
+    /// What its programs listen on, `PORT[/PROTOCOL]`, as its maker says.
+    pub exposed_ports: Vec<String>,
 }
 
 impl From<&ImageConfiguration> for ImageConfig {
@@ -46,6 +48,7 @@ impl From<&ImageConfiguration> for ImageConfig {
             working_dir: config.working_dir().clone().unwrap_or_default(),
             stop_signal: config.stop_signal().clone().unwrap_or_default(),
             labels: config.labels().clone().unwrap_or_default().into_iter().collect(),
+            exposed_ports: config.exposed_ports().clone().unwrap_or_default(),
         }
     }
 }

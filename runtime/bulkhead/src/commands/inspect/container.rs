@@ -11,7 +11,7 @@ use crate::error::CommandError;
 use crate::ports;
 use crate::ulimit;
 use containers::container::{Config, Container, RestartPolicy, State, Status};
-use containers::network::{ExtraHost, HostAddress, InterfaceUse, NetworkMode, PublishedPort};
+use containers::network::{ExtraHost, HostAddress, InterfaceUse, NetworkMode, NetworkPlan};
 use containers::network_names::Attachment;
 use containers::supervisor::interfaces;
 use containers::vm::Limits;
@@ -101,7 +101,7 @@ fn config_facts(config: &Config, words: &[String]) -> Value {
         "Tty": config.terminal,
         "OpenStdin": config.stdin_open,
         "Labels": config.labels,
-        "ExposedPorts": exposed(&config.plan.container.network.ports),
+        "ExposedPorts": exposed(&config.plan.container.network),
         "Volumes": {},
         "StopSignal": signal::name(config.stop_signal),
         "StopTimeout": config.stop_timeout,
@@ -186,9 +186,9 @@ fn host(host: &ExtraHost) -> String {
     }
 }
 
-/// The ports that somebody knows of: here those that are published.
-fn exposed(ports: &[PublishedPort]) -> Value {
-    let names = ports.iter().map(|port| format!("{}/{}", port.container_port, port.protocol));
+/// The ports that somebody knows of.
+fn exposed(network: &NetworkPlan) -> Value {
+    let names = network.known_ports().map(|(port, protocol)| format!("{port}/{protocol}"));
     names.map(|name| (name, json!({}))).collect::<Map<String, Value>>().into()
 }
 

@@ -1,13 +1,17 @@
 //! `ps --filter`: which containers are listed.
 
 use std::mem::{Discriminant, discriminant};
+use std::ops::RangeInclusive;
 
 use regex::Regex;
 
 use crate::error::CommandError;
 use crate::label::LabelFilter;
+use crate::ports::bindings;
+use crate::publish::parse_ports;
 use crate::switches::parse_switch;
 use containers::container::{Config, Containers, State, Status};
+use containers::network::Protocol;
 use host::digest::Digest;
 use images::store::ImageStore;
 
@@ -26,7 +30,10 @@ pub enum Filter {
     /// What is alike for all: whether it fits.
     Network(String),
     Volume,
-    Publish,
+    /// One of these ports of the host's leads to it.
+    Publish(RangeInclusive<u16>, Protocol),
+    /// It has one of these, published or not.
+    Expose(RangeInclusive<u16>, Protocol),
     Health(bool),
     IsTask(bool),
 }
@@ -65,7 +72,11 @@ impl Filter {
             Some(("label", label)) => Ok(Self::Label(LabelFilter::parse(label))),
             Some(("network", network)) => Ok(Self::Network(network.to_owned())),
             Some(("volume", _)) => Ok(Self::Volume),
-            Some(("publish", _)) => Ok(Self::Publish),
+            Some((side @ ("publish" | "expose"), ports)) => match parse_ports(ports) {
+                Ok((ports, protocol)) if side == "publish" => Ok(Self::Publish(ports, protocol)),
+                Ok((ports, protocol)) => Ok(Self::Expose(ports, protocol)),
+                Err(why) => Err(format!("'{}': {why}", shown())),
+            },
             Some(("health", health)) if HEALTH.contains(&health) => {
                 Ok(Self::Health(health == NO_CHECK))
             }
@@ -77,7 +88,7 @@ impl Filter {
                 Err(why) => Err(format!("'{}': {why}", shown())),
             },
             _ => Err(format!(
-                "'{}': there are name=, id=, status=, exited=, ancestor=, before=, since=, label=, network=, volume=, publish=, health= and is-task=",
+                "'{}': there are name=, id=, status=, exited=, ancestor=, before=, since=, label=, network=, volume=, publish=, expose=, health= and is-task=",
                 shown()
             )),
         }
@@ -163,7 +174,14 @@ impl<'a> Filters<'a> {
             Filter::Label(label) => label.fits(&config.labels),
             Filter::Network(network) => config.network_names().contains(network),
             Filter::Health(fits) | Filter::IsTask(fits) => *fits,
-            Filter::Volume | Filter::Publish => false,
+            Filter::Publish(ports, protocol) => bindings(state)
+                .iter()
+                .any(|binding| binding.protocol == *protocol && ports.contains(&binding.host_port)),
+            Filter::Expose(ports, protocol) => {
+                let mut known = config.plan.container.network.known_ports();
+                known.any(|(port, of)| of == *protocol && ports.contains(&port))
+            }
+            Filter::Volume => false,
         }
     }
 }
@@ -185,6 +203,7 @@ mod tests {
             "volume=/x",
             "is-task=0",
             "publish=80",
+            "publish=8000-8080/udp",
         ] {
             assert!(Filter::parse(known).is_ok(), "{known}");
         }
@@ -197,7 +216,11 @@ mod tests {
             ("name=(", "is no regular expression"),
             ("health=ill", "health is one of starting"),
             ("is-task=maybe", "give true or false"),
-            ("expose=80", "there are name=, id="),
+            ("publish=http", "'http' is no port from 0 to 65535"),
+            ("publish=80/sctp", "'sctp' is not tcp or udp"),
+            ("publish=81-80", "ends before it begins"),
+            ("publish=0.0.0.0:80", "is no port"),
+            ("expose=0x50", "is no port"),
             ("isolation=process", "there are name=, id="),
             ("web", "there are name=, id="),
         ] {

@@ -16,6 +16,7 @@ fn namespace(path: &str) -> NetworkPlan {
 #[test]
 fn a_plan_is_written_and_read() {
     let full = NetworkPlan {
+        exposed: vec![(81, Protocol::Tcp)],
         mode: NetworkMode::User(UserNetwork { mtu: 1500, host_loopback: true, required: true }),
         ports: vec![port(None, 80, Protocol::Tcp), port(Some(53), 53, Protocol::Udp)],
         mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
