@@ -13,6 +13,7 @@
 //! | `store`, `members` | networks as files, and which containers are on them |
 //! | `netavark`, `namespace` | the program that makes them, and where |
 //! | `join`, `sweep` | being on networks, and what is left of who was |
+//! | `firewall` | what the firewall has of netavark's |
 //! | `connect` | the interfaces of a VM |
 //! | `error` | what goes wrong |
 
@@ -21,6 +22,7 @@ mod choose;
 mod connect;
 mod definition;
 mod error;
+mod firewall;
 mod host;
 mod join;
 mod lease;

@@ -186,7 +186,8 @@ impl Joined {
         if let Err(error) = netavark.tear_down(&self.request, &self.namespace) {
             // The namespace has gone before us, or somebody has cleaned up by hand.
             log::debug!("{}", in_one_line(&error));
-            clean(&self.networks, &self.request, &netavark)?;
+            let requests = std::slice::from_ref(&self.request);
+            clean(&self.networks, requests, &netavark).into_iter().collect::<Result<(), _>>()?;
         }
         leave(&self.networks, &self.request, &netavark);
         keep_isolation(&self.networks, &netavark);

@@ -141,7 +141,13 @@ impl Netavark {
         }
     }
 
-    /// What iptables (or ip6tables) says.
+    /// The firewall that it took last: what later versions write down (seen of 1.14.0; 1.4.0 does not).
+    pub fn driver(&self) -> Option<String> {
+        let text = fs::read_to_string(self.folder.join("firewall/firewall-driver")).ok()?;
+        Some(text.trim_end().to_owned())
+    }
+
+    /// What iptables, ip6tables or nft says.
     pub fn firewall(&self, program: &str, arguments: &[&str]) -> Option<Vec<u8>> {
         let mut process = Command::new(
             folders(&self.path).map(|folder| folder.join(program)).find(|path| path.is_file())?,

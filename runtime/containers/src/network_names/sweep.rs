@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::error::NetworkError;
+use super::firewall::Firewall;
 use super::host::{HostNetwork, remove_link};
 use super::netavark::{Netavark, Request};
 use super::store::{Networks, ids};
@@ -43,7 +44,7 @@ pub fn leave(networks: &Networks, request: &Request, _netavark: &Netavark) {
         if let Some(bridge) = host.link(&info.network_interface)
             && host.bridges.contains(&bridge)
             && !host.has_ports(bridge)
-            && !is_used(networks, name, &request.container_id)
+            && !is_used(networks, name, std::slice::from_ref(&request.container_id))
         {
             let _ = remove_link(bridge);
         }
@@ -66,6 +67,7 @@ pub fn sweep(
     let joined = ids(&folder(networks))?;
     let held = held(containers)?;
     let is_own = |id: &Id| Some(id) == own;
+    let mut left = Vec::new();
     for id in joined.into_iter().filter(|id| is_own(id) || !held.contains(id)) {
         let path = path(networks, &id);
         match json::read::<Record>(&path) {
@@ -73,20 +75,26 @@ pub fn sweep(
             Ok(record) if record.boot != boot() => drop(fs::remove_file(&path)),
             Ok(Record { request, namespace, .. }) => {
                 // It is still there if nobody has removed it yet.
-                let undone = netavark.tear_down(&request, &namespace).map_err(NetworkError::from);
-                match undone.or_else(|_| clean(networks, &request, netavark)) {
+                match netavark.tear_down(&request, &namespace) {
                     Ok(()) => leave(networks, &request, netavark),
-                    Err(error) => log::warn!(
-                        "container {} has left rules behind: {}",
-                        id.short(),
-                        in_one_line(&error)
-                    ),
+                    Err(_) => left.push(request),
                 }
             }
             Err(error) => {
                 log::warn!("{}: what the container has left behind stays", in_one_line(&error));
                 let _ = fs::remove_file(&path);
             }
+        }
+    }
+    let cleaned = clean(networks, &left, netavark);
+    for (request, cleaned) in left.iter().zip(cleaned) {
+        match cleaned {
+            Ok(()) => leave(networks, request, netavark),
+            Err(error) => log::warn!(
+                "container {} has left rules behind: {}",
+                request.container_id.short(),
+                in_one_line(&error)
+            ),
         }
     }
     keep_isolation(networks, netavark);
@@ -108,31 +116,53 @@ fn held(containers: &Containers) -> Result<Vec<Id>, NetworkError> {
     Ok(held)
 }
 
-/// Undoes a set-up whose namespace is no more. netavark removes rules, and the bridge, only where it finds the container's
-/// interface: so it makes that once more, in a namespace that nobody is in.
+/// Undoes set-ups whose namespaces are no more. netavark removes rules, and the bridge, only where it finds the container's
+/// interface: so it makes that once more, in a namespace that nobody is in. All of them first: with a network's last container
+/// netavark 1.14 removes nftables' chain of its ports, which fails as long as the ports of another are in it.
 pub fn clean(
     networks: &Networks,
-    request: &Request,
+    requests: &[Request],
     netavark: &Netavark,
-) -> Result<(), NetworkError> {
-    remove_dying_ports(networks, request)?;
-    let namespace = Netns::new().map_err(NetworkError::Namespace)?;
-    let made = netavark.set_up(request, &namespace.path());
-    let undone = netavark.tear_down(request, &namespace.path());
-    // Whether the first was whole does not matter if the second was.
-    match (made, undone) {
-        (_, Ok(())) => Ok(()),
-        (Err(error), Err(_)) | (Ok(_), Err(error)) => Err(error.into()),
-    }
+) -> Vec<Result<(), NetworkError>> {
+    let made: Vec<Result<Netns, NetworkError>> = requests
+        .iter()
+        .map(|request| {
+            remove_dying_ports(networks, request, requests)?;
+            Netns::new().map_err(NetworkError::Namespace)
+        })
+        .collect();
+    let made: Vec<_> = requests
+        .iter()
+        .zip(made)
+        .map(|(request, namespace)| {
+            let namespace = namespace?;
+            let made = netavark.set_up(request, &namespace.path());
+            Ok((namespace, made))
+        })
+        .collect();
+    let undo = |(request, made): (&Request, Result<(Netns, _), NetworkError>)| {
+        let (namespace, made) = made?;
+        // Whether the first was whole does not matter if the second was.
+        match (made, netavark.tear_down(request, &namespace.path())) {
+            (_, Ok(())) => Ok(()),
+            (Err(error), Err(_)) | (Ok(_), Err(error)) => Err(error.into()),
+        }
+    };
+    requests.iter().zip(made).map(undo).collect()
 }
 
 /// The kernel takes its time to remove the interfaces of a namespace that has ended, and netavark would take them for those of
-/// others. Where no other container is on the network, they are nobody's.
-fn remove_dying_ports(networks: &Networks, request: &Request) -> Result<(), NetworkError> {
+/// others. Where none but those that have ended are on the network, they are nobody's.
+fn remove_dying_ports(
+    networks: &Networks,
+    request: &Request,
+    ended: &[Request],
+) -> Result<(), NetworkError> {
+    let ended: Vec<Id> = ended.iter().map(|request| request.container_id.clone()).collect();
     let host = HostNetwork::read().map_err(NetworkError::Host)?;
     for (name, info) in &request.network_info {
         let Some(bridge) = host.link(&info.network_interface) else { continue };
-        if is_used(networks, name, &request.container_id) {
+        if is_used(networks, name, &ended) {
             continue;
         }
         for (port, _) in
@@ -145,59 +175,40 @@ fn remove_dying_ports(networks: &Networks, request: &Request) -> Result<(), Netw
     Ok(())
 }
 
-/// Whether a container other than this is on the network that netavark calls so.
-fn is_used(networks: &Networks, name: &str, but: &Id) -> bool {
+/// Whether a container other than these is on the network that netavark calls so.
+fn is_used(networks: &Networks, name: &str, but: &[Id]) -> bool {
     let others = others(networks, but);
     others.iter().any(|request| request.network_info.contains_key(name))
 }
 
 /// What netavark was told about all others.
-fn others(networks: &Networks, but: &Id) -> Vec<Request> {
+fn others(networks: &Networks, but: &[Id]) -> Vec<Request> {
     let ids = ids(&folder(networks)).unwrap_or_default();
     let records = ids
         .iter()
-        .filter(|id| *id != but)
+        .filter(|id| !but.contains(id))
         .filter_map(|id| json::read::<Record>(&path(networks, id)).ok());
     let boot = boot();
     records.filter(|record| record.boot == boot).map(|record| record.request).collect()
 }
 
-/// The firewalls, and whether of IPv6.
-const FIREWALLS: [(&str, bool); 2] = [("iptables", false), ("ip6tables", true)];
-
-/// The jump to the rules that keep networks apart. netavark takes it away with the last container of *any* network (1.4.0
-/// `src/firewall/varktables/types.rs`, `get_network_chains`), and the others are open until the next set-up.
-const ISOLATION: [&str; 3] = ["FORWARD", "-j", "NETAVARK_ISOLATION_1"];
-
-/// Puts it back where containers are left that need it. Where netavark has other rules than iptables' there is no such chain,
-/// and so no such jump.
+/// Puts back what keeps networks apart where containers are left that need it.
 pub fn keep_isolation(networks: &Networks, netavark: &Netavark) {
-    if ids(&folder(networks)).unwrap_or_default().is_empty() {
-        return;
-    }
-    for (program, _) in FIREWALLS {
-        let [chain, jump, to] = ISOLATION;
-        if netavark.firewall(program, &["-w", "-C", chain, jump, to]).is_none() {
-            let _ = netavark.firewall(program, &["-w", "-I", chain, "1", jump, to]);
-        }
+    if !ids(&folder(networks)).unwrap_or_default().is_empty() {
+        Firewall::of(netavark).keep_isolation(netavark);
     }
 }
 
 /// Somebody may have flushed the firewall: then the others have no rules any more. netavark can't be asked about that, but adds
 /// what is missing when it sets the container up once more, wherever that is.
 pub fn refresh(networks: &Networks, own: &Id, netavark: &Netavark) {
-    let others = others(networks, own);
+    let others = others(networks, std::slice::from_ref(own));
     if others.is_empty() {
         return;
     }
-    let rules = FIREWALLS
-        .map(|(program, ipv6)| (ipv6, netavark.firewall(program, &["-w", "-t", "nat", "-S"])));
+    let rules = Firewall::of(netavark).rules(netavark);
     for request in others {
-        let is_there = rules.iter().all(|(ipv6, rules)| match rules {
-            Some(rules) => request.is_in(*ipv6, &String::from_utf8_lossy(rules)),
-            None => true,
-        });
-        if is_there {
+        if rules.have(&request) {
             continue;
         }
         log::warn!(

@@ -50,7 +50,7 @@ pub struct Info {
     pub network_interface: String,
     pub subnets: Vec<InfoSubnet>,
     ipv6_enabled: bool,
-    internal: bool,
+    pub internal: bool,
     dns_enabled: bool,
     ipam_options: BTreeMap<String, String>,
     options: BTreeMap<String, String>,
@@ -119,23 +119,13 @@ impl Request {
         self
     }
 
-    /// Whether its rules are among these, of a firewall's table `nat`: those of each subnet of this family, which say its name,
-    /// and those of its ports, which say its ID.
-    pub fn is_in(&self, ipv6: bool, rules: &str) -> bool {
-        // An internal network has none.
-        let infos = self.network_info.values().filter(|info| !info.internal);
-        let mut subnets = infos
-            .flat_map(|info| &info.subnets)
-            .filter(|of| of.subnet.is_ipv6() == ipv6)
-            .peekable();
-        let has_ports =
-            self.port_mappings.iter().any(|port| match port.host_ip.parse::<IpAddr>() {
-                Ok(address) => address.is_ipv6() == ipv6,
-                Err(_) => true,
-            });
-        let ports =
-            !has_ports || subnets.peek().is_none() || rules.contains(self.container_id.as_str());
-        ports && subnets.all(|of| rules.contains(&format!(" -s {} ", of.subnet)))
+    /// The container's ports that are published for a family.
+    pub fn ports_of(&self, ipv6: bool) -> impl Iterator<Item = u16> {
+        let is_of_family = move |port: &&PortMapping| match port.host_ip.parse::<IpAddr>() {
+            Ok(address) => address.is_ipv6() == ipv6,
+            Err(_) => true,
+        };
+        self.port_mappings.iter().filter(is_of_family).map(|port| port.container_port)
     }
 }
 

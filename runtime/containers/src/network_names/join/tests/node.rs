@@ -130,11 +130,7 @@ impl<'a> Node<'a> {
     /// Its packets to another are dropped by the rules that keep networks apart.
     pub fn is_kept_from(&self, other: &Node, address: IpAddr) {
         let target = other.listen((address, 0).into()).local_addr().unwrap();
-        let dropped = || -> u64 {
-            let rules = command("iptables", &["-nvxL", "NETAVARK_ISOLATION_2"]);
-            let lines = rules.lines().filter(|line| line.contains("DROP"));
-            lines.map(|line| line.split_whitespace().next().unwrap().parse::<u64>().unwrap()).sum()
-        };
+        let dropped = || self.world.dropped();
         let before = dropped();
         until("packets are dropped", || {
             let tried =
