@@ -48,6 +48,14 @@ fn ioctl_of_any(request: u64) -> c_long {
     made.max().unwrap_or(-1)
 }
 
+/// A datagram by each descriptor that may be open.
+fn send_by_any(address: &[u8]) -> c_long {
+    let (flags, length) = (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL, address.len());
+    let send =
+        |fd: c_int| call!(libc::SYS_sendto, fd, bytes(), 16, flags, address.as_ptr(), length);
+    (0..64).map(send).max().unwrap_or(-1)
+}
+
 /// A socket, and what it is connected to.
 fn connect(family: c_int, kind: c_int, address: &[u8]) -> c_long {
     let socket =
@@ -97,6 +105,17 @@ attempts! {
     "a vsock socket" => connect(libc::AF_VSOCK, libc::SOCK_STREAM, LOOPBACK);
     "connect to an abstract socket" => connect(libc::AF_UNIX, libc::SOCK_STREAM, ABSTRACT);
     "connect to docker" => connect(libc::AF_UNIX, libc::SOCK_STREAM, DOCKER);
+    // What a link could be asked for (linux/if_tun.h, linux/sockios.h).
+    "another interface by the link" => ioctl_of_any(0x4004_54ca);
+    "a link that stays" => ioctl_of_any(0x4004_54cb);
+    "give the link away" => ioctl_of_any(0x4004_54cc);
+    "the namespace of a TAP" => ioctl_of_any(0x54e3);
+    "the namespace of a socket" => ioctl_of_any(0x894c);
+    "an address of an interface" => ioctl_of_any(0x8916);
+    "send a datagram by the link" => send_by_any(LOOPBACK);
+    "options of the link" => call!(libc::SYS_setsockopt, 3, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, bytes(), 4);
+    "listen" => call!(libc::SYS_listen, 3, 1);
+    "a name for a socket" => call!(libc::SYS_bind, 3, LOOPBACK.as_ptr(), LOOPBACK.len());
     "pass a descriptor" => call!(libc::SYS_sendmsg, 0, bytes(), 0);
     "executable memory" => call!(libc::SYS_mmap, NULL, 4096, 7, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0);
     "map an open file" => call!(libc::SYS_mmap, NULL, 4096, 1, libc::MAP_SHARED, 0, 0);

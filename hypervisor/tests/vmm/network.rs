@@ -1,6 +1,6 @@
 //! A guest sends a frame and gets one, through a VM's process in its jail.
 
-mod handed_over;
+pub mod handed_over;
 
 use std::fs::File;
 use std::io::{Read, Write};

@@ -1,14 +1,20 @@
 //! A VMM that was taken over by its guest, and what it gets: nothing.
 
+use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use bulkhead_hypervisor::jail::filters::Thread;
 use bulkhead_hypervisor::jail::filters::refused::REFUSED;
 use bulkhead_hypervisor::traitor::{ATTEMPTS, PLACE};
 
+use rustix::process::geteuid;
+
 use crate::guest::Code;
+use crate::network::handed_over::{inherit, interfaces, tap};
 use crate::process::{Outcome, Vm, is_root, kvm_is_there, run};
 use crate::user::User;
 
@@ -29,7 +35,7 @@ fn a_traitor_gets_nothing() {
     let everything = Thread::ALL.into_iter().flat_map(|thread| {
         ATTEMPTS.iter().enumerate().map(move |(number, attempt)| (thread, number, attempt.name))
     });
-    assert_nothing_is_got(everything, |vm| vm.run(b""));
+    assert_nothing_is_got(everything, Vm::command);
 }
 
 /// The filters don't depend on who starts a VM: what they let through does, and of the rest each attempt in one thread.
@@ -46,13 +52,13 @@ fn a_traitor_of_a_user_s_gets_nothing() {
         };
         Thread::ALL.into_iter().filter(here).map(move |thread| (thread, number, attempt.name))
     });
-    assert_nothing_is_got(attempts, |vm| run(user.command(vm), b""));
+    assert_nothing_is_got(attempts, |vm| user.command(vm));
 }
 
 /// Runs a VM for each attempt: the thread, its number and its name.
 fn assert_nothing_is_got(
     attempts: impl Iterator<Item = (Thread, usize, &'static str)>,
-    run: impl Fn(&Vm) -> Outcome,
+    command: impl Fn(&Vm) -> Command,
 ) {
     LISTENER.get_or_init(|| {
         let name = SocketAddr::from_abstract_name("bulkhead-traitor").unwrap();
@@ -60,9 +66,19 @@ fn assert_nothing_is_got(
     });
     let (mut made, mut got) = (0, Vec::new());
     for (thread, number, name) in attempts {
-        let outcome = run(&that_attempts(thread, number as u8));
-        if !ends_as_it_has_to(&outcome, thread, name) {
-            got.push(format!("{name} in thread {}: {outcome:?}", thread.name()));
+        let (mut peer, ours) = UnixStream::pair().unwrap();
+        let mut links = vec![OwnedFd::from(ours)];
+        if geteuid().is_root() {
+            links.push(tap());
+        }
+        let vm = that_attempts(thread, number as u8, &links);
+        let mut command = command(&vm);
+        links.into_iter().for_each(|link| inherit(&mut command, link));
+        let outcome = run(command, b"");
+        let mut heard = Vec::new();
+        peer.read_to_end(&mut heard).unwrap();
+        if !ends_as_it_has_to(&outcome, thread, name) || !heard.is_empty() {
+            got.push(format!("{name} in thread {}: {outcome:?}, {heard:?}", thread.name()));
         }
         made += 1;
     }
@@ -70,15 +86,16 @@ fn assert_nothing_is_got(
     assert!(got.is_empty(), "{} of {made}:\n{}", got.len(), got.join("\n"));
 }
 
-/// A VM whose guest has a thread make an attempt.
-fn that_attempts(thread: Thread, number: u8) -> Vm {
+/// A VM with a disk and these links, whose guest has a thread make an attempt.
+fn that_attempts(thread: Thread, number: u8, links: &[OwnedFd]) -> Vm {
     let code = Code::new().store(PLACE, thread as u8).store(PLACE + 1, number).forever();
     let vm = Vm::new(&code.into_kernel());
     let disk = vm.folder().join("disk");
     std::fs::write(&disk, [0; 4096]).unwrap();
-    vm.configure(&format!(
+    let drives = format!(
         r#", "drives": [{{"drive_id": "a", "path_on_host": {disk:?}, "is_root_device": false, "is_read_only": false}}]"#
-    ));
+    );
+    vm.configure(&(drives + &interfaces(links)));
     vm
 }
 

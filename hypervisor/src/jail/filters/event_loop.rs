@@ -42,7 +42,12 @@ pub const EVENT_LOOP: &[Call] = &[
         reason: "long frames to a TAP, as they lie in guest memory",
     },
     Call { name: "recvfrom", rules: ANY, reason: "a host program's CONNECT line; streams" },
-    Call { name: "sendto", rules: ANY, reason: "streams, frames to passt" },
+    Call {
+        name: "sendto",
+        // To whom the socket is connected: the address has no length.
+        rules: &[&[Is(5, 0)]],
+        reason: "streams, frames to passt",
+    },
     Call {
         name: "ioctl",
         rules: &[&[Is(1, TUNSETOFFLOAD)]],

@@ -225,6 +225,11 @@ fn arguments_that_open_a_way_are_refused() {
     for request in [0x4004_54ca_u64, 0x4004_54cb, 0x4004_54cc, 0x4004_54d5, 0x4004_54d9] {
         assert_ne!(main("ioctl", [5, request, 7, 0, 0, 0]), ALLOW, "{request:#x}");
     }
+    // To whom the socket is connected, and to nobody else.
+    assert_eq!(main("sendto", [5, 0x1000, 16, 0x4000, 0, 0]), ALLOW);
+    for length in [1, 16, 110, 0xffff_ffff] {
+        assert_ne!(main("sendto", [5, 0x1000, 16, 0x4000, 1 << 32, length]), ALLOW, "{length}");
+    }
     let own = u64::from(std::process::id());
     assert_eq!(main("tgkill", [own, 7, 34, 0, 0, 0]), ALLOW);
     for (process, signal) in [(own + 1, 34), (1 << 31, 34), (own, 9), (own, 31), (own, 0)] {

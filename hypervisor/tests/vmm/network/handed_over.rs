@@ -14,10 +14,14 @@ use crate::process::{Vm, is_root, kvm_is_there};
 use crate::running::Running;
 use crate::user::User;
 
-/// The part of a configuration with an interface that is this descriptor.
-pub fn interface(descriptor: &impl AsRawFd) -> String {
-    let number = descriptor.as_raw_fd();
-    format!(r#", "network-interfaces": [{{"iface_id": "eth0", "fd": {number}, "mtu": 1400}}]"#)
+/// The part of a configuration with interfaces that are these descriptors.
+pub fn interfaces(descriptors: &[OwnedFd]) -> String {
+    let interface = |(index, descriptor): (usize, &OwnedFd)| {
+        let number = descriptor.as_raw_fd();
+        format!(r#"{{"iface_id": "eth{index}", "fd": {number}, "mtu": 1400}}"#)
+    };
+    let all: Vec<String> = descriptors.iter().enumerate().map(interface).collect();
+    format!(r#", "network-interfaces": [{}]"#, all.join(", "))
 }
 
 /// Has the command inherit the descriptor, and nobody else who is started meanwhile. It is open as long as the command is there.
@@ -34,7 +38,7 @@ pub fn inherit(command: &mut Command, descriptor: OwnedFd) {
 }
 
 /// A TAP in a network namespace that goes with it.
-fn tap() -> OwnedFd {
+pub fn tap() -> OwnedFd {
     /// `struct ifreq` with flags (linux/if.h).
     #[repr(C)]
     struct Request {
@@ -69,7 +73,7 @@ enum Who {
 fn look_at(who: Who, descriptor: OwnedFd, name: &str) -> Running {
     let vm = Vm::new(&Code::new().print("go").forever().into_kernel());
     let vm = if who == Who::RootForAnother { vm.argument("--uid").argument("100007") } else { vm };
-    vm.configure(&interface(&descriptor));
+    vm.configure(&interfaces(std::slice::from_ref(&descriptor)));
     let anybody = User::new();
     let mut command = if who == Who::Anybody { anybody.command(&vm) } else { vm.command() };
     command.stdin(Stdio::null());
