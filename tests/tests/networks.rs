@@ -104,6 +104,7 @@ fn an_internal_network_has_no_way_out() {
     fetch("in", "60").assert(0, "db\nnone\n", "");
     // Others have one.
     fetch("out", "60").assert(0, "none\nserved\n", "");
+    assert_eq!(outside.calls(), 1);
     place.says(&["rm", "-f", "db"]);
     place.assert_nothing_left();
 }
