@@ -3,8 +3,14 @@
 
 #[path = "network/egress.rs"]
 mod egress;
+#[path = "network/interfaces.rs"]
+mod interfaces;
+#[path = "network/lengths.rs"]
+mod lengths;
 #[path = "network/loads.rs"]
 mod loads;
+#[path = "network/names.rs"]
+mod names;
 #[path = "network/namespace.rs"]
 mod namespace;
 #[path = "network/own.rs"]
@@ -13,6 +19,10 @@ mod own;
 mod place;
 #[path = "network/pod.rs"]
 mod pod;
+#[path = "network/resolver.rs"]
+mod resolver;
+#[path = "network/server.rs"]
+mod server;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -47,7 +57,7 @@ fn a_container_reaches_the_host_if_that_is_asked_for() {
 #[ignore = "needs KVM: cargo xtask test"]
 fn a_container_has_names_and_addresses() {
     let Some(world) = setting("a_container_has_names_and_addresses") else { return };
-    place::resolver("127.0.0.1:53", Ipv4Addr::new(203, 0, 113, 9));
+    resolver::resolver("127.0.0.1:53", Ipv4Addr::new(203, 0, 113, 9).into());
     let script = "
         cat /etc/resolv.conf /etc/hosts
         busybox ip -o addr show dev eth0 | awk '{ print $4 }'

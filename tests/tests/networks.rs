@@ -1,22 +1,26 @@
 //! Networks of names, by the distribution's netavark and aardvark-dns: containers that find each other, are reached, are kept
 //! apart, and leave nothing. Each test is a host of its own, as far as networks go.
 
+#[path = "networks/lengths.rs"]
+mod lengths;
 #[path = "networks/place.rs"]
 mod place;
+#[path = "network/resolver.rs"]
+mod resolver;
+#[path = "servers/scripts.rs"]
+mod scripts;
+#[path = "network/server.rs"]
+mod server;
+#[path = "networks/servers.rs"]
+mod servers;
+#[path = "networks/six.rs"]
+mod six;
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::net::TcpListener;
 
 use bulkhead_tests::{eventually, kill};
 use place::{NOT_LOOPBACK, Place};
-
-/// Longer than a guest on an emulated processor takes for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Asks whoever answers for a page.
-const FETCH: &str =
-    "fetch() { busybox timeout $1 busybox wget -q -O - http://$2 2>/dev/null || echo none; }\n";
+use server::{FETCH, Server, fetched};
 
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]
@@ -50,6 +54,22 @@ fn containers_find_each_other_by_name_and_only_on_one_network() {
     let apart = format!("{FETCH} fetch 30 db; fetch 10 {v4}; fetch 10 [{v6}]");
     assert_eq!(place.within("lone", &apart), "none\nnone\nnone\n");
 
+    // What one has on a network no other gets there, and whoever wants it is told who that is.
+    let holder = |name: &str| place.says(&["inspect", "-f", "{{slice .Id 0 12}}", name]);
+    for (wish, flags, holder) in [
+        (
+            "mac=02:00:00:00:00:07",
+            ["--network", "web", "--mac-address", "02:00:00:00:00:07"],
+            holder("between"),
+        ),
+        ("ip=10.89.0.99", ["--network", "web", "--ip", "10.89.0.99"], holder("db")),
+    ] {
+        let taken = format!("network web: {wish}: container {holder} has it");
+        place.world.shell(&flags, "image", "true").assert_refused(1, &[&taken]);
+        let network = format!("web:{wish}");
+        place.world.shell(&["--network", &network], "image", "true").assert_refused(1, &[&taken]);
+    }
+
     // A network in use stays, and one of a running container is not changed under it.
     let refused = place.on(&["network", "rm", "web"]);
     refused.assert_refused(1, &["network web is in use by", "db", "between"]);
@@ -73,15 +93,8 @@ fn an_internal_network_has_no_way_out() {
     let Some(place) = Place::new("an_internal_network_has_no_way_out") else { return };
     place.says(&["network", "create", "--internal", "in"]);
     place.says(&["network", "create", "out"]);
-    let outside = TcpListener::bind((NOT_LOOPBACK, 0)).unwrap();
-    let port = outside.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for mut stream in outside.incoming().flatten() {
-            let mut request = [0; 1024];
-            let _ = stream.read(&mut request);
-            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 7\r\n\r\nserved\n");
-        }
-    });
+    let outside = Server::start(&format!("{NOT_LOOPBACK}:0"));
+    let port = outside.port();
     place.serve("db", &["--network", "in"]);
     let script = format!("{FETCH} fetch $1 db; fetch $1 {NOT_LOOPBACK}:{port}");
     let fetch = |network: &str, patience: &str| {
@@ -91,6 +104,7 @@ fn an_internal_network_has_no_way_out() {
     fetch("in", "60").assert(0, "db\nnone\n", "");
     // Others have one.
     fetch("out", "60").assert(0, "none\nserved\n", "");
+    assert_eq!(outside.calls(), 1);
     place.says(&["rm", "-f", "db"]);
     place.assert_nothing_left();
 }
@@ -111,7 +125,7 @@ fn published_ports_lead_to_a_container_and_are_kept_with_its_addresses() {
         let local = format!("127.0.0.1:{chosen}");
         let outside = format!("{NOT_LOOPBACK}:8080");
         for at in ["127.0.0.1:8080", &local, &outside, &format!("[{v6}]:80")] {
-            assert!(fetched(at).ends_with("one\n"), "{at}");
+            assert!(fetched(at, "/").ends_with("one\n"), "{at}");
         }
     };
     reached();
@@ -167,15 +181,4 @@ fn whatever_is_killed_nothing_is_left() {
     place.says(&["rm", "one"]);
     place.says(&["network", "rm", "web"]);
     place.assert_nothing_left();
-}
-
-/// A page of a server in a container.
-#[track_caller]
-fn fetched(at: &str) -> String {
-    let mut stream = TcpStream::connect(at).unwrap_or_else(|error| panic!("{at}: {error}"));
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET / HTTP/1.0\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap_or_else(|error| panic!("{at}: {error}"));
-    text
 }

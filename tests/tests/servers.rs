@@ -3,101 +3,51 @@
 
 #[path = "network/own.rs"]
 mod own;
+#[path = "servers/scripts.rs"]
+mod scripts;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use bulkhead_tests::{Outcome, Running, World, have, kill, skip};
+use bulkhead_tests::{Outcome, Running, World, have, kill};
 use own::alone;
-
-/// A folder of root file systems with servers of Debian's, made by `cargo xtask test`.
-const SERVERS: &str = "BULKHEAD_SERVERS";
+use scripts::{NGINX, POSTGRESQL, Program, REDIS};
 
 /// Longer than a guest on an emulated processor takes for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the package's scripts would do, and what docker's image does so that its logs are the container's.
-const NGINX: &str = "
-    set -e; exec 2>&1
-    if [ ! -e /var/www/html ]; then
-        ln -s ../sites-available/default /etc/nginx/sites-enabled/default
-        mkdir -p /var/www/html
-        cp /usr/sbin/nginx /var/www/html/program
-        cat /proc/sys/kernel/random/uuid > /var/www/html/index.html
-        ln -s /dev/stdout /var/log/nginx/access.log
-        ln -s /dev/stderr /var/log/nginx/error.log
-    fi
-    exec nginx -g 'daemon off; error_log /dev/stderr notice;'";
-
-/// It keeps its data at a SIGTERM, as its configuration has it.
-const REDIS: &str = "
-    set -e; exec 2>&1
-    mkdir -p /run/redis /var/lib/redis
-    exec redis-server /etc/redis/redis.conf --bind '*' --protected-mode no --daemonize no --logfile ''";
-
-/// As docker's image does it: root makes the user, the user the cluster, which is open to who knows the password. What it writes
-/// at once is synchronized at once: a thousand files one by one take an emulated processor ten seconds.
-const POSTGRESQL: &str = r#"
-    set -e; exec 2>&1
-    as_user="setpriv --reuid=101 --regid=101 --clear-groups env HOME=/"
-    PATH=/usr/lib/postgresql/15/bin:$PATH
-    export PGDATA=/var/lib/postgresql/data
-    mkdir -p /var/run/postgresql
-    chown 101:101 /var/run/postgresql
-    if [ ! -e $PGDATA ]; then
-        echo postgres:x:101:101::/var/lib/postgresql:/bin/sh >> /etc/passwd
-        mkdir -p $PGDATA
-        chown 101:101 $PGDATA
-        echo "$PASSWORD" > /tmp/password
-        $as_user initdb --username postgres --pwfile /tmp/password --auth scram-sha-256 --locale C --encoding UTF8 --no-sync
-        echo host all all all scram-sha-256 >> $PGDATA/pg_hba.conf
-        sync
-    fi
-    exec $as_user postgres -c 'listen_addresses=*' -c recovery_init_sync_method=syncfs"#;
-
 /// A server in a container, which is called as it is, in a network namespace of this thread's.
 struct Server {
     world: World,
-    name: &'static str,
+    program: &'static Program,
     root: PathBuf,
     /// Where it is published.
     at: SocketAddr,
-    /// What it says once in each life, when it takes calls.
-    ready: &'static str,
 }
 
 impl Server {
-    /// Starts it by its script and waits until it takes calls at this port. `None` where that can't be, after a line that says
-    /// so.
-    fn start(
-        test: &str,
-        (name, port, ready): (&'static str, u16, &'static str),
-        flags: &[&str],
-        script: &str,
-    ) -> Option<Server> {
+    /// Starts it and waits until it takes calls at this port. `None` where that can't be, after a line that says so.
+    fn start(test: &str, program: &'static Program, port: u16, flags: &[&str]) -> Option<Server> {
         if !have(test, &["passt", "ip", "chroot"]) || !alone(test) {
             return None;
         }
         let world = World::new(test)?;
-        let folder = std::env::var_os(SERVERS).map(|folder| Path::new(&folder).join(name));
-        let Some(root) = folder.filter(|folder| folder.is_dir()) else {
-            skip(test, "no servers of a distribution: `cargo xtask test` downloads them");
-            return None;
-        };
+        let root = program.root(test)?;
+        let name = program.name;
         let published = format!("127.0.0.1:0:{port}");
         let flags = [&["-d", "--name", name, "-p", &published], flags].concat();
         let image = root.to_str().unwrap();
-        let run = &mut world.run_as_docker(&flags, image, &["sh", "-c", script]);
+        let run = &mut world.run_as_docker(&flags, image, &["sh", "-c", program.script]);
         let outcome = Running::start(run, "").wait();
         assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
         let told = world.bulkhead(&["port", name, &port.to_string()], "").stdout;
         let at: SocketAddr = told.trim_end().parse().unwrap();
         assert!(at.ip() == Ipv4Addr::LOCALHOST && at.port() != 0, "{at}");
-        let server = Server { world, name, root, at, ready };
+        let server = Server { world, program, root, at };
         server.wait_for_life(1);
         Some(server)
     }
@@ -105,21 +55,17 @@ impl Server {
     /// Waits until it takes calls in its life of this number.
     #[track_caller]
     fn wait_for_life(&self, number: usize) {
-        let mut command = self.world.command("bulkhead");
-        let mut logs = Running::start(command.args(["logs", "-f", self.name]), "");
-        let lines = BufReader::new(logs.stdout()).lines().map_while(Result::ok);
-        let lives = lines.filter(|line| line.contains(self.ready)).take(number).count();
-        assert_eq!(lives, number, "it ended: {}", self.on(&["logs"]).stdout);
+        self.program.wait_for_life(&self.world, self.program.name, number);
     }
 
     fn on(&self, arguments: &[&str]) -> Outcome {
-        self.world.bulkhead(&[arguments, &[self.name]].concat(), "")
+        self.world.bulkhead(&[arguments, &[self.program.name]].concat(), "")
     }
 
     /// Ends it and starts it anew: the first is left to the server, however long it takes.
     #[track_caller]
     fn restart(&self) {
-        self.on(&["restart", "-t", "600"]).assert(0, &format!("{}\n", self.name), "");
+        self.on(&["restart", "-t", "600"]).assert(0, &format!("{}\n", self.program.name), "");
         self.assert_lives_again();
     }
 
@@ -141,7 +87,7 @@ impl Server {
     /// Ends it, in order; nothing is left, and its port is free.
     #[track_caller]
     fn end(self) {
-        let name = format!("{}\n", self.name);
+        let name = format!("{}\n", self.program.name);
         self.on(&["stop", "-t", "600"]).assert(0, &name, "");
         self.on(&["inspect", "-f", "{{.State.ExitCode}}"]).assert(0, "0\n", "");
         self.on(&["rm"]).assert(0, &name, "");
@@ -166,9 +112,8 @@ fn get(at: SocketAddr, page: &str) -> (String, Vec<u8>) {
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]
 fn nginx_serves_what_it_has() {
-    let what = ("nginx", 80, "using the \"epoll\" event method");
     let flags = ["--stop-signal", "QUIT"];
-    let Some(server) = Server::start("nginx_serves_what_it_has", what, &flags, NGINX) else {
+    let Some(server) = Server::start("nginx_serves_what_it_has", &NGINX, 80, &flags) else {
         return;
     };
     let at = server.at;
@@ -193,8 +138,7 @@ fn nginx_serves_what_it_has() {
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]
 fn redis_keeps_what_it_is_told() {
-    let what = ("redis", 6379, "Ready to accept connections");
-    let Some(server) = Server::start("redis_keeps_what_it_is_told", what, &[], REDIS) else {
+    let Some(server) = Server::start("redis_keeps_what_it_is_told", &REDIS, 6379, &[]) else {
         return;
     };
     let port = server.at.port().to_string();
@@ -221,10 +165,9 @@ fn redis_keeps_what_it_is_told() {
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]
 fn postgresql_keeps_what_it_has_committed() {
-    let what = ("postgresql", 5432, "database system is ready to accept connections");
     let flags = ["--memory", "512M", "--stop-signal", "INT", "-e", "PASSWORD=right"];
     let test = "postgresql_keeps_what_it_has_committed";
-    let Some(server) = Server::start(test, what, &flags, POSTGRESQL) else { return };
+    let Some(server) = Server::start(test, &POSTGRESQL, 5432, &flags) else { return };
     let port = server.at.port().to_string();
     let psql = ["/usr/lib/postgresql/15/bin/psql", "-h", "127.0.0.1", "-p", &port];
     let psql = [&psql[..], &["-U", "postgres", "-AtqX", "-v", "ON_ERROR_STOP=1"]].concat();

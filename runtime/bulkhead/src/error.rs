@@ -73,6 +73,10 @@ pub enum CommandError {
         "no port {port}/{protocol} of {name} is published: bulkhead port {name} lists those that are"
     )]
     NotPublished { name: String, port: u16, protocol: Protocol },
+    #[error(
+        "what {0} was not let through to is not known: its supervisor was killed before it wrote that down"
+    )]
+    Untold(String),
     #[error("cannot write the output")]
     Output(#[source] io::Error),
     #[error(transparent)]

@@ -1,10 +1,10 @@
 //! A container that may reach what its rules have, and nothing else.
 
-use std::net::Ipv4Addr;
-
 use bulkhead_tests::{Running, eventually};
 
-use crate::place::{self, NOT_LOOPBACK, Server, setting};
+use crate::place::{NOT_LOOPBACK, Server, setting};
+use crate::resolver::resolver;
+use crate::server::FETCH;
 
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]
@@ -12,14 +12,13 @@ fn a_container_reaches_what_its_rules_have_and_nothing_else() {
     let test = "a_container_reaches_what_its_rules_have_and_nothing_else";
     let Some(world) = setting(test) else { return };
     // Every name is that of the one address at which both servers are.
-    place::resolver("127.0.0.1:53", NOT_LOOPBACK.parse::<Ipv4Addr>().unwrap());
+    resolver("127.0.0.1:53", NOT_LOOPBACK.parse().unwrap());
     let named = Server::start(&format!("{NOT_LOOPBACK}:0"));
     let other = Server::start(&format!("{NOT_LOOPBACK}:0"));
     let (port, other_port) = (named.port(), other.port());
     // The address is good after its name was asked for, at that port.
     let script = format!(
-        "fetch() {{ busybox timeout $1 busybox wget -q -O - http://$2 2>/dev/null || echo none; }}
-         fetch 10 {NOT_LOOPBACK}:{port}; fetch 300 allowed.test:{port}; fetch 300 evil.test:{port}
+        "{FETCH} fetch 10 {NOT_LOOPBACK}:{port}; fetch 300 allowed.test:{port}; fetch 300 evil.test:{port}
          fetch 10 {NOT_LOOPBACK}:{other_port}; fetch 300 {NOT_LOOPBACK}:{port}; exec sleep 1000"
     );
     let rule = format!("allowed.test:{port}/tcp");

@@ -108,7 +108,7 @@ fn outside_guest_ram(smaps: &str) -> u64 {
 }
 
 /// Bytes that do not repeat soon: by xorshift (Marsaglia, 2003).
-fn bytes_of(length: usize) -> Vec<u8> {
+pub fn bytes_of(length: usize) -> Vec<u8> {
     let mut state = 1u64;
     let word = || {
         state ^= state << 13;

@@ -6,12 +6,13 @@ use bulkhead_tests::{Outcome, Running, World, busybox_folder, eventually, kill, 
 
 use crate::place::{Server, fetched};
 use crate::pod::{GATEWAY, GATEWAY_V6, MAC, MTU, NEIGHBOUR, POD, POD_V6, Pod};
+use crate::server::FETCH;
 
 /// A server that says when it is there.
-const SERVE: &str = "busybox httpd -p 80 -h /etc; echo up; exec sleep 1000";
+pub const SERVE: &str = "busybox httpd -p 80 -h /etc; echo up; exec sleep 1000";
 
 /// A world with an image, and a namespace.
-fn setting(test: &str) -> Option<(World, Pod)> {
+pub fn setting(test: &str) -> Option<(World, Pod)> {
     let pod = Pod::new(test)?;
     let world = World::new(test)?;
     busybox_folder(&world.path("image"));
@@ -19,19 +20,19 @@ fn setting(test: &str) -> Option<(World, Pod)> {
 }
 
 /// `bulkhead run -d` of a shell script.
-fn start(world: &World, flags: &[&str], script: &str) -> Outcome {
+pub fn start(world: &World, flags: &[&str], script: &str) -> Outcome {
     let flags = [&["-d"], flags].concat();
     Running::start(&mut world.run_as_docker(&flags, "image", &["sh", "-c", script]), "").wait()
 }
 
 #[track_caller]
-fn assert_started(outcome: &Outcome) {
+pub fn assert_started(outcome: &Outcome) {
     assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
 }
 
 /// Waits until the server of `web` has started so often, and asks it over both families.
 #[track_caller]
-fn assert_served(world: &World, times: usize) {
+pub fn assert_served(world: &World, times: usize) {
     let logs = || world.bulkhead(&["logs", "web"], "");
     let is_up = eventually(|| logs().stdout.matches("up\n").count() == times);
     assert!(is_up, "{:?}; {:?}", logs(), world.bulkhead(&["ps", "-a"], ""));
@@ -154,8 +155,7 @@ fn egress_rules_hold_in_a_namespace() {
     let [open, closed] = [0; 2].map(|_| Server::start(&format!("{GATEWAY}:0")));
     let [open_v6, closed_v6] = [0; 2].map(|_| Server::start(&format!("[{GATEWAY_V6}]:0")));
     let script = format!(
-        "fetch() {{ busybox timeout $1 busybox wget -q -O - http://$2 2>/dev/null || echo none; }}
-         fetch 300 {GATEWAY}:{}; fetch 10 {GATEWAY}:{}
+        "{FETCH} fetch 300 {GATEWAY}:{}; fetch 10 {GATEWAY}:{}
          fetch 300 [{GATEWAY_V6}]:{}; fetch 10 [{GATEWAY_V6}]:{}; {SERVE}",
         open.port(),
         closed.port(),

@@ -85,24 +85,31 @@ impl Place {
         outcome.stdout.trim_end().to_owned()
     }
 
-    /// A container in the background, which serves its name to who asks for a page.
+    /// A container in the background, which runs a script.
+    #[track_caller]
+    pub fn start(&self, name: &str, flags: &[&str], script: &str) {
+        let flags = [&["-d", "--name", name, "--memory", "64M"], flags].concat();
+        let command = &mut self.world.run_as_docker(&flags, "image", &["sh", "-c", script]);
+        let outcome = Running::start(command, "").wait();
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+    }
+
+    /// Likewise, which serves its name to who asks for a page.
     #[track_caller]
     pub fn serve(&self, name: &str, flags: &[&str]) {
         let script = format!(
             "mkdir /www; echo {name} >/www/index.html; busybox httpd -p 80 -h /www; echo up; exec sleep 1000"
         );
-        let flags = [&["-d", "--name", name, "--memory", "64M"], flags].concat();
-        let command = &mut self.world.run_as_docker(&flags, "image", &["sh", "-c", &script]);
-        let outcome = Running::start(command, "").wait();
-        assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+        self.start(name, flags, &script);
         self.is_up(name, 1);
     }
 
-    /// It has served that often.
+    /// It has said that it is up that often.
     #[track_caller]
     pub fn is_up(&self, name: &str, times: usize) {
         let said = || self.on(&["logs", name]);
-        assert!(eventually(|| said().stdout.lines().count() == times), "{:?}", said());
+        let is_up = || said().stdout.lines().filter(|line| *line == "up").count() == times;
+        assert!(eventually(is_up), "{:?}", said());
     }
 
     /// What a shell in a running container says, whatever becomes of it.

@@ -65,7 +65,9 @@ pub fn execute(arguments: &LogsArguments) -> Result<u8, CommandError> {
             let message = "logs --egress shows a table: leave the other flags out";
             return Err(CommandError::Usage(message.to_owned()));
         }
-        print(&dropped_lines(&interfaces(container, PATIENCE)?))?;
+        let told = interfaces(container, PATIENCE)?;
+        let untold = || CommandError::Untold(container.config().name.clone());
+        print(&dropped_lines(&told.ok_or_else(untold)?))?;
         return Ok(0);
     }
     let path = container.log_path();

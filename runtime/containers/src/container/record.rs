@@ -142,13 +142,11 @@ impl Container {
         Ok(metadata?.uid())
     }
 
-    /// What its network interfaces did in the life of its last VM, which has ended.
-    pub fn interfaces(&self) -> Result<Vec<InterfaceUse>, ContainerError> {
+    /// What its network interfaces did in the life of its last VM, which has ended, if somebody has written that down.
+    pub fn interfaces(&self) -> Result<Option<Vec<InterfaceUse>>, ContainerError> {
         let path = self.folder.join(INTERFACES);
-        match path.exists() {
-            true => json::read(&path).map_err(|error| self.gone(error)),
-            false => Ok(Vec::new()),
-        }
+        let read = || json::read(&path).map_err(|error| self.gone(error));
+        path.exists().then(read).transpose()
     }
 
     /// Writes that down, if there are any.

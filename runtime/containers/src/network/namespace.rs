@@ -28,7 +28,7 @@
 //! 6. At each start: [`OwnNamespace::adopt_dead`], and 5. for each.
 
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -137,12 +137,9 @@ impl Drop for OwnNamespace {
 
 /// Locks the folder of all: none is seen between its making and its locking.
 fn lock(base: &Path) -> Result<File, NamespaceError> {
-    match DirBuilder::new().mode(0o700).create(base) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            return Err(failed("make", base)(error));
-        }
-        _ => {}
-    }
+    // After a start of this machine the folder that it is in is not there either.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(base);
+    made.map_err(failed("make", base))?;
     let lock = File::open(base).map_err(failed("open", base))?;
     flock(&lock, FlockOperation::LockExclusive)
         .map_err(|error| failed("lock", base)(error.into()))?;

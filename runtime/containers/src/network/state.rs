@@ -1,10 +1,11 @@
 //! What a container has that runs.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use protocol::Interface;
 use serde::{Deserialize, Serialize};
 
+use super::ports::everywhere;
 use super::{Protocol, PublishedPort};
 
 /// A container's network, the last time that it ran.
@@ -30,16 +31,13 @@ pub struct Binding {
 impl NetworkState {
     /// Where on the host its ports are, in their order. What is published everywhere is so for each family.
     pub fn bindings(&self) -> Vec<Binding> {
-        let mut addresses = self.interfaces.iter().flat_map(|interface| &interface.addresses);
-        let has_ipv6 = addresses.any(|address| address.ip.is_ipv6());
+        let addresses = self.interfaces.iter().flat_map(|interface| &interface.addresses);
+        let everywhere = everywhere(addresses.map(|address| address.ip));
         let mut bindings = Vec::new();
         for port in &self.ports {
             let host_ips = match port.address {
                 Some(address) => vec![address],
-                None => {
-                    let everywhere = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
-                    everywhere[..if has_ipv6 { 2 } else { 1 }].to_vec()
-                }
+                None => everywhere.clone(),
             };
             bindings.extend(host_ips.into_iter().map(|host_ip| Binding {
                 container_port: port.container_port,
@@ -86,6 +84,8 @@ mod tests {
         assert_eq!(shown(&state), ["127.0.0.1 8080 80", "0.0.0.0 8443 443"]);
         state.interfaces[0].addresses.push(cidr("fd00::1", 64));
         assert_eq!(shown(&state), ["127.0.0.1 8080 80", "0.0.0.0 8443 443", ":: 8443 443"]);
+        state.interfaces[0].addresses.remove(0);
+        assert_eq!(shown(&state), ["127.0.0.1 8080 80", ":: 8443 443"]);
         assert!(NetworkState::default().bindings().is_empty());
     }
 }

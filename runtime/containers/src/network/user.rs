@@ -97,7 +97,9 @@ pub(super) fn connect(
     let uplink = Uplink::find();
     let link = link(plan, user, &uplink);
     let names = hosts(&plan.hosts, user)?;
-    let reserved = ports::reserve(&plan.ports, kept, link.guest_v6.is_some())?;
+    let own = [Some(link.guest.into()), link.guest_v6.map(|(guest, _)| guest.into())];
+    let everywhere = ports::everywhere(own.into_iter().flatten());
+    let reserved = ports::reserve(&plan.ports, kept, &everywhere)?;
     let (passt, socket) = Passt::start(&program, &link, reserved.ports())?;
     let has_udp = plan.ports.iter().any(|port| port.protocol == Protocol::Udp);
     if has_udp && !user.host_loopback && !answers_datagrams_of_the_host(&program) {

@@ -48,10 +48,11 @@ pub struct Range {
 /// Bytes that a network interface's name has at most (Linux `include/uapi/linux/if.h`, IFNAMSIZ with the 0 at its end).
 const INTERFACE: usize = 15;
 
-/// The shortest and longest MTU: RFC 791, §3.2, for IPv4; RFC 8200, §5, for IPv6; and the length of a packet in its header.
+/// The shortest MTU, in bytes: RFC 791, §3.2, for IPv4; RFC 8200, §5, for IPv6. And the longest that a VM's TAP can have: that
+/// of a packet in its header less one of Ethernet (linux `drivers/net/tun.c`, MAX_MTU, `tun_net_initialize`).
 const MIN_MTU: u32 = 68;
 const MIN_MTU_IPV6: u32 = 1280;
-const MAX_MTU: u32 = 65_535;
+const MAX_MTU: u32 = 65_535 - 14;
 
 impl Network {
     /// Whether it has addresses of IPv6.
@@ -124,10 +125,10 @@ mod tests {
         for wrong in ["", "bh-0123456789abc", "..", ".", "a/b", "a b", "a:b", "-j", "a\n"] {
             assert!(check_interface(wrong).unwrap_err().contains("is no name"), "{wrong}");
         }
-        assert!(check_mtu(68, false).is_ok() && check_mtu(65_535, true).is_ok());
-        for (mtu, ipv6) in [(67, false), (1279, true), (65_536, false), (0, true)] {
+        assert!(check_mtu(68, false).is_ok() && check_mtu(65_521, true).is_ok());
+        for (mtu, ipv6) in [(67, false), (1279, true), (65_522, false), (0, true)] {
             let error = check_mtu(mtu, ipv6).unwrap_err();
-            assert!(error.starts_with(&format!("{mtu}: ")) && error.contains("65535"), "{error}");
+            assert!(error.starts_with(&format!("{mtu}: ")) && error.contains("65521"), "{error}");
         }
     }
 }

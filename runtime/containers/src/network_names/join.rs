@@ -11,7 +11,7 @@ use super::netavark::{Netavark, Request};
 use super::store::Networks;
 use super::sweep::{clean, keep_isolation, leave, refresh, remember, sweep};
 use crate::container::{Config, Containers, Id};
-use crate::network::ports::{Reserved, reserve};
+use crate::network::ports::{Reserved, everywhere, reserve};
 use crate::network::{Egress, NetworkState, PublishedPort};
 use host::text::in_one_line;
 
@@ -97,17 +97,15 @@ fn publish(
     kept: &[PublishedPort],
     leased: &[(Network, Lease)],
 ) -> Result<Reserved, NetworkError> {
-    let has = |ipv6: bool| {
-        let ranges = leased.iter().flat_map(|(network, _)| &network.ranges);
-        ranges.map(|range| range.subnet.is_ipv6()).any(|it| it == ipv6)
-    };
+    let own = leased.iter().flat_map(|(_, lease)| &lease.addresses);
+    let everywhere = everywhere(own.copied());
     for address in wanted.iter().filter_map(|port| port.address) {
-        if !has(address.is_ipv6()) {
+        if !everywhere.iter().any(|it| it.is_ipv6() == address.is_ipv6()) {
             let family = if address.is_ipv6() { "IPv6" } else { "IPv4" };
             return Err(NetworkError::NoFamily { address, family });
         }
     }
-    let ports = reserve(wanted, kept, has(true)).map_err(NetworkError::Port)?;
+    let ports = reserve(wanted, kept, &everywhere).map_err(NetworkError::Port)?;
     ports.keep().map_err(NetworkError::Port)?;
     Ok(ports)
 }

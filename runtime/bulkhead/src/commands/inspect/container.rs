@@ -194,10 +194,11 @@ fn exposed(network: &NetworkPlan) -> Value {
 
 /// Of a supervisor that does not say it, nothing is known.
 fn interfaces_of(container: &Container) -> Vec<InterfaceUse> {
-    interfaces(container, PATIENCE).unwrap_or_else(|error| {
+    let told = interfaces(container, PATIENCE).unwrap_or_else(|error| {
         log::warn!("{}: {}", container.config().name, in_one_line(&error));
-        Vec::new()
-    })
+        None
+    });
+    told.unwrap_or_default()
 }
 
 /// What it has while it runs. docker has the addresses of its default network twice.

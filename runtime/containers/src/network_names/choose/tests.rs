@@ -126,7 +126,7 @@ fn what_cannot_be_is_said_with_its_flag() {
             NewNetwork { no_ipv4: true, ipv6: true, ..with(&v4, &[]) },
             "--subnet 10.2.0.0/24: --ipv4=false",
         ),
-        (NewNetwork { mtu: Some(67), ..new("x") }, "--opt mtu=67: a network has 68 to 65535 bytes"),
+        (NewNetwork { mtu: Some(67), ..new("x") }, "--opt mtu=67: a network has 68 to 65521 bytes"),
         (
             NewNetwork { mtu: Some(1279), ipv6: true, ..new("x") },
             "--opt mtu=1279: a network with IPv6 has 1280",
