@@ -133,6 +133,19 @@ impl Chain {
         })
     }
 
+    /// Copies bytes out of the writable part: what the device has put there, or what the driver has made of it since.
+    pub(crate) fn read_back(
+        &self,
+        mem: &GuestMemory,
+        offset: u64,
+        data: &mut [u8],
+    ) -> Result<(), QueueError> {
+        let mut done = 0;
+        for_each_slice(&self.writable, mem, offset, data.len() as u64, |slice| {
+            done += slice.copy_to(&mut data[done..]);
+        })
+    }
+
     /// The guest memory behind `len` bytes of the readable part, for scatter-gather I/O.
     pub(crate) fn readable_slices<'a>(
         &self,
@@ -155,6 +168,17 @@ impl Chain {
         let mut slices = Vec::with_capacity(self.writable.len());
         for_each_slice(&self.writable, mem, offset, len, |slice| slices.push(slice))?;
         Ok(slices)
+    }
+
+    /// Adds the guest memory behind the writable part, but for its first `skip` bytes.
+    pub(crate) fn lend<'a>(
+        &self,
+        mem: &'a GuestMemory,
+        skip: u64,
+        slices: &mut Vec<VolatileSlice<'a>>,
+    ) -> Result<(), QueueError> {
+        let len = self.writable_len().saturating_sub(skip);
+        for_each_slice(&self.writable, mem, skip, len, |slice| slices.push(slice))
     }
 }
 
