@@ -50,7 +50,7 @@ trait Attached {
         Ok(())
     }
 
-    /// The driver notified a queue: its descriptor is readable.
+    /// The driver notified a queue: its descriptor was written to.
     fn notify(&mut self, _queue: usize) {}
 
     /// [`descriptor`](Attached::descriptor) is readable.
@@ -133,7 +133,7 @@ impl Devices {
     fn wait_for_drivers(&self, poll: &Poll) -> io::Result<()> {
         for (device, attached) in (0..).zip(&self.0) {
             for (queue, notification) in (0..).zip(attached.queues()) {
-                poll.add(notification, Source::Queue { device, queue })?;
+                poll.add_unread(notification, Source::Queue { device, queue })?;
             }
         }
         Ok(())

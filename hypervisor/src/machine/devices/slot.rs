@@ -131,7 +131,6 @@ impl<D: ImmediateDevice> Plugged<D> {
     /// The driver notified a queue: has the device process it.
     pub fn notify(&self, queue: usize) {
         let Some(notification) = self.queues.get(queue) else { return };
-        notification.clear();
         if self.lock().notify(queue) {
             // Comes back to us by the event loop, behind all else that is waiting.
             notification.ring();
