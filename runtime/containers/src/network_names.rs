@@ -14,6 +14,9 @@
 //! | `netavark`, `namespace` | the program that makes them, and where |
 //! | `join`, `sweep` | being on networks, and what is left of who was |
 //! | `connect` | the interfaces of a VM |
+//! | `home` | the namespaces in which an ordinary user's networks are |
+//! | `helper` | a container's process in there |
+//! | `forward` | its published ports, from the host to there |
 //! | `error` | what goes wrong |
 
 mod attachment;
@@ -21,6 +24,9 @@ mod choose;
 mod connect;
 mod definition;
 mod error;
+mod forward;
+mod helper;
+mod home;
 mod host;
 mod join;
 mod lease;
@@ -35,9 +41,11 @@ pub(crate) use attachment::check_all;
 pub use attachment::{Attachment, Identity, Wish, check_alias, parse_mac};
 pub use choose::NewNetwork;
 pub(crate) use connect::connect;
-pub use connect::{check_root, sweep_dead};
+pub use connect::{check, sweep_dead};
 pub use definition::{Network, Range};
 pub use error::NetworkError;
+pub use helper::{HELPER, join_networks};
+pub use home::{HOME, HomeError, hold};
 pub use host::HostNetwork;
 pub use lease::{Lease, LeaseError, Leases};
 pub use members::{Kept, users};
