@@ -70,7 +70,7 @@ pub(crate) use report::Reports;
 pub use report::{InterfaceUse, sum};
 pub(crate) use resolver::search_of_host;
 pub use state::{Binding, NetworkState};
-pub(crate) use user::{mac_of, names_of};
+pub(crate) use user::{mac_of, names_of, usual_addresses};
 
 use host::text::in_one_line;
 

@@ -53,6 +53,11 @@ pub(super) fn usual_link() -> Link {
     link(&NetworkPlan::default(), &UserNetwork::default(), &Uplink::find())
 }
 
+/// What addresses its guest's end and the gateway have, with the lengths of their prefixes.
+pub(crate) fn usual_addresses() -> [(IpAddr, u8); 2] {
+    [(GATEWAY.into(), PREFIX), (GATEWAY_V6.into(), PREFIX_V6)]
+}
+
 /// As docker makes it of an address (moby, `netutils.GenerateMACFromIP`): locally administered (IEEE 802, §8.2).
 pub(crate) fn mac_of(ip: Ipv4Addr) -> MacAddress {
     let [a, b, c, d] = ip.octets();
