@@ -1,6 +1,8 @@
 //! Networks of names of an ordinary user, in namespaces of that user's own with pasta as their way out. What needs no VM is tried
 //! without one: a test asks for places on networks in a supervisor's stead.
 
+#[path = "networks_user/guest.rs"]
+mod guest;
 #[path = "networks_user/helper.rs"]
 mod helper;
 #[path = "networks_user/place.rs"]
@@ -11,6 +13,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use bulkhead_tests::{Running, eventually, kill};
+use guest::Guest;
 use helper::Helper;
 use place::{NOT_LOOPBACK, Place};
 use rustix::process::{Pid, Signal, kill_process};
@@ -82,6 +85,50 @@ fn a_home_lasts_as_long_as_somebody_is_in_it() {
     assert!(eventually(|| !all.iter().any(is_there)), "{all:?}");
     place.says(&["rm", "one", "two"]);
     place.says(&["network", "rm", "web"]);
+}
+
+#[test]
+fn ports_lead_to_a_container_and_it_reaches_others() {
+    let Some(place) = Place::new("ports_lead_to_a_container_and_it_reaches_others") else { return };
+    place.says(&["network", "create", "web"]);
+    place.says(&["network", "create", "other"]);
+    create(&place, &["one"], &["-p", "127.0.0.1:8080:80", "-p", "127.0.0.1:5353:7/udp"]);
+    create(&place, &["two"], &[]);
+    let (mut one, mut two) = (Helper::joined(&place, "one"), Helper::joined(&place, "two"));
+    let (first, second) = (Guest::new(&mut one), Guest::new(&mut two));
+    // The caller is the network's gateway, as the container sees it.
+    let listener = first.within(|| TcpListener::bind("0.0.0.0:80").unwrap());
+    let server = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut stream, peer) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).unwrap();
+            write!(stream, "HTTP/1.0 200 OK\r\n\r\n{}\n", peer.ip()).unwrap();
+        }
+    });
+    assert!(fetched("127.0.0.1:8080").ends_with("\n10.89.0.1\n"));
+    let echo = first.within(|| UdpSocket::bind("0.0.0.0:7").unwrap());
+    std::thread::spawn(move || {
+        let mut bytes = [0; 2048];
+        while let Ok((length, peer)) = echo.recv_from(&mut bytes) {
+            let _ = echo.send_to(&bytes[..length], peer);
+        }
+    });
+    assert_eq!(echoed("127.0.0.1:5353", b"hello"), b"hello");
+    // From the other by its own address, and out of the host.
+    let address = format!("{}:80", one.address());
+    assert!(second.within(move || fetched(&address)).ends_with("\n10.89.0.3\n"));
+    let outside = format!("{NOT_LOOPBACK}:{}", serve_outside());
+    assert!(second.within(move || fetched(&outside)).ends_with("served\n"));
+    // By its name.
+    let known = second.within(|| {
+        let question = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03one\0\0\x01\0\x01";
+        echoed("10.89.0.1:53", question)
+    });
+    assert!(known.ends_with(&[10, 89, 0, 2]), "{known:?}");
+    server.join().unwrap();
+    drop((first, second, one, two));
+    place.assert_nothing_left();
 }
 
 #[test]
