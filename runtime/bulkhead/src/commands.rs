@@ -15,6 +15,8 @@ mod load;
 mod logs;
 mod man;
 mod network;
+mod network_home;
+mod network_join;
 mod pause;
 mod port;
 mod prepare;
@@ -72,6 +74,10 @@ pub enum Command {
     Export(export::ExportArguments),
     #[command(name = containers::supervisor::COMMAND)]
     Supervise(supervise::SuperviseArguments),
+    #[command(name = containers::network_names::HOME)]
+    NetworkHome(network_home::NetworkHomeArguments),
+    #[command(name = containers::network_names::HELPER)]
+    NetworkJoin(network_join::NetworkJoinArguments),
     Images(images::ImagesArguments),
     Load(load::LoadArguments),
     Pull(pull::PullArguments),
@@ -113,6 +119,8 @@ pub fn execute(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Cp(arguments) => cp::execute(&arguments),
         Command::Export(arguments) => export::execute(&arguments),
         Command::Supervise(arguments) => supervise::execute(&arguments),
+        Command::NetworkHome(arguments) => network_home::execute(&arguments),
+        Command::NetworkJoin(arguments) => network_join::execute(&arguments),
         Command::Images(arguments) => images::execute(&arguments),
         Command::Load(arguments) => load::execute(&arguments),
         Command::Pull(arguments) => pull::execute(&arguments),

@@ -15,6 +15,7 @@
 //! | `state` | what one has that runs |
 //! | `user` | the network of an ordinary user, and the addresses in it |
 //! | `passt` | the program that connects it with the world |
+//! | `pasta` | the same for a network namespace of a user's own |
 //! | `version` | what that program can't do yet |
 //! | `greeting` | whether that program is ready |
 //! | `ports` | ports of the host's: free ones, and those that are taken |
@@ -38,6 +39,7 @@ pub mod namespace;
 mod netlink;
 pub mod netns;
 mod passt;
+pub(crate) mod pasta;
 mod plan;
 pub(crate) mod ports;
 mod report;
@@ -60,6 +62,7 @@ pub use device::NetworkInterface;
 pub use egress::Egress;
 pub use error::NetworkError;
 use passt::Passt;
+pub(crate) use passt::last_words;
 pub use plan::{
     ExtraHost, HostAddress, MTUS, NetworkMode, NetworkPlan, Protocol, PublishedPort, UserNetwork,
 };
@@ -67,7 +70,7 @@ pub(crate) use report::Reports;
 pub use report::{InterfaceUse, sum};
 pub(crate) use resolver::search_of_host;
 pub use state::{Binding, NetworkState};
-pub(crate) use user::mac_of;
+pub(crate) use user::{mac_of, names_of, usual_addresses};
 
 use host::text::in_one_line;
 

@@ -15,6 +15,9 @@
 //! | `join`, `sweep` | being on networks, and what is left of who was |
 //! | `firewall` | what the firewall has of netavark's |
 //! | `connect` | the interfaces of a VM |
+//! | `home` | the namespaces in which an ordinary user's networks are |
+//! | `helper` | a container's process in there |
+//! | `forward` | its published ports, from the host to there |
 //! | `error` | what goes wrong |
 
 mod attachment;
@@ -23,6 +26,9 @@ mod connect;
 mod definition;
 mod error;
 mod firewall;
+mod forward;
+mod helper;
+mod home;
 mod host;
 mod join;
 mod lease;
@@ -37,9 +43,11 @@ pub(crate) use attachment::check_all;
 pub use attachment::{Attachment, Identity, Wish, check_alias, parse_mac};
 pub use choose::NewNetwork;
 pub(crate) use connect::connect;
-pub use connect::{check_root, sweep_dead};
+pub use connect::{check, sweep_dead};
 pub use definition::{Network, Range};
 pub use error::NetworkError;
+pub use helper::{HELPER, join_networks};
+pub use home::{HOME, HomeError, hold};
 pub use host::HostNetwork;
 pub use lease::{Lease, LeaseError, Leases};
 pub use members::{Kept, users};

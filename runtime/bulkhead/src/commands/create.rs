@@ -12,7 +12,7 @@ use crate::prepare::{Prepared, prepare};
 use crate::process::said;
 use crate::uid_base::check_right;
 use containers::container::{self, Config, Container, ContainerError, Containers, Id, ImageName};
-use containers::network_names::{Attachment, Kept, Networks, Wish, check_root};
+use containers::network_names::{Attachment, Kept, Networks, Wish, check};
 use containers::supervisor::KEPT;
 use host::platform::Platform;
 use host::program;
@@ -93,7 +93,7 @@ fn resolve(wishes: &[Wish]) -> Result<(Vec<Attachment>, Option<Kept>), CommandEr
     if wishes.is_empty() {
         return Ok((Vec::new(), None));
     }
-    check_root()?;
+    check()?;
     let (networks, kept) = Networks::open_default()?.resolve(wishes)?;
     Ok((networks, Some(kept)))
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::failed;
 use super::lock::{Lock, NEW, OLD};
@@ -32,6 +32,11 @@ impl Containers {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
         made.map_err(failed("make", &folder))?;
         Ok(Self { folder })
+    }
+
+    /// Where they are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Makes one. Its ID and name are chosen here, unless it has a name.
@@ -212,12 +217,6 @@ impl Containers {
         let lock = Lock::wait(&self.folder)?;
         lock.sweep(&self.folder);
         Ok(lock)
-    }
-
-    /// The folder, for tests.
-    #[cfg(test)]
-    pub(super) fn folder(&self) -> &std::path::Path {
-        &self.folder
     }
 }
 

@@ -173,7 +173,7 @@ impl Drop for Passt {
 }
 
 /// What it is told, but for its socket.
-fn arguments(link: &Link, ports: &[PublishedPort]) -> Vec<String> {
+pub(super) fn arguments(link: &Link, ports: &[PublishedPort]) -> Vec<String> {
     let mut arguments: Vec<String> =
         ["--foreground", "--quiet", "--no-dhcp", "--no-dhcpv6", "--no-ra"].map(String::from).into();
     if !link.host_loopback {
@@ -212,7 +212,7 @@ fn specification(port: &PublishedPort) -> String {
 }
 
 /// The last lines of all that it says, on one line on which a terminal does nothing but show it.
-fn last_words(mut stderr: impl Read) -> String {
+pub(crate) fn last_words(mut stderr: impl Read) -> String {
     let mut tail = VecDeque::new();
     let mut chunk = [0; TAIL];
     // An error is an end, too.

@@ -17,7 +17,7 @@ use super::{NetworkError, Protocol, PublishedPort};
 const ATTEMPTS: usize = 64;
 
 /// Ports that nobody else gets: passt takes them over as long as this value is there.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reserved {
     ports: Vec<PublishedPort>,
     sockets: Vec<(OwnedFd, PublishedPort)>,
@@ -27,6 +27,11 @@ impl Reserved {
     /// All of them, each with its port of the host's.
     pub fn ports(&self) -> &[PublishedPort] {
         &self.ports
+    }
+
+    /// The sockets that have them, for who serves them himself.
+    pub fn into_sockets(self) -> Vec<(OwnedFd, PublishedPort)> {
+        self.sockets
     }
 
     /// Nobody takes them over: a firewall leads packets away before they come here. Of TCP, only a port at which somebody

@@ -48,6 +48,16 @@ fn link(plan: &NetworkPlan, user: &UserNetwork, uplink: &Uplink) -> Link {
     }
 }
 
+/// The link of a guest that asks for nothing, with this host.
+pub(super) fn usual_link() -> Link {
+    link(&NetworkPlan::default(), &UserNetwork::default(), &Uplink::find())
+}
+
+/// What addresses its guest's end and the gateway have, with the lengths of their prefixes.
+pub(crate) fn usual_addresses() -> [(IpAddr, u8); 2] {
+    [(GATEWAY.into(), PREFIX), (GATEWAY_V6.into(), PREFIX_V6)]
+}
+
 /// As docker makes it of an address (moby, `netutils.GenerateMACFromIP`): locally administered (IEEE 802, §8.2).
 pub(crate) fn mac_of(ip: Ipv4Addr) -> MacAddress {
     let [a, b, c, d] = ip.octets();
@@ -149,6 +159,11 @@ fn network(plan: &NetworkPlan, link: &Link, uplink: &Uplink, hosts: Vec<Host>) -
 fn window() -> Sysctl {
     let value = format!("4096 131072 {}", 2 * BUFFER);
     Sysctl { key: "net.ipv4.tcp_rmem".into(), value: value.into() }
+}
+
+/// The names that the plan has, where the host's loopback interface is out of reach.
+pub(crate) fn names_of(plan: &NetworkPlan) -> Result<Vec<Host>, NetworkError> {
+    hosts(&plan.hosts, &UserNetwork::default())
 }
 
 /// The names that the plan has.

@@ -7,20 +7,26 @@
 //! ```
 
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use protocol::{Host, Network, Resolver};
 use rustix::process::geteuid;
 
 use super::error::NetworkError;
-use super::join::{Joined, join};
+use super::helper;
+use super::home;
+use super::join::{Joined, join, networks_of, publish};
 use super::netavark::Netavark;
 use super::store::Networks;
 use super::sweep::{has_joined, sweep};
 use crate::container::{Config, Containers};
 use crate::network::attach::{Attachment, attach};
 use crate::network::namespace::OwnNamespace;
-use crate::network::{Connection, HostAddress, NetworkPlan, NetworkState, Owner, search_of_host};
+use crate::network::ports::Reserved;
+use crate::network::{
+    Connection, Egress, HostAddress, NetworkPlan, NetworkState, Owner, search_of_host,
+};
 
 /// Of root's, as the networks: they are this machine's, whoever's environment says what.
 const NAMESPACES: &str = "/run/bulkhead/namespaces";
@@ -29,18 +35,19 @@ const NAMESPACES: &str = "/run/bulkhead/namespaces";
 const MAX_NAMESERVERS: usize = 3;
 
 /// Being on networks. It ends from the first to the last.
-struct Membership {
+pub(super) struct Membership {
     _attachment: Attachment,
     _joined: Joined,
     _namespace: OwnNamespace,
 }
 
-/// Whether this user may be on networks of names at all.
-pub fn check_root() -> Result<(), NetworkError> {
-    match geteuid().is_root() {
-        true => Ok(()),
-        false => Err(NetworkError::NotRoot),
+/// Says what this user lacks for being on networks of names, as far as that can be seen.
+pub fn check() -> Result<(), NetworkError> {
+    if !geteuid().is_root() {
+        home::check()?;
+        Netavark::find()?;
     }
+    Ok(())
 }
 
 /// Puts a container of this process's on its networks. It gets the addresses and ports that it had `before`, as far as they are
@@ -60,12 +67,46 @@ pub(crate) fn connect(
             false => Err(NetworkError::NowhereToPublish(config.name.clone())),
         };
     }
-    check_root()?;
+    if !geteuid().is_root() {
+        check()?;
+        return helper::connect(networks, containers, config, before, owner.records);
+    }
+    let ports = publish(config, &before.ports, &networks_of(networks, config)?)?;
+    let published = ports.ports().to_vec();
+    let place = take_place(networks, containers, config, before, ports, None, owner)?;
+    let Place { guest, ends, egress, membership } = place;
+    Ok(Connection::new(guest, published, ends, membership).with_egress(egress))
+}
+
+/// A place on networks.
+pub(super) struct Place {
+    /// What the guest is told.
+    pub guest: Network,
+    /// The VM's end of each interface.
+    pub ends: Vec<OwnedFd>,
+    /// What may be reached through each.
+    pub egress: Vec<Option<Egress>>,
+    /// What keeps it.
+    pub membership: Membership,
+}
+
+/// Puts a container on its networks, which are in the network namespace of this process, and leads these `ports` to it. The guest
+/// is told these `names`, or else the plan's with the host at the gateway.
+pub(super) fn take_place(
+    networks: &Networks,
+    containers: &Containers,
+    config: &Config,
+    before: &NetworkState,
+    ports: Reserved,
+    names: Option<Vec<Host>>,
+    owner: Owner<'_>,
+) -> Result<Place, NetworkError> {
+    let plan = &config.plan.container.network;
     let base = Path::new(NAMESPACES);
     // Whoever joins undoes what was made in them; then they go.
     let dead = OwnNamespace::adopt_dead(base);
     let namespace = OwnNamespace::new(base)?;
-    let joined = join(networks, containers, config, before, &namespace.path())?;
+    let joined = join(networks, containers, config, before, ports, &namespace.path())?;
     drop(dead);
     let attached = attach(&namespace.path(), owner.records, &owner.words())?;
     let mut all = attached.interfaces;
@@ -77,14 +118,14 @@ pub(crate) fn connect(
     let guest = Network {
         own_addresses: own_addresses.map(|address| address.ip).collect(),
         resolver: resolver(plan, joined.nameservers()),
-        hosts: hosts(plan, joined.gateway()),
+        hosts: names.unwrap_or_else(|| hosts(plan, joined.gateway())),
         sysctls: plan.sysctls.clone(),
         interfaces,
     };
-    let (ports, egress) = (joined.ports().to_vec(), joined.egress().to_vec());
+    let egress = joined.egress().to_vec();
     let membership =
         Membership { _attachment: attached.attachment, _joined: joined, _namespace: namespace };
-    Ok(Connection::new(guest, ports, ends, membership).with_egress(egress))
+    Ok(Place { guest, ends, egress, membership })
 }
 
 /// Removes what killed supervisors have left, as the next start of a container would.

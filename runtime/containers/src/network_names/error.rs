@@ -5,6 +5,8 @@ use std::io;
 
 use thiserror::Error;
 
+use super::helper::HELPER;
+use super::home::HomeError;
 use super::lease::LeaseError;
 use super::netavark::NetavarkError;
 use crate::container::ContainerError;
@@ -66,10 +68,12 @@ pub enum NetworkError {
         "container {0} is on no network, which its published ports need: bulkhead network connect puts it on one"
     )]
     NowhereToPublish(String),
-    #[error(
-        "networks of names are root's so far, since they change this host's firewall: do it as root, or publish ports of containers on --network user"
-    )]
-    NotRoot,
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    #[error("cannot put the container on its networks: {HELPER} failed")]
+    Helper(#[source] io::Error),
+    #[error("{0}")]
+    Said(String),
     #[error(
         "container {container} has --network {mode}: create another one with --network {network}"
     )]

@@ -16,8 +16,10 @@ use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
 };
+use rustix::process::geteuid;
 
 use super::subnet::Subnet;
+use crate::network::{pasta, usual_addresses};
 
 /// What there is in the network namespace of the calling thread.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +62,22 @@ impl HostNetwork {
             ask(&socket, question, NLM_F_DUMP, |answer| host.note(answer))?;
         }
         Ok(host)
+    }
+
+    /// Looks for what a new network of this user's must get along with. Those of a user who is not root are in a home, where
+    /// more is taken.
+    pub fn read_for_new() -> io::Result<Self> {
+        let host = Self::read()?;
+        Ok(if geteuid().is_root() { host } else { host.with_home() })
+    }
+
+    fn with_home(mut self) -> Self {
+        // No interface of the host's has this number: they are of an int's range (linux/netdevice.h, `ifindex`).
+        let link = u32::MAX;
+        self.links.insert(link, pasta::INTERFACE.to_owned());
+        let addresses = usual_addresses().map(|(ip, prefix)| Subnet::of(ip, prefix));
+        self.taken.extend(addresses.map(|subnet| Taken { subnet, link: Some(link) }));
+        self
     }
 
     fn note(&mut self, answer: RouteNetlinkMessage) {
@@ -180,6 +198,16 @@ fn ask(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_home_has_addresses_of_its_own() {
+        let home = HostNetwork::default().with_home();
+        for text in ["10.0.2.0/25", "10.0.0.0/8", "fd00:0:0:2::/80"] {
+            let subnet = Subnet::parse(text).unwrap();
+            assert!(home.taken.iter().any(|taken| taken.subnet.overlaps(&subnet)), "{text}");
+        }
+        assert!(home.link("bulkhead-up").is_some());
+    }
 
     #[test]
     fn the_loopback_interface_is_found() {

@@ -9,7 +9,7 @@ use super::error::NetworkError;
 use super::lease::Lease;
 use super::netavark::{Netavark, Request};
 use super::store::Networks;
-use super::sweep::{clean, keep_isolation, leave, refresh, remember, sweep};
+use super::sweep::{clean, is_remembered, keep_isolation, leave, refresh, remember, sweep};
 use crate::container::{Config, Containers, Id};
 use crate::network::ports::{Reserved, everywhere, reserve};
 use crate::network::{Egress, NetworkState, PublishedPort};
@@ -18,7 +18,7 @@ use host::text::in_one_line;
 /// A container on its networks. When it is dropped, it has left them.
 pub struct Joined {
     nameservers: Vec<IpAddr>,
-    ports: Reserved,
+    _ports: Reserved,
     gateway: IpAddr,
     egress: Vec<Option<Egress>>,
     networks: Networks,
@@ -28,19 +28,20 @@ pub struct Joined {
 }
 
 /// Puts a container of this process's on all its networks, in the namespace at this path, which is empty and stays until it has
-/// left. It gets the addresses and ports that it had `before`, as far as they are free. What a supervisor that was killed has left
-/// of this container, or of any, is removed first.
+/// left. The firewall leads these `ports` to it, and it gets the addresses that it had `before`, as far as they are free. What a
+/// supervisor that was killed has left of this container, or of any, is removed first.
 pub fn join(
     networks: &Networks,
     containers: &Containers,
     config: &Config,
     before: &NetworkState,
+    ports: Reserved,
     namespace: &Path,
 ) -> Result<Joined, NetworkError> {
     let netavark = Netavark::wait()?;
     sweep(networks, containers, Some(&config.id), &netavark)?;
     let leased = lease(networks, config, before).inspect_err(|_| release(networks, config))?;
-    let result = join_leased(networks, config, &leased, &before.ports, namespace, &netavark);
+    let result = join_leased(networks, config, &leased, ports, namespace, &netavark);
     let joined = result.inspect_err(|_| release(networks, config))?;
     refresh(networks, &config.id, &netavark);
     Ok(joined)
@@ -50,7 +51,7 @@ fn join_leased(
     networks: &Networks,
     config: &Config,
     leased: &[(Network, Lease)],
-    kept: &[PublishedPort],
+    ports: Reserved,
     namespace: &Path,
     netavark: &Netavark,
 ) -> Result<Joined, NetworkError> {
@@ -59,7 +60,6 @@ fn join_leased(
         let (container, network) = (config.name.clone(), network.name.clone());
         return Err(NetworkError::TwoFilters { container, network });
     }
-    let ports = publish(&config.plan.container.network.ports, kept, leased)?;
     let members: Vec<_> = config
         .networks
         .iter()
@@ -81,7 +81,7 @@ fn join_leased(
     })?;
     Ok(Joined {
         nameservers: known.nameservers,
-        ports,
+        _ports: ports,
         gateway: leased[0].0.ranges[0].gateway,
         egress: leased.iter().map(|(network, _)| network.egress.clone()).collect(),
         networks: networks.clone(),
@@ -91,14 +91,33 @@ fn join_leased(
     })
 }
 
-/// Takes the ports for this container, which the firewall leads to it.
-fn publish(
-    wanted: &[PublishedPort],
+/// The container's networks, as they are.
+pub fn networks_of(networks: &Networks, config: &Config) -> Result<Vec<Network>, NetworkError> {
+    let find = |on: &super::Attachment| {
+        networks.find(on.network.as_str()).map_err(|error| gone(error, on, config))
+    };
+    config.networks.iter().map(find).collect()
+}
+
+/// One that is not there any more is named, with what to do about it.
+fn gone(error: NetworkError, on: &super::Attachment, config: &Config) -> NetworkError {
+    match error {
+        NetworkError::NotFound(_) => {
+            NetworkError::Gone { network: on.name.clone(), container: config.name.clone() }
+        }
+        error => error,
+    }
+}
+
+/// Takes the host's ports for this container on these networks: those `kept` from last time as far as they are free.
+pub fn publish(
+    config: &Config,
     kept: &[PublishedPort],
-    leased: &[(Network, Lease)],
+    networks: &[Network],
 ) -> Result<Reserved, NetworkError> {
-    let own = leased.iter().flat_map(|(_, lease)| &lease.addresses);
-    let everywhere = everywhere(own.copied());
+    let wanted = &config.plan.container.network.ports;
+    let ranges = networks.iter().flat_map(|network| &network.ranges);
+    let everywhere = everywhere(ranges.map(|range| range.gateway));
     for address in wanted.iter().filter_map(|port| port.address) {
         if !everywhere.iter().any(|it| it.is_ipv6() == address.is_ipv6()) {
             let family = if address.is_ipv6() { "IPv6" } else { "IPv4" };
@@ -125,12 +144,7 @@ fn lease(
             let failed = |source| NetworkError::Lease { network: on.name.clone(), source };
             Ok((record.network.clone(), lease.map_err(failed)?))
         });
-        match leased {
-            Err(NetworkError::NotFound(_)) => {
-                Err(NetworkError::Gone { network: on.name.clone(), container: config.name.clone() })
-            }
-            leased => leased,
-        }
+        leased.map_err(|error| gone(error, on, config))
     };
     config.networks.iter().map(one).collect()
 }
@@ -172,15 +186,14 @@ impl Joined {
         &self.nameservers
     }
 
-    /// Its ports on the host.
-    pub fn ports(&self) -> &[PublishedPort] {
-        self.ports.ports()
-    }
-
     /// Leaves all networks.
     fn leave(&mut self) -> Result<(), NetworkError> {
         self.has_left = true;
         let netavark = Netavark::wait()?;
+        if !is_remembered(&self.networks, &self.request) {
+            // Its supervisor was killed, and another has swept up.
+            return Ok(());
+        }
         if let Err(error) = netavark.tear_down(&self.request, &self.namespace) {
             // The namespace has gone before us, or somebody has cleaned up by hand.
             log::debug!("{}", in_one_line(&error));

@@ -61,15 +61,20 @@ pub struct Netavark {
 }
 
 impl Netavark {
-    /// Finds them, and waits for others to be done.
-    pub fn wait() -> Result<Self, NetavarkError> {
+    /// Where netavark and aardvark-dns are.
+    pub fn find() -> Result<(PathBuf, PathBuf), NetavarkError> {
         let find = |name: &'static str| {
             let places = PLACES.iter().map(|place| Path::new(place).join(name));
             let found = host::program::on_path(name)
                 .or_else(|| places.into_iter().find(|path| path.is_file()));
             found.ok_or(NetavarkError::Missing(name))
         };
-        let (program, names) = (find("netavark")?, find("aardvark-dns")?);
+        Ok((find("netavark")?, find("aardvark-dns")?))
+    }
+
+    /// Finds them, and waits for others to be done.
+    pub fn wait() -> Result<Self, NetavarkError> {
+        let (program, names) = Self::find()?;
         let own = std::env::var_os("PATH").unwrap_or_default();
         let all = folders(&own).chain(SYSTEM.map(PathBuf::from));
         // Each was split off at the colons.

@@ -35,6 +35,11 @@ pub fn remember(
     Ok(json::write(&path(networks, &request.container_id), &record)?)
 }
 
+/// Whether it still is.
+pub fn is_remembered(networks: &Networks, request: &Request) -> bool {
+    path(networks, &request.container_id).exists()
+}
+
 /// Forgets it, when it has been undone. A bridge that is left without ports goes too: netavark leaves one where it has not come
 /// as far as the container's interface.
 pub fn leave(networks: &Networks, request: &Request, _netavark: &Netavark) {

@@ -8,7 +8,7 @@ use super::running;
 use crate::error::CommandError;
 use crate::network_flag::parse_wish;
 use containers::container::Containers;
-use containers::network_names::{Networks, Wish, check_root};
+use containers::network_names::{Networks, Wish, check};
 
 /// Put a container that does not run on a network
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ pub fn execute(arguments: &ConnectArguments) -> Result<u8, CommandError> {
     wish.identity.aliases.extend(arguments.alias.iter().cloned());
     wish.identity.addresses.extend(arguments.ip.map(IpAddr::from));
     wish.identity.addresses.extend(arguments.ip6.map(IpAddr::from));
-    check_root()?;
+    check()?;
     let containers = Containers::open_default()?;
     let container = containers.find(&arguments.container)?;
     let tenure = container.tenure().map_err(running)?;

@@ -71,7 +71,7 @@ fn parse_gateway(text: &str) -> Result<IpAddr, String> {
 /// Prints its ID.
 pub fn execute(arguments: &CreateNetworkArguments) -> Result<u8, CommandError> {
     let new = asked_for(arguments)?;
-    let host = HostNetwork::read().map_err(NetworkError::Host)?;
+    let host = HostNetwork::read_for_new().map_err(NetworkError::Host)?;
     let network = Networks::open_default()?.create(new, &host)?;
     print(&format!("{}\n", network.id))?;
     Ok(0)

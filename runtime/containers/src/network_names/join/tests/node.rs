@@ -40,6 +40,10 @@ impl Joined {
         all
     }
 
+    pub fn ports(&self) -> &[PublishedPort] {
+        self._ports.ports()
+    }
+
     pub fn undo(mut self) -> Result<(), NetworkError> {
         self.leave()
     }
@@ -63,7 +67,8 @@ impl<'a> Node<'a> {
         config.plan.container.network.ports = ports.to_vec();
         let path = self.namespace.as_ref().unwrap().path();
         let (networks, containers) = (&self.world.networks, &self.world.containers);
-        join(networks, containers, &config, &NetworkState::default(), &path)
+        let ports = publish(&config, &[], &networks_of(networks, &config)?)?;
+        join(networks, containers, &config, &NetworkState::default(), ports, &path)
     }
 
     /// As SIGKILL does it: what is in memory is no more.
