@@ -255,10 +255,10 @@ mod tests {
         assert_eq!((everywhere([v4]), everywhere([v6])), (both[..1].into(), both[1..].into()));
         assert!(everywhere([]).is_empty());
         // Where it has none nobody is kept from listening.
-        let any = PublishedPort { address: None, ..port(None, 80, Protocol::Tcp) };
+        let any = PublishedPort { address: None, ..port(None, 80, Protocol::Udp) };
         let reserved = reserve(&[any], &[], &both[1..]).unwrap();
         let number = reserved.ports()[0].host_port.unwrap();
-        drop(TcpListener::bind((Ipv4Addr::LOCALHOST, number)).unwrap());
-        assert!(TcpListener::bind((Ipv6Addr::LOCALHOST, number)).is_err());
+        drop(UdpSocket::bind((Ipv4Addr::LOCALHOST, number)).unwrap());
+        assert!(UdpSocket::bind((Ipv6Addr::LOCALHOST, number)).is_err());
     }
 }

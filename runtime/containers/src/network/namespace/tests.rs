@@ -102,7 +102,7 @@ fn what_a_killed_owner_leaves_is_adopted() {
 #[test]
 fn half_made_ones_are_adopted_as_well() {
     in_own_mounts("half_made_ones_are_adopted_as_well", |base| {
-        fs::create_dir(base).unwrap();
+        fs::create_dir_all(base).unwrap();
         fs::create_dir(base.join("net-empty")).unwrap();
         fs::create_dir(base.join("net-unmounted")).unwrap();
         fs::write(base.join("net-unmounted").join(NAMESPACE), "").unwrap();
@@ -117,10 +117,11 @@ fn half_made_ones_are_adopted_as_well() {
 #[test]
 fn why_there_is_none_is_one_line() {
     let work = tempfile::tempdir().unwrap();
-    let base = work.path().join("none/there");
+    fs::write(work.path().join("file"), "").unwrap();
+    let base = work.path().join("file/there");
     let text = host::text::in_one_line(&OwnNamespace::new(&base).unwrap_err());
     assert!(
-        text.starts_with("cannot make ") && text.contains("none/there: No such file"),
+        text.starts_with("cannot make ") && text.contains("file/there: Not a directory"),
         "{text}"
     );
     assert!(OwnNamespace::adopt_dead(&base).is_empty());
