@@ -9,17 +9,13 @@ mod helper;
 mod place;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::time::{Duration, Instant};
+use std::net::{TcpListener, UdpSocket};
 
-use bulkhead_tests::{Running, eventually, kill};
+use bulkhead_tests::{Running, eventually, kill, tool};
 use guest::Guest;
 use helper::Helper;
-use place::{NOT_LOOPBACK, Place};
+use place::{NOT_LOOPBACK, Place, echoed, fetched};
 use rustix::process::{Pid, Signal, kill_process};
-
-/// Longer than a guest on an emulated processor takes for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks whoever answers for a page.
 const FETCH: &str =
@@ -183,6 +179,13 @@ fn what_is_missing_is_named_in_one_line() {
     drop(joined);
     place.assert_nothing_left();
 
+    // A host that lets users have no TAPs: what pasta has begun is ended.
+    tool("chmod", &["600", "/dev/net/tun"]);
+    let refused = Helper::start(&place, "one");
+    assert!(refused.refusal().contains("pasta says: Failed to open tun"), "{}", refused.refusal());
+    drop(refused);
+    place.assert_nothing_left();
+
     // A host without pasta.
     let bare = ["PATH=/no", "./bulkhead", "network", "connect", "web", "one"];
     let refused = Running::start(&mut place.command("/usr/bin/env", &bare), "").wait();
@@ -278,34 +281,4 @@ fn whatever_of_a_users_is_killed_nothing_is_left() {
 fn kill_if_there(process: u32) {
     let process = Pid::from_raw(process as i32).unwrap();
     let _ = kill_process(process, Signal::KILL);
-}
-
-/// A page of a server in a container.
-#[track_caller]
-fn fetched(at: &str) -> String {
-    let mut stream = TcpStream::connect(at).unwrap_or_else(|error| panic!("{at}: {error}"));
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET / HTTP/1.0\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap_or_else(|error| panic!("{at}: {error}"));
-    text
-}
-
-/// What comes back of a datagram, which may be lost now and then.
-#[track_caller]
-fn echoed(at: &str, datagram: &[u8]) -> Vec<u8> {
-    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-    socket.connect(at).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-    let mut bytes = [0; 2048];
-    let begin = Instant::now();
-    while begin.elapsed() < PATIENCE {
-        socket.send(datagram).unwrap();
-        match socket.recv(&mut bytes) {
-            Ok(length) => return bytes[..length].to_vec(),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => panic!("{at}: {error}"),
-        }
-    }
-    panic!("{at}: nothing comes back")
 }

@@ -1,9 +1,11 @@
 //! A host of a test's own with an ordinary user, and what there may be in it of that user's networks.
 
 use std::fs;
-use std::net::IpAddr;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use bulkhead_tests::{Outcome, Running, USER, World, eventually, have, is_root, skip, tool};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change, mount_move};
@@ -11,6 +13,9 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// An address of the host's that does not stand for itself (RFC 5737: nobody else has it).
 pub const NOT_LOOPBACK: &str = "198.51.100.1";
+
+/// Longer than a guest on an emulated processor takes for an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What such networks need, as their tests do.
 const PROGRAMS: [&str; 8] =
@@ -204,4 +209,34 @@ impl Place {
         assert_eq!(links.lines().count(), 3, "{links}");
         self.world.assert_nothing_left();
     }
+}
+
+/// A page of a server in a container.
+#[track_caller]
+pub fn fetched(at: &str) -> String {
+    let mut stream = TcpStream::connect(at).unwrap_or_else(|error| panic!("{at}: {error}"));
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET / HTTP/1.0\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap_or_else(|error| panic!("{at}: {error}"));
+    text
+}
+
+/// What comes back of a datagram, which may be lost now and then.
+#[track_caller]
+pub fn echoed(at: &str, datagram: &[u8]) -> Vec<u8> {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect(at).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut bytes = [0; 2048];
+    let begin = Instant::now();
+    while begin.elapsed() < PATIENCE {
+        socket.send(datagram).unwrap();
+        match socket.recv(&mut bytes) {
+            Ok(length) => return bytes[..length].to_vec(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => panic!("{at}: {error}"),
+        }
+    }
+    panic!("{at}: nothing comes back")
 }

@@ -10,6 +10,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::{HOME, HomeError, failed};
 use crate::network::last_words;
@@ -46,8 +47,8 @@ pub fn start(path: &Path) -> Result<(), HomeError> {
     match is_ready(&mut child) {
         Ok(true) => Ok(()),
         outcome => {
-            // It may have ended by itself.
-            let _ = child.kill();
+            // It may have ended by itself; but Debian 12's then leaves who was to run our program, and waits to be told.
+            let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
             let _ = child.wait();
             let said = child.stderr.take().map(last_words).unwrap_or_default();
             match outcome {
@@ -61,17 +62,22 @@ pub fn start(path: &Path) -> Result<(), HomeError> {
     }
 }
 
-/// Whether it says so, before it says nothing any more.
+/// Whether it says so, before it ends.
 fn is_ready(child: &mut Child) -> io::Result<bool> {
     let deadline = Some(Instant::now() + PATIENCE);
     let Some(stdout) = child.stdout.take() else { return Ok(false) };
     let mut stdout = fs::File::from(OwnedFd::from(stdout));
+    // What it leaves may hold its pipes.
+    let pasta = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
     let mut said = Vec::new();
     let mut chunk = [0; READY.len()];
     while said.len() < READY.len() {
-        let mut fds = [PollFd::new(&stdout, PollFlags::IN)];
+        let mut fds = [PollFd::new(&stdout, PollFlags::IN), PollFd::new(&pasta, PollFlags::IN)];
         if !poll::wait_until(&mut fds, deadline)? {
             return Err(io::ErrorKind::TimedOut.into());
+        }
+        if !fds[1].revents().is_empty() {
+            return Ok(false);
         }
         match stdout.read(&mut chunk)? {
             0 => return Ok(false),
