@@ -31,6 +31,11 @@ pub struct World {
 impl World {
     /// An empty world. `None` where there is nothing to test, after a line that says so.
     pub fn new(test: &str) -> Option<World> {
+        Self::new_in(test, &std::env::temp_dir())
+    }
+
+    /// Likewise, below a folder.
+    pub fn new_in(test: &str, folder: &Path) -> Option<World> {
         if !have(test, &PROGRAMS) {
             return None;
         }
@@ -38,7 +43,7 @@ impl World {
             skip(test, "no guest kernel: `cargo xtask test` fetches one");
             return None;
         };
-        let world = World { folder: tempfile::tempdir().unwrap(), kernel };
+        let world = World { folder: tempfile::tempdir_in(folder).unwrap(), kernel };
         for folder in ["cache", "run", "tmp"] {
             fs::create_dir(world.path(folder)).unwrap();
         }

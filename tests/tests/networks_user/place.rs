@@ -1,8 +1,9 @@
 //! A host of a test's own with an ordinary user, and what there may be in it of that user's networks.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpStream, UdpSocket};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -61,14 +62,16 @@ impl Place {
             let words: Vec<&str> = line.split(' ').collect();
             tool("ip", &words);
         }
-        let world = World::new(test)?;
+        // A user's files are not below /run, of which the networks have their own; temporary ones may be.
+        mount("tmpfs", "/mnt", "tmpfs", MountFlags::empty(), None).unwrap();
+        let world = World::new_in(test, Path::new("/mnt"))?;
         let dev = world.path("dev");
         fs::create_dir(&dev).unwrap();
         mount("tmpfs", &dev, "tmpfs", MountFlags::empty(), Some(c"mode=755")).unwrap();
         tool("sh", &["-c", &format!("cd \"$0\" && {DEVICES}"), &world.text("dev")]);
         mount_move(&dev, "/dev").unwrap();
         // Whoever starts a VM makes it.
-        fs::create_dir(world.path("run/bulkhead")).unwrap();
+        DirBuilder::new().mode(0o700).create(world.path("run/bulkhead")).unwrap();
         world.give_to_user();
         let place = Self { world };
         // What a kernel does not do for a user, nobody else can either.
@@ -114,7 +117,7 @@ impl Place {
     pub fn serve(&self, name: &str, flags: &[&str]) {
         let script = format!(
             "mkdir /www; echo {name} >/www/index.html; busybox httpd -p 80 -h /www
-             [ -x /bin/udp-echo ] && udp-echo & echo up; exec sleep 1000"
+             [ -x /bin/udp-echo ] && udp-echo >/dev/null & echo up; exec sleep 1000"
         );
         let outcome = self.with_script("run", &[&["-d", "--name", name], flags].concat(), &script);
         assert_eq!((outcome.status, outcome.stderr.as_str()), (0, ""), "{outcome:?}");
