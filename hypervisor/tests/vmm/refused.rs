@@ -7,6 +7,7 @@ use std::process::Command;
 
 use crate::guest::{Code, unbootable};
 use crate::process::{Outcome, Vm, kvm_is_there};
+use crate::running::Running;
 
 /// One line, with these words in it.
 fn assert_refused(outcome: &Outcome, status: i32, words: &[&str]) {
@@ -75,16 +76,13 @@ fn a_disk_belongs_to_one_writer() {
         r#", "drives": [{{"drive_id": "data", "path_on_host": {:?}, "is_root_device": false}}]"#,
         disk.path()
     );
-    let first = Vm::new(&Code::new().print("up").forever().into_kernel());
-    first.configure(&drive);
-    let mut running = first.start();
-    std::io::Read::read_exact(running.stdout.as_mut().unwrap(), &mut [0; 2]).unwrap();
+    let (_first, running) = Running::start(&drive, &[], &[]);
     let second = guest();
     second.configure(&drive);
     assert_refused(&second.run(b""), 1, &["drive \"data\"", "locked by another process"]);
-    // A VM that is killed leaves no lock behind.
-    running.kill().unwrap();
-    running.wait().unwrap();
+    // A VM that is killed leaves no lock behind: the process that has the disk, whose end the other one waits for.
+    running.kill(running.inner, libc::SIGKILL);
+    running.finish();
     assert_eq!(second.run(b"").stdout, "never\n");
 }
 
