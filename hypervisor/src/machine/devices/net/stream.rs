@@ -11,7 +11,7 @@ use devices::egress::handshake::acknowledgment;
 use devices::limits::ANSWERS;
 use devices::virtio::net::{HEADER_LEN, Refusal, Sent};
 use rustix::io::Errno;
-use rustix::net::{SendFlags, send};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::loopback::is_for_loopback;
 
@@ -57,7 +57,7 @@ impl Stream {
         }
         let bytes = &mut packet[HEADER_LEN - LENGTH..];
         bytes[..LENGTH].copy_from_slice(&(frame as u32).to_be_bytes());
-        let sent = write(&self.socket, bytes)?;
+        let sent = self.write(bytes)?;
         if sent < bytes.len() {
             self.rest.extend(&bytes[sent..]);
         }
@@ -70,7 +70,7 @@ impl Stream {
     /// Sends what is left of a frame.
     pub fn flush(&mut self) -> Result<(), Refusal> {
         while self.sent < self.rest.len() {
-            self.sent += write(&self.socket, &self.rest[self.sent..])?;
+            self.sent += self.write(&self.rest[self.sent..])?;
         }
         self.rest.clear();
         self.sent = 0;
@@ -109,6 +109,23 @@ impl Stream {
         !self.answers.is_empty()
     }
 
+    /// Writes as much as the socket takes. A peer that has gone takes all, which is lost, until what it said last is received:
+    /// whoever receives that finds its end.
+    fn write(&self, bytes: &[u8]) -> Result<usize, Refusal> {
+        match send(&self.socket, bytes, SendFlags::NOSIGNAL) {
+            Ok(sent) => Ok(sent),
+            Err(Errno::AGAIN | Errno::INTR) => Err(Refusal::WouldBlock),
+            Err(_) if self.has_unread() => Ok(bytes.len()),
+            Err(_) => Err(Refusal::Gone),
+        }
+    }
+
+    fn has_unread(&self) -> bool {
+        let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        !self.unread.is_empty()
+            || recv(&self.socket, &mut [0], peek).is_ok_and(|(_, length)| length > 0)
+    }
+
     /// Reads what there is, behind the beginning of a frame.
     fn fill(&mut self) -> Result<(), Refusal> {
         // Of a frame that is not whole there is always room for the rest, once it stands at the front.
@@ -132,15 +149,6 @@ fn put(packet: &mut [u8], frame: &[u8]) -> usize {
     packet[..HEADER_LEN].fill(0);
     packet[HEADER_LEN..len].copy_from_slice(frame);
     len
-}
-
-/// Writes as much as the socket takes.
-fn write(socket: &OwnedFd, bytes: &[u8]) -> Result<usize, Refusal> {
-    match send(socket, bytes, SendFlags::NOSIGNAL) {
-        Ok(sent) => Ok(sent),
-        Err(Errno::AGAIN | Errno::INTR) => Err(Refusal::WouldBlock),
-        Err(_) => Err(Refusal::Gone),
-    }
 }
 
 impl AsFd for Stream {

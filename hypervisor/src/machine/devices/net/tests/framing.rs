@@ -145,3 +145,15 @@ fn a_peer_that_is_gone_is_an_error_and_no_signal() {
     drop(peer);
     assert_eq!(stream.send(&mut packet(0, 60)), Err(Refusal::Gone));
 }
+
+#[test]
+fn what_a_peer_said_before_it_went_is_heard_whoever_calls_it_meanwhile() {
+    let (mut stream, mut peer) = streams();
+    peer.write_all(&framed(&packet(0, 60))).unwrap();
+    drop(peer);
+    stream.send(&mut packet(1, 60)).unwrap();
+    let mut received = Vec::new();
+    assert_eq!(receive_all(&mut stream, &mut received), Refusal::Gone);
+    assert_eq!(received, [packet(0, 60)]);
+    assert_eq!(stream.send(&mut packet(2, 60)), Err(Refusal::Gone));
+}
