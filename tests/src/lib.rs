@@ -6,6 +6,8 @@
 //! - [`Images`]: small images in every form, made once for all tests;
 //! - [`busybox_initramfs`]: guests with another first program;
 //! - [`Elf`], [`Arm64Image`]: kernels that no machine can boot;
+//! - [`alone`], [`alone_with_netavark`]: a host of a test's own, as far as networks go; [`Server`], [`fetched`], [`echoed`]:
+//!   who is called in it, and what is heard;
 //! - [`HERE`], [`ELSEWHERE`]: what differs between the two kinds of machine.
 
 mod arm64_image;
@@ -16,7 +18,9 @@ mod initramfs;
 mod layers;
 mod leftovers;
 mod machine;
+mod network;
 mod process;
+mod server;
 mod terminal;
 mod tools;
 mod user;
@@ -29,7 +33,9 @@ pub use initramfs::busybox_initramfs;
 pub use layers::{Layer, Meta};
 pub use leftovers::eventually;
 pub use machine::{ELSEWHERE, HERE, Machine};
+pub use network::{NOT_LOOPBACK, alone, alone_with_netavark};
 pub use process::{Outcome, Running, kill, signal, words};
+pub use server::{FETCH, PATIENCE, Server, echoed, fetched, fetched_bytes};
 pub use terminal::Terminal;
 pub use tools::{have, is_root, tool};
 pub use user::{PROGRAMS_OF_A_USER, USER};

@@ -13,22 +13,21 @@ mod loads;
 mod names;
 #[path = "network/namespace.rs"]
 mod namespace;
-#[path = "network/own.rs"]
-mod own;
 #[path = "network/place.rs"]
 mod place;
 #[path = "network/pod.rs"]
 mod pod;
 #[path = "network/resolver.rs"]
 mod resolver;
-#[path = "network/server.rs"]
-mod server;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use bulkhead_tests::{PROGRAMS_OF_A_USER, Running, World, eventually, have, kill, words};
-use place::{NOT_LOOPBACK, Server, alone, echoed, fetched, passt, setting};
+use bulkhead_tests::{
+    NOT_LOOPBACK, PROGRAMS_OF_A_USER, Running, Server, World, alone, echoed, eventually, fetched,
+    have, kill, words,
+};
+use place::{passt, setting};
 
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]

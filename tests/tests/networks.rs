@@ -9,8 +9,6 @@ mod place;
 mod resolver;
 #[path = "servers/scripts.rs"]
 mod scripts;
-#[path = "network/server.rs"]
-mod server;
 #[path = "networks/servers.rs"]
 mod servers;
 #[path = "networks/six.rs"]
@@ -18,9 +16,8 @@ mod six;
 
 use std::net::TcpListener;
 
-use bulkhead_tests::{eventually, kill};
-use place::{NOT_LOOPBACK, Place};
-use server::{FETCH, Server, fetched};
+use bulkhead_tests::{FETCH, NOT_LOOPBACK, Server, eventually, fetched, kill};
+use place::Place;
 
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]

@@ -11,28 +11,17 @@ mod place;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, UdpSocket};
 
-use bulkhead_tests::{Running, eventually, kill, tool};
+use bulkhead_tests::{
+    FETCH, NOT_LOOPBACK, Running, Server, echoed, eventually, fetched, kill, tool,
+};
 use guest::Guest;
 use helper::Helper;
-use place::{NOT_LOOPBACK, Place, echoed, fetched};
+use place::Place;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Asks whoever answers for a page.
-const FETCH: &str =
-    "fetch() { busybox timeout $1 busybox wget -q -O - http://$2 2>/dev/null || echo none; }\n";
-
-/// Answers each call to this address with a page, until the test's process ends.
-fn serve_outside() -> u16 {
-    let outside = TcpListener::bind((NOT_LOOPBACK, 0)).unwrap();
-    let port = outside.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for mut stream in outside.incoming().flatten() {
-            let mut request = [0; 1024];
-            let _ = stream.read(&mut request);
-            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 7\r\n\r\nserved\n");
-        }
-    });
-    port
+/// Answers each call to an address of the host's with a page; who that is.
+fn serve_outside() -> String {
+    format!("{NOT_LOOPBACK}:{}", Server::start(&format!("{NOT_LOOPBACK}:0")).port())
 }
 
 /// Containers that do not run, on a network.
@@ -58,7 +47,7 @@ fn a_home_lasts_as_long_as_somebody_is_in_it() {
         let is_it = |line: &str| line.contains(helper.address()) && line.contains(name);
         assert!(names.lines().any(is_it), "{names}");
     }
-    let address = format!("http://{NOT_LOOPBACK}:{}", serve_outside());
+    let address = format!("http://{}", serve_outside());
     let said = place.at_home(&[&busybox, "wget", "-q", "-O", "-", &address]);
     assert_eq!(said, "served\n");
     // Not so the host's loopback interface, by whatever address.
@@ -102,7 +91,7 @@ fn ports_lead_to_a_container_and_it_reaches_others() {
             write!(stream, "HTTP/1.0 200 OK\r\n\r\n{}\n", peer.ip()).unwrap();
         }
     });
-    assert!(fetched("127.0.0.1:8080").ends_with("\n10.89.0.1\n"));
+    assert!(fetched("127.0.0.1:8080", "/").ends_with("\n10.89.0.1\n"));
     let echo = first.within(|| UdpSocket::bind("0.0.0.0:7").unwrap());
     std::thread::spawn(move || {
         let mut bytes = [0; 2048];
@@ -113,9 +102,9 @@ fn ports_lead_to_a_container_and_it_reaches_others() {
     assert_eq!(echoed("127.0.0.1:5353", b"hello"), b"hello");
     // From the other by its own address, and out of the host.
     let address = format!("{}:80", one.address());
-    assert!(second.within(move || fetched(&address)).ends_with("\n10.89.0.3\n"));
-    let outside = format!("{NOT_LOOPBACK}:{}", serve_outside());
-    assert!(second.within(move || fetched(&outside)).ends_with("served\n"));
+    assert!(second.within(move || fetched(&address, "/")).ends_with("\n10.89.0.3\n"));
+    let outside = serve_outside();
+    assert!(second.within(move || fetched(&outside, "/")).ends_with("served\n"));
     // By its name.
     let known = second.within(|| {
         let question = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03one\0\0\x01\0\x01";
@@ -203,7 +192,7 @@ fn a_users_containers_find_each_other_are_reached_and_reach_others() {
     std::fs::copy(echo, place.world.path("image/bin/udp-echo")).unwrap();
     place.says(&["network", "create", "web"]);
     place.says(&["network", "create", "--internal", "in"]);
-    let outside = format!("{NOT_LOOPBACK}:{}", serve_outside());
+    let outside = serve_outside();
     let published = ["-p", "8080:80", "-p", "127.0.0.1:5353:7/udp"];
     place.serve(
         "db",
@@ -228,7 +217,7 @@ fn a_users_containers_find_each_other_are_reached_and_reach_others() {
 
     // From the host, by each of its addresses.
     for at in ["127.0.0.1:8080", &format!("{NOT_LOOPBACK}:8080")] {
-        assert!(fetched(at).ends_with("db\n"), "{at}");
+        assert!(fetched(at, "/").ends_with("db\n"), "{at}");
     }
     assert_eq!(echoed("127.0.0.1:5353", b"hello"), b"hello");
     let taken = ["--rm", "--network", "web", "-p", "8080:80"];
@@ -240,7 +229,7 @@ fn a_users_containers_find_each_other_are_reached_and_reach_others() {
     place.says(&["restart", "-t", "0", "db"]);
     place.is_up("db", 2);
     assert_eq!(place.address("db", "web"), v4);
-    assert!(fetched("127.0.0.1:8080").ends_with("db\n"));
+    assert!(fetched("127.0.0.1:8080", "/").ends_with("db\n"));
     for name in ["db", "lone"] {
         place.says(&["rm", "-f", name]);
     }

@@ -1,8 +1,6 @@
 //! Debian's nginx, redis and PostgreSQL, each in a container that publishes its port: what clients on the host get of them, and
 //! what is there again in the container's next life. The clients are Debian's too, and run in the server's own root file system.
 
-#[path = "network/own.rs"]
-mod own;
 #[path = "servers/scripts.rs"]
 mod scripts;
 
@@ -11,14 +9,9 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
 
-use bulkhead_tests::{Outcome, Running, World, have, kill};
-use own::alone;
+use bulkhead_tests::{Outcome, PATIENCE, Running, World, alone, have, kill};
 use scripts::{NGINX, POSTGRESQL, Program, REDIS};
-
-/// Longer than a guest on an emulated processor takes for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server in a container, which is called as it is, in a network namespace of this thread's.
 struct Server {

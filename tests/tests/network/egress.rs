@@ -1,10 +1,9 @@
 //! A container that may reach what its rules have, and nothing else.
 
-use bulkhead_tests::{Running, eventually};
+use bulkhead_tests::{FETCH, NOT_LOOPBACK, Running, Server, eventually};
 
-use crate::place::{NOT_LOOPBACK, Server, setting};
+use crate::place::setting;
 use crate::resolver::resolver;
-use crate::server::FETCH;
 
 #[test]
 #[ignore = "needs KVM: cargo xtask test"]

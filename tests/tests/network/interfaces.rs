@@ -3,13 +3,11 @@
 use std::fs;
 use std::process::Command;
 
-use bulkhead_tests::{Running, eventually, tool};
+use bulkhead_tests::{FETCH, Running, Server, eventually, fetched, tool};
 
 use crate::namespace::{SERVE, assert_served, assert_started, setting, start};
-use crate::place::{Server, fetched};
 use crate::pod::{GATEWAY, GATEWAY_V6, POD, POD_V6, Pod};
 use crate::resolver::resolver;
-use crate::server::FETCH;
 
 /// A second network of the namespace (RFC 5737 and RFC 3849: nobody else's).
 const SECOND: &str = "203.0.113.2";

@@ -2,11 +2,10 @@
 
 use std::fs;
 
-use bulkhead_tests::{Running, eventually};
+use bulkhead_tests::{Running, Server, eventually, fetched_bytes};
 
 use crate::loads::bytes_of;
-use crate::place::{Server, setting};
-use crate::server::fetched_bytes;
+use crate::place::setting;
 
 /// In bytes.
 const LENGTH: usize = 8 << 20;

@@ -6,10 +6,10 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use bulkhead_tests::{Outcome, Running, World, eventually};
+use bulkhead_tests::{Outcome, PATIENCE, Running, World, eventually};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::place::{PATIENCE, passt, setting};
+use crate::place::{passt, setting};
 
 /// In bytes.
 const LONG: usize = 32 << 20;

@@ -1,10 +1,9 @@
 //! Names whose answers are long: a datagram holds only their start, and the rest is asked for over TCP.
 
-use bulkhead_tests::World;
+use bulkhead_tests::{FETCH, NOT_LOOPBACK, Server, World};
 
-use crate::place::{NOT_LOOPBACK, Server, setting};
+use crate::place::setting;
 use crate::resolver::resolver;
-use crate::server::FETCH;
 
 /// What a container gets of a server by a name with a short answer and by one with a long one.
 fn fetch(world: &World, flags: &[&str], port: u16) -> String {

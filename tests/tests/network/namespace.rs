@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use bulkhead_tests::{Outcome, Running, World, busybox_folder, eventually, kill, tool, words};
+use bulkhead_tests::{
+    FETCH, Outcome, Running, Server, World, busybox_folder, eventually, fetched, kill, tool, words,
+};
 
-use crate::place::{Server, fetched};
 use crate::pod::{GATEWAY, GATEWAY_V6, MAC, MTU, NEIGHBOUR, POD, POD_V6, Pod};
-use crate::server::FETCH;
 
 /// A server that says when it is there.
 pub const SERVE: &str = "busybox httpd -p 80 -h /etc; echo up; exec sleep 1000";

@@ -2,10 +2,8 @@
 
 use std::process::Command;
 
-use bulkhead_tests::{have, skip, tool};
+use bulkhead_tests::{alone, have, skip, tool};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
-
-use crate::place::alone;
 
 /// The namespace's addresses, and those of the bridge, which is its gateway (RFC 5737 and RFC 3849: nobody else's).
 pub const POD: &str = "192.0.2.2";

@@ -6,18 +6,13 @@ use std::path::Path;
 use std::process::Command;
 
 use bulkhead_tests::{
-    Outcome, Running, World, busybox_folder, eventually, have, is_root, skip, tool,
+    Outcome, Running, World, alone_with_netavark, busybox_folder, eventually, skip, tool,
 };
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
-
-/// An address of the host's that does not stand for itself (RFC 5737: nobody else has it).
-pub const NOT_LOOPBACK: &str = "198.51.100.1";
+use rustix::mount::{MountFlags, mount};
 
 /// What networks need, as their tests do.
 const PROGRAMS: [&str; 6] =
     ["ip", "iptables", "ip6tables", "iptables-save", "ip6tables-save", "passt"];
-const HELPERS: [&str; 2] = ["/usr/lib/podman/netavark", "/usr/lib/podman/aardvark-dns"];
 
 /// Where what lives as long as a network is.
 const STATE: &str = "/run/bulkhead";
@@ -30,23 +25,11 @@ pub struct Place {
 impl Place {
     /// One with an image, in network and mount namespaces of its own. `None` where that can't be, after a line that says so.
     pub fn new(test: &str) -> Option<Self> {
-        if !is_root(test) || !have(test, &PROGRAMS) {
+        if !alone_with_netavark(test, &PROGRAMS) {
             return None;
         }
-        if let Some(missing) = HELPERS.iter().find(|path| !Path::new(path).is_file()) {
-            skip(test, &format!("{missing} is not installed"));
-            return None;
-        }
-        // SAFETY: the thread has network and mount namespaces, and a working directory, of its own from then on.
-        if let Err(error) = unsafe { unshare_unsafe(UnshareFlags::NEWNET | UnshareFlags::NEWNS) } {
-            skip(test, &format!("no namespaces: {error}"));
-            return None;
-        }
-        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
         fs::create_dir_all(STATE).unwrap();
         mount("none", STATE, "tmpfs", MountFlags::empty(), Some(c"mode=700")).unwrap();
-        tool("ip", &["link", "set", "lo", "up"]);
-        tool("ip", &["address", "add", &format!("{NOT_LOOPBACK}/32"), "dev", "lo"]);
         // What a kernel does not do, netavark can't either.
         for words in [
             "iptables -t nat -A POSTROUTING -m comment --comment probe -m addrtype --dst-type LOCAL -j MASQUERADE",

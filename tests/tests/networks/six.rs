@@ -4,11 +4,10 @@ use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::process::Command;
 
-use bulkhead_tests::tool;
+use bulkhead_tests::{FETCH, Server, fetched, tool};
 
 use crate::place::Place;
 use crate::resolver::resolver;
-use crate::server::{FETCH, Server, fetched};
 
 /// An address of the host's (RFC 3849: nobody else has it).
 const OUTSIDE: &str = "2001:db8::1";

@@ -1,27 +1,17 @@
 //! A host of a test's own with an ordinary user, and what there may be in it of that user's networks.
 
 use std::fs::{self, DirBuilder};
-use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, TcpStream, UdpSocket};
+use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use bulkhead_tests::{Outcome, Running, USER, World, eventually, have, is_root, skip, tool};
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change, mount_move};
-use rustix::thread::{UnshareFlags, unshare_unsafe};
-
-/// An address of the host's that does not stand for itself (RFC 5737: nobody else has it).
-pub const NOT_LOOPBACK: &str = "198.51.100.1";
-
-/// Longer than a guest on an emulated processor takes for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+use bulkhead_tests::{Outcome, Running, USER, World, alone_with_netavark, eventually, skip, tool};
+use rustix::mount::{MountFlags, mount, mount_move};
 
 /// What such networks need, as their tests do.
 const PROGRAMS: [&str; 8] =
     ["ip", "iptables", "ip6tables", "pasta", "setpriv", "nsenter", "mknod", "cp"];
-const HELPERS: [&str; 2] = ["/usr/lib/podman/netavark", "/usr/lib/podman/aardvark-dns"];
 
 /// Devices that a user may open: KVM's belongs to a group that this one is in, and `tun` to everybody, as in Debian.
 const DEVICES: &str = "mknod -m 666 null c 1 3 && mknod -m 666 urandom c 1 9 && mknod -m 660 kvm c 10 232 && \
@@ -36,22 +26,10 @@ impl Place {
     /// One with an image and a kernel, in network and mount namespaces of its own. `None` where that can't be, after a line that
     /// says so.
     pub fn new(test: &str) -> Option<Self> {
-        if !is_root(test) || !have(test, &PROGRAMS) {
+        if !alone_with_netavark(test, &PROGRAMS) {
             return None;
         }
-        if let Some(missing) = HELPERS.iter().find(|path| !Path::new(path).is_file()) {
-            skip(test, &format!("{missing} is not installed"));
-            return None;
-        }
-        // SAFETY: the thread has network and mount namespaces, and a working directory, of its own from then on.
-        if let Err(error) = unsafe { unshare_unsafe(UnshareFlags::NEWNET | UnshareFlags::NEWNS) } {
-            skip(test, &format!("no namespaces: {error}"));
-            return None;
-        }
-        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
         for line in [
-            "link set lo up",
-            "address add 198.51.100.1/32 dev lo",
             // pasta wants an interface with a way out.
             "link add up0 type veth peer up1",
             "address add 192.0.2.2/24 dev up0",
@@ -212,34 +190,4 @@ impl Place {
         assert_eq!(links.lines().count(), 3, "{links}");
         self.world.assert_nothing_left();
     }
-}
-
-/// A page of a server in a container.
-#[track_caller]
-pub fn fetched(at: &str) -> String {
-    let mut stream = TcpStream::connect(at).unwrap_or_else(|error| panic!("{at}: {error}"));
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(stream, "GET / HTTP/1.0\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap_or_else(|error| panic!("{at}: {error}"));
-    text
-}
-
-/// What comes back of a datagram, which may be lost now and then.
-#[track_caller]
-pub fn echoed(at: &str, datagram: &[u8]) -> Vec<u8> {
-    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-    socket.connect(at).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-    let mut bytes = [0; 2048];
-    let begin = Instant::now();
-    while begin.elapsed() < PATIENCE {
-        socket.send(datagram).unwrap();
-        match socket.recv(&mut bytes) {
-            Ok(length) => return bytes[..length].to_vec(),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => panic!("{at}: {error}"),
-        }
-    }
-    panic!("{at}: nothing comes back")
 }

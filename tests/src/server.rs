@@ -1,11 +1,11 @@
-//! Servers of a test's own, which containers ask for a page, and pages of servers in containers.
+//! Servers of a test's own, which containers ask for a page, and what servers in containers say.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than a guest on an emulated processor takes for an answer.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,6 +21,7 @@ pub struct Server {
 }
 
 impl Server {
+    /// At an address with a port, or 0 for a free one.
     pub fn start(at: &str) -> Self {
         Self::with_page(at, b"served\n"[..].into())
     }
@@ -40,6 +41,7 @@ impl Server {
         Self { port, calls }
     }
 
+    /// Where it is called.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -78,4 +80,23 @@ pub fn fetched_bytes(at: &str, page: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap_or_else(|error| panic!("{at}: {error}"));
     bytes
+}
+
+/// What comes back of a datagram, which may be lost now and then.
+#[track_caller]
+pub fn echoed(at: &str, datagram: &[u8]) -> Vec<u8> {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect(at).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut bytes = [0; 2048];
+    let begin = Instant::now();
+    while begin.elapsed() < PATIENCE {
+        socket.send(datagram).unwrap();
+        match socket.recv(&mut bytes) {
+            Ok(length) => return bytes[..length].to_vec(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => panic!("{at}: {error}"),
+        }
+    }
+    panic!("{at}: nothing comes back")
 }
