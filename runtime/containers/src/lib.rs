@@ -16,12 +16,14 @@
 //! | `guest` | what a guest boots: kernel, initramfs, command line, and its memory (with the feature of this name) |
 //! | `limits` | what one guest may cost its supervisor |
 //! | [`vm`] | one VM: its process, its folder, its scratch disk, its console |
+//! | `connection` | messages with descriptors, between processes of this host |
 //! | [`conversation`] | the host's half of the conversation with guest-init |
 //! | [`network`] | what connects a container with others, and the programs behind it |
 //! | [`container`] | containers as files: what each is, where it is in its life, what it has said |
 //! | [`network_names`] | networks that have names: what each is, who is on it, and how netavark makes it |
 //! | [`supervisor`] | the process that has a container's VM, and what others ask of it |
 
+mod connection;
 pub mod container;
 pub mod conversation;
 #[cfg(feature = "guest")]

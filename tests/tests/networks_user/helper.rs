@@ -49,9 +49,7 @@ impl Helper {
         let order = serde_json::to_vec(&order).unwrap();
         socket.write_all(&(order.len() as u32).to_le_bytes()).unwrap();
         socket.write_all(&order).unwrap();
-        let ends = receive(&socket);
-        let mut length = [0; 4];
-        socket.read_exact(&mut length).unwrap();
+        let (length, ends) = receive(&socket);
         let mut answer = vec![0; u32::from_le_bytes(length) as usize];
         socket.read_exact(&mut answer).unwrap();
         let answer = serde_json::from_slice(&answer).unwrap();
@@ -92,17 +90,19 @@ impl Drop for Helper {
     }
 }
 
-fn receive(socket: &UnixStream) -> Vec<OwnedFd> {
+/// The first bytes of an answer, its length, with which the descriptors come.
+fn receive(socket: &UnixStream) -> ([u8; 4], Vec<OwnedFd>) {
     let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(16))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut byte = [0];
-    let buffer = &mut [IoSliceMut::new(&mut byte)];
-    recvmsg(socket, buffer, &mut control, RecvFlags::CMSG_CLOEXEC).unwrap();
+    let mut length = [0; 4];
+    let buffer = &mut [IoSliceMut::new(&mut length)];
+    let message = recvmsg(socket, buffer, &mut control, RecvFlags::CMSG_CLOEXEC).unwrap();
+    assert_eq!(message.bytes, 4);
     let mut all = Vec::new();
     for one in control.drain() {
         if let RecvAncillaryMessage::ScmRights(descriptors) = one {
             all.extend(descriptors);
         }
     }
-    all
+    (length, all)
 }

@@ -10,11 +10,10 @@
 //! The supervisor's end of the socket tells it how long: when that is closed, it leaves the networks and ends. Nobody leaves the
 //! namespaces again, and there is one thread while it enters them (setns(2)).
 
-mod descriptors;
 mod process;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -23,18 +22,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use protocol::{Network, read_message, write_message};
+use protocol::{FrameError, Network};
 use serde::{Deserialize, Serialize};
 
+use super::attachment::MAX_NETWORKS;
 use super::error::NetworkError;
 use super::store::Networks;
+use crate::connection::{Connection as Socket, MOST};
 use crate::container::{Config, Containers, Id};
 use crate::network::{Connection, Egress, NetworkState, PublishedPort};
-use descriptors::receive;
 pub use process::join_networks;
 
 /// The hidden command that is one.
 pub const HELPER: &str = "network-join";
+
+/// With an answer comes an end for each network.
+const _: () = assert!(MAX_NETWORKS <= MOST);
 
 /// What one is told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,7 +62,7 @@ enum Answer {
 
 /// A running one. Dropped, it leaves the networks, and has left them.
 struct Helper {
-    socket: Option<UnixStream>,
+    socket: Option<Socket>,
     /// Its end is nothing to speak of.
     is_to_end: Arc<AtomicBool>,
     watch: Option<JoinHandle<()>>,
@@ -101,23 +104,34 @@ impl Helper {
         let expected = Arc::clone(&is_to_end);
         let watch = thread::Builder::new().name(HELPER.into());
         let watch = watch.spawn(move || wait(child, &expected)).map_err(NetworkError::Helper)?;
-        Ok(Self { socket: Some(socket), is_to_end, watch: Some(watch) })
+        let socket = Some(Socket::new(socket, MAX_NETWORKS));
+        Ok(Self { socket, is_to_end, watch: Some(watch) })
     }
 
     fn ask(&mut self, order: &Order) -> Result<Joined, NetworkError> {
-        let failed = |error: io::Error| NetworkError::Helper(error);
-        let socket =
-            self.socket.as_mut().ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
-        write_message(socket, order).map_err(|error| failed(io::Error::other(error)))?;
-        let ends = receive(socket.as_fd()).map_err(failed)?;
-        match read_message(socket).map_err(|error| failed(io::Error::other(error)))? {
+        let gone = || failed(io::Error::from(io::ErrorKind::BrokenPipe).into());
+        let socket = self.socket.as_mut().ok_or_else(gone)?;
+        socket.send(order, &[]).map_err(failed)?;
+        let answer = socket.receive().map_err(failed)?;
+        let ends = socket.take_descriptors();
+        match answer {
             Answer::Joined { guest, ports, egress } if guest.interfaces.len() == ends.len() => {
                 Ok((guest, ports, egress, ends))
             }
-            Answer::Joined { .. } => Err(failed(io::ErrorKind::InvalidData.into())),
+            Answer::Joined { .. } => {
+                Err(failed(io::Error::from(io::ErrorKind::InvalidData).into()))
+            }
             Answer::Failed { message } => Err(NetworkError::Said(message)),
         }
     }
+}
+
+/// An error of the talk between the two.
+fn failed(error: FrameError) -> NetworkError {
+    NetworkError::Helper(match error {
+        FrameError::Io(error) => error,
+        other => io::Error::other(other),
+    })
 }
 
 fn wait(mut child: Child, is_to_end: &AtomicBool) {

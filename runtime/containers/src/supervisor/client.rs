@@ -13,7 +13,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::detach_keys::DetachKeys;
 use super::error::SupervisorError;
 use super::message::{Reply, Request};
-use super::socket::{self, Connection};
+use super::socket::{self, MAX_DESCRIPTORS};
+use crate::connection::Connection;
 use crate::container::Container;
 use crate::conversation::Signals;
 use crate::vm::with_signals;
@@ -51,7 +52,7 @@ impl Client {
         // When it has ended just now, its address is free for everybody.
         let owner = container.owner()?;
         match socket::peer(&stream)? {
-            user if user == owner => Ok(Self(Connection::new(stream))),
+            user if user == owner => Ok(Self(Connection::new(stream, MAX_DESCRIPTORS))),
             user => Err(SupervisorError::Stranger(user)),
         }
     }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use super::error::SupervisorError;
 use super::lifecycle::{KILL, Lifecycle};
 use super::message::{Reply, Request};
-use super::socket::{self, Connection};
+use super::socket::{self, MAX_DESCRIPTORS};
+use crate::connection::Connection;
 use crate::conversation::{Guest, Stdio};
 use crate::limits;
 use crate::network::sum;
@@ -45,7 +46,7 @@ impl Server {
                 if !socket::peer(&stream).is_ok_and(|user| user == me || user == 0) {
                     continue;
                 }
-                let connection = Connection::new(stream);
+                let connection = Connection::new(stream, MAX_DESCRIPTORS);
                 let present = clients.load(Ordering::SeqCst);
                 if present >= limits::CLIENTS + limits::LAST_CLIENTS {
                     refuse(&connection, &SupervisorError::Crowded(present));

@@ -7,16 +7,16 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use protocol::{Host, Interface, read_message, write_message};
+use protocol::{Host, Interface};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, waitpid};
 
-use super::descriptors::send;
-use super::{Answer, Order};
+use super::{Answer, Order, Socket, failed};
 use crate::container::{Config, Containers};
 use crate::network::ports::Reserved;
 use crate::network::{NetworkState, Owner, names_of};
+use crate::network_names::attachment::MAX_NETWORKS;
 use crate::network_names::connect::{Place, take_place};
 use crate::network_names::definition::Network;
 use crate::network_names::error::NetworkError;
@@ -46,16 +46,15 @@ struct Prepared {
 /// Puts the container that the order at stdin names on its networks, and keeps it there until stdin ends.
 pub fn join_networks() -> Result<(), NetworkError> {
     let socket = rustix::stdio::stdin().try_clone_to_owned().map_err(NetworkError::Helper)?;
-    let mut socket = UnixStream::from(socket);
+    let mut socket = Socket::new(UnixStream::from(socket), MAX_NETWORKS);
     let null = File::open("/dev/null").map_err(NetworkError::Helper)?;
     rustix::stdio::dup2_stdin(&null).map_err(|error| NetworkError::Helper(error.into()))?;
-    let order = read_message::<Order>(&mut socket);
-    let order = order.map_err(|error| NetworkError::Helper(io::Error::other(error)))?;
+    let order: Order = socket.receive().map_err(failed)?;
     let base = order.base.clone();
     let prepared = match prepare(order) {
         Ok(prepared) => prepared,
         Err(error) => {
-            refuse(&mut socket, &error);
+            refuse(&socket, &error);
             home::sweep(&base);
             return Ok(());
         }
@@ -105,7 +104,7 @@ fn alone(folder: &Path) -> io::Result<File> {
 }
 
 /// In the home.
-fn live(prepared: Prepared, mut socket: UnixStream) {
+fn live(prepared: Prepared, socket: Socket) {
     let Prepared { networks, containers, config, before, all, names, ports, stay, _place } =
         prepared;
     let published = ports.ports().to_vec();
@@ -114,17 +113,13 @@ fn live(prepared: Prepared, mut socket: UnixStream) {
     let made = take_place(&networks, &containers, &config, &before, none, Some(names), owner);
     let Place { guest, ends, egress, membership } = match made {
         Ok(place) => place,
-        Err(error) => return refuse(&mut socket, &error),
+        Err(error) => return refuse(&socket, &error),
     };
     let target = |is_ipv6| target(&guest.interfaces, &all, is_ipv6);
     let forwarder = Forwarder::new(ports, target(false), target(true));
     let descriptors: Vec<_> = ends.iter().map(AsFd::as_fd).collect();
-    let sent = send(socket.as_fd(), &descriptors).map_err(NetworkError::Helper);
     let answer = Answer::Joined { guest, ports: published, egress };
-    let answered = sent.and_then(|()| {
-        write_message(&mut socket, &answer)
-            .map_err(|error| NetworkError::Helper(io::Error::other(error)))
-    });
+    let answered = socket.send(&answer, &descriptors);
     drop(ends);
     // Without a supervisor nobody needs them.
     if answered.is_ok()
@@ -147,8 +142,7 @@ fn target(interfaces: &[Interface], networks: &[Network], is_ipv6: bool) -> Opti
     usable.iter().find(|ip| ip.is_ipv6() == is_ipv6).or(usable.first()).copied()
 }
 
-fn refuse(socket: &mut UnixStream, error: &NetworkError) {
+fn refuse(socket: &Socket, error: &NetworkError) {
     // Whoever is gone does not hear it.
-    let _ = send(socket.as_fd(), &[]);
-    let _ = write_message(socket, &Answer::Failed { message: in_one_line(error) });
+    let _ = socket.send(&Answer::Failed { message: in_one_line(error) }, &[]);
 }

@@ -31,7 +31,7 @@ impl Place {
 
     /// A client that has said this.
     fn ask(&self, request: &Request) -> Connection {
-        let connection = Connection::new(socket::connect(&self.address).unwrap());
+        let connection = Connection::new(socket::connect(&self.address).unwrap(), MAX_DESCRIPTORS);
         let with = [self.null.as_fd(), self.null.as_fd()];
         let exec = matches!(request, Request::Exec { .. });
         connection.send(request, if exec { &with } else { &[] }).unwrap();
@@ -90,7 +90,7 @@ fn not_even_the_last_places_leave_anybody_without_an_answer() {
         })
         .collect();
     // It may have been refused before it has said what it wants.
-    let one_more = Connection::new(socket::connect(&place.address).unwrap());
+    let one_more = Connection::new(socket::connect(&place.address).unwrap(), MAX_DESCRIPTORS);
     let message = refusal(one_more);
     assert!(message.starts_with("220 clients"), "{message}");
     place.container.lifecycle.leaving();
