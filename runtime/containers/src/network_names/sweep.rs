@@ -129,18 +129,16 @@ pub fn clean(
     requests: &[Request],
     netavark: &Netavark,
 ) -> Vec<Result<(), NetworkError>> {
-    let made: Vec<Result<Netns, NetworkError>> = requests
-        .iter()
-        .map(|request| {
-            remove_dying_ports(networks, request, requests)?;
-            Netns::new().map_err(NetworkError::Namespace)
-        })
-        .collect();
+    let ended: Vec<Id> = requests.iter().map(|request| request.container_id.clone()).collect();
+    // Before anything is made that would pass for one of them.
+    let removed: Vec<Result<(), NetworkError>> =
+        requests.iter().map(|request| remove_dying_ports(networks, request, &ended)).collect();
     let made: Vec<_> = requests
         .iter()
-        .zip(made)
-        .map(|(request, namespace)| {
-            let namespace = namespace?;
+        .zip(removed)
+        .map(|(request, removed)| {
+            removed?;
+            let namespace = Netns::new().map_err(NetworkError::Namespace)?;
             let made = netavark.set_up(request, &namespace.path());
             Ok((namespace, made))
         })
@@ -161,13 +159,12 @@ pub fn clean(
 fn remove_dying_ports(
     networks: &Networks,
     request: &Request,
-    ended: &[Request],
+    ended: &[Id],
 ) -> Result<(), NetworkError> {
-    let ended: Vec<Id> = ended.iter().map(|request| request.container_id.clone()).collect();
     let host = HostNetwork::read().map_err(NetworkError::Host)?;
     for (name, info) in &request.network_info {
         let Some(bridge) = host.link(&info.network_interface) else { continue };
-        if is_used(networks, name, &ended) {
+        if is_used(networks, name, ended) {
             continue;
         }
         for (port, _) in
