@@ -29,6 +29,10 @@ pub use vm::{create, processors};
 /// are made what the processor at hand needs.
 pub const KERNEL_REWRITES_ITSELF: bool = false;
 
+/// Whether a guest reads its devices' registers as memory that this process writes to: it takes them for a device's memory, and
+/// goes past the caches in which what was written may be (Arm DDI 0487 §B2.8, mismatched attributes).
+pub const SHOWS_REGISTERS: bool = false;
+
 /// What lies under a kernel, bytes from the start of RAM: the device tree, and nothing else.
 pub const BARELY_USED: Range<u64> = 0..LARGE_PAGE as u64;
 

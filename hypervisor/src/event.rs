@@ -79,8 +79,17 @@ impl Poll {
 
     /// Waits for `fd` to become readable, from now on.
     pub fn add(&self, fd: impl AsFd, source: Source) -> io::Result<()> {
+        self.add_with(fd, source, epoll::EventFlags::IN)
+    }
+
+    /// Waits for an event descriptor, from now on, that nobody reads: each write to it is told, or several at once.
+    pub fn add_unread(&self, fd: impl AsFd, source: Source) -> io::Result<()> {
+        self.add_with(fd, source, epoll::EventFlags::IN | epoll::EventFlags::ET)
+    }
+
+    fn add_with(&self, fd: impl AsFd, source: Source, flags: epoll::EventFlags) -> io::Result<()> {
         let data = epoll::EventData::new_u64(source.pack());
-        Ok(epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)?)
+        Ok(epoll::add(&self.epoll, fd, data, flags)?)
     }
 
     /// No longer waits for `fd`.
@@ -143,5 +152,23 @@ mod tests {
         quiet.wake();
         poll.wait(&mut ready, None).unwrap();
         assert_eq!(ready, [Source::Clock]);
+    }
+
+    #[test]
+    fn each_write_to_what_nobody_reads_is_reported_once() {
+        let mut poll = Poll::new().unwrap();
+        let wake = Wake::new().unwrap();
+        wake.wake();
+        poll.add_unread(&wake, Source::Wake).unwrap();
+        let mut ready = Vec::new();
+        for expected in [&[Source::Wake][..], &[]] {
+            poll.wait(&mut ready, Some(Duration::ZERO)).unwrap();
+            assert_eq!(ready, expected);
+        }
+        for _ in 0..2 {
+            wake.wake();
+            poll.wait(&mut ready, None).unwrap();
+            assert_eq!(ready, [Source::Wake]);
+        }
     }
 }

@@ -11,9 +11,10 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use ::devices::virtio::mmio::RegisterPages;
 use kvm_ioctls::VcpuFd;
 
-use self::devices::Devices;
+use self::devices::{Devices, Places};
 use crate::bus::Buses;
 use crate::config::Config;
 use crate::console::Input;
@@ -82,11 +83,14 @@ impl Machine {
         let mut loader = Loader::new(&memory, config.machine.huge_pages);
         let boot = boot::load(config, &opened, &mut loader, ram.clone())?;
         let count = config.machine.vcpus;
-        let assembled = assemble(memory.clone(), count, &native::start(&boot.kernel))?;
+        let registers = RegisterPages::new(slots.len());
+        let start = native::start(&boot.kernel);
+        let assembled = assemble(memory.clone(), &registers, count, &start)?;
         let Assembled { vm, vcpus, interrupt_controller } = assembled;
         let mut buses = Buses::default();
         let platform = Platform::new(&vm, &mut buses, &poll, &wake)?;
-        let devices = Devices::new(config, opened, &slots, &vm, &mut buses.mmio, &poll)?;
+        let places = Places { slots: &slots, registers: &registers };
+        let devices = Devices::new(config, opened, places, &vm, &mut buses.mmio, &poll)?;
         for (gpa, bytes) in native::tables(&boot, count, &slots, interrupt_controller)? {
             loader.write(gpa, &bytes)?;
         }

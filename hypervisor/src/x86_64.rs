@@ -25,6 +25,10 @@ pub use vm::{InterruptController, create, processors};
 /// indirect call of its text becomes what the processor at hand needs against Spectre and its kin.
 pub const KERNEL_REWRITES_ITSELF: bool = true;
 
+/// Whether a guest reads its devices' registers as memory that this process writes to. Whatever kind of memory the guest takes
+/// them for: the processor keeps all views of a page alike.
+pub const SHOWS_REGISTERS: bool = true;
+
 /// Of what lies under a kernel, Linux uses the first large page and then next to nothing up to 8 MiB: bytes from the start of
 /// RAM. From there on it uses all.
 pub const BARELY_USED: Range<u64> = LARGE_PAGE as u64..8 << 20;

@@ -21,10 +21,10 @@ pub struct World {
     pub gone: bool,
     /// Which offloads it can do.
     pub offloads: u64,
-    /// It takes frames from the guest's memory.
-    pub sends_guest_memory: bool,
-    /// How much it took from there, in bytes.
-    pub lent: usize,
+    /// It takes frames from the guest's memory, and puts them there.
+    pub reaches_guest_memory: bool,
+    /// How much it took from there, in bytes, and how much it put there.
+    pub lent: [usize; 2],
     /// Which were agreed, each time.
     pub started: Vec<u64>,
     /// The time.
@@ -92,8 +92,8 @@ impl Backend for Peer {
         if world.gone { Err(Refusal::Gone) } else { Ok(()) }
     }
 
-    fn sends_guest_memory(&self) -> bool {
-        self.world().sends_guest_memory
+    fn reaches_guest_memory(&self) -> bool {
+        self.world().reaches_guest_memory
     }
 
     fn send(&mut self, packet: &mut [u8], rest: &[VolatileSlice<'_>]) -> Result<Sent, Refusal> {
@@ -107,8 +107,8 @@ impl Backend for Peer {
         assert!(whole.len() >= HEADER_LEN + 14, "an Ethernet header");
         self.flush()?;
         let mut world = self.world();
-        assert!(rest.is_empty() || world.sends_guest_memory, "what was not asked for");
-        world.lent += rest.iter().map(VolatileSlice::len).sum::<usize>();
+        assert!(rest.is_empty() || world.reaches_guest_memory, "what was not asked for");
+        world.lent[0] += rest.iter().map(VolatileSlice::len).sum::<usize>();
         match world.room {
             0 => Err(Refusal::WouldBlock),
             _ => {
@@ -139,12 +139,22 @@ impl Backend for Peer {
         Err(Refusal::WouldBlock)
     }
 
-    fn receive(&mut self, packet: &mut [u8]) -> Result<usize, Refusal> {
+    fn receive(&mut self, packet: &mut [u8], lent: &[VolatileSlice<'_>]) -> Result<usize, Refusal> {
         let mut world = self.world();
+        assert!(lent.is_empty() || world.reaches_guest_memory, "what was not asked for");
         match world.to_guest.pop_front() {
             Some(next) => {
-                let len = next.len().min(packet.len());
-                packet[..len].copy_from_slice(&next[..len]);
+                let (header, mut rest) = next.split_at(next.len().min(HEADER_LEN));
+                let (own_header, own_rest) = packet.split_at_mut(HEADER_LEN);
+                own_header[..header.len()].copy_from_slice(header);
+                for slice in lent {
+                    let (part, behind) = rest.split_at(rest.len().min(slice.len()));
+                    slice.copy_from(part);
+                    world.lent[1] += part.len();
+                    rest = behind;
+                }
+                let len = rest.len().min(own_rest.len());
+                own_rest[..len].copy_from_slice(&rest[..len]);
                 Ok(next.len())
             }
             None if world.gone => Err(Refusal::Gone),

@@ -3,7 +3,7 @@
 //! It carries what is the same for every virtio device: status, features, queue set-up, notifications, interrupts.
 
 mod access;
-mod interrupts;
+mod page;
 mod registers;
 mod state;
 mod status;
@@ -14,7 +14,7 @@ mod turn;
 use crate::virtio::queue::{Queue, QueueError};
 use crate::virtio::{F_EVENT_IDX, F_INDIRECT_DESC, F_VERSION_1, ImmediateDevice, VirtioDevice};
 use crate::{Bell, Device, GuestMemory, Interrupt, RestoreError};
-pub use interrupts::InterruptStatus;
+pub use page::{RegisterPage, RegisterPages};
 use registers::{INTERRUPT_CONFIG, INTERRUPT_USED};
 pub use registers::{LEN, QUEUE_NOTIFY};
 pub use state::{MmioState, Negotiation};
@@ -24,7 +24,8 @@ pub struct Mmio<D: VirtioDevice> {
     device: D,
     mem: GuestMemory,
     irq: Box<dyn Interrupt>,
-    interrupts: InterruptStatus,
+    /// What the driver reads.
+    page: RegisterPage,
     /// Calls the thread that serves the device.
     bell: Box<dyn Bell>,
     queues: Vec<Queue>,
@@ -49,11 +50,11 @@ impl<D: VirtioDevice> Mmio<D> {
         let queues: Vec<_> = device.queue_max_sizes().iter().map(|&max| Queue::new(max)).collect();
         debug_assert!(queues.len() <= u64::BITS as usize, "a bit of `pending` each");
         let negotiation = Negotiation::default();
-        Self {
+        let mmio = Self {
             device,
             mem,
             irq,
-            interrupts: InterruptStatus::default(),
+            page: RegisterPage::alone(),
             bell,
             queues,
             negotiation,
@@ -63,12 +64,9 @@ impl<D: VirtioDevice> Mmio<D> {
             in_turn: false,
             pending: 0,
             paused: false,
-        }
-    }
-
-    /// Two of its registers, for accesses that need not wait until the device has done its work.
-    pub fn interrupt_status(&self) -> &InterruptStatus {
-        &self.interrupts
+        };
+        mmio.show();
+        mmio
     }
 
     /// The device, to look at.
@@ -107,6 +105,7 @@ impl<D: VirtioDevice> Mmio<D> {
     /// The device's configuration space changed: tells the driver.
     pub fn config_changed(&mut self) {
         self.negotiation.config_generation = self.negotiation.config_generation.wrapping_add(1);
+        self.show();
         if status::is_running(self.negotiation.status) {
             self.interrupt(INTERRUPT_CONFIG);
         }
@@ -145,7 +144,7 @@ impl<D: VirtioDevice> Mmio<D> {
         self.active = false;
         // The generation goes on counting: a driver must not take the new contents for the old.
         let config_generation = self.negotiation.config_generation;
-        self.interrupts.set(0);
+        self.page.set_reasons(0);
         self.negotiation = Negotiation { config_generation, ..Negotiation::default() };
     }
 
@@ -187,6 +186,7 @@ impl<D: VirtioDevice> Mmio<D> {
         log::debug!("virtio device {}: {error}; it needs a reset", self.device.device_id());
         let running = status::is_running(self.negotiation.status);
         self.negotiation.status |= status::NEEDS_RESET;
+        self.show();
         self.pending = 0;
         if running {
             self.interrupt(INTERRUPT_CONFIG);
@@ -194,7 +194,7 @@ impl<D: VirtioDevice> Mmio<D> {
     }
 
     fn interrupt(&mut self, reason: u32) {
-        self.interrupts.add(reason);
+        self.page.add_reason(reason);
         self.irq.raise();
     }
 }
@@ -241,7 +241,7 @@ impl<D: VirtioDevice> Device for Mmio<D> {
     fn resume(&mut self) {
         self.paused = false;
         self.device.resume();
-        if self.interrupts.get() != 0 {
+        if self.page.reasons() != 0 {
             self.irq.raise();
         }
         for queue in 0..self.queues.len() {
@@ -257,12 +257,13 @@ impl<D: VirtioDevice> Device for Mmio<D> {
         self.reset_due = false;
         self.resetting = false;
         self.device.reset();
+        self.show();
     }
 
     fn save(&self) -> Self::State {
         MmioState {
             negotiation: Negotiation {
-                interrupt_status: self.interrupts.get(),
+                interrupt_status: self.page.reasons(),
                 ..self.negotiation.clone()
             },
             queues: self.queues.iter().map(|queue| queue.state().clone()).collect(),
@@ -276,12 +277,13 @@ impl<D: VirtioDevice> Device for Mmio<D> {
         self.device.restore(&state.device)?;
         self.queues = queues;
         self.negotiation = state.negotiation.clone();
-        self.interrupts.set(state.negotiation.interrupt_status);
+        self.page.set_reasons(state.negotiation.interrupt_status);
         // `pause` has told the device so before it was saved.
         self.active = status::is_running(self.negotiation.status);
         self.reset_due = false;
         self.resetting = false;
         self.pending = 0;
+        self.show();
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 //! | `packet` | the header of every packet, and what is let through |
 //! | `transmit` | from the guest to the back end |
 //! | `receive` | from the back end to the guest |
+//! | `buffers` | what the guest has for a packet |
 //! | `way` | one direction, and its limits |
 //! | `backend` | the other end, as a trait |
 //! | `state` | what is saved, and restored |
@@ -15,8 +16,8 @@
 //! How it is driven: a notification of the driver's makes the device look at that queue. When what [`Backend::wait_for`]
 //! was told happens, [`Net::work`] looks at both, through [`Mmio::with_device`](super::mmio::Mmio::with_device).
 //!
-//! What is checked of a packet is copied first, between guest memory and a buffer of the device's: nothing that the guest
-//! does meanwhile changes it. That is the header, and where there is a filter the frame. Both directions go on by themselves, whatever the other one waits for:
+//! What is checked of a packet is copied, between guest memory and a buffer of the device's: nothing that the guest does
+//! meanwhile changes it. That is the header, and where there is a filter the frame. Both directions go on by themselves, whatever the other one waits for:
 //!
 //! | what is full | what waits | what makes it go on |
 //! |---|---|---|
@@ -30,6 +31,7 @@
 //! is told if that makes a difference to its link. Limits and counters begin anew.
 
 mod backend;
+mod buffers;
 mod config;
 mod filtered;
 mod packet;
@@ -44,6 +46,7 @@ use super::queue::{Chain, Queue, QueueError};
 use super::{ImmediateDevice, VirtioDevice, read_config_bytes};
 use crate::GuestMemory;
 pub use backend::{Backend, Refusal, Sent, Waits};
+use buffers::Buffers;
 pub use config::{
     F_CSUM, F_GUEST_CSUM, F_GUEST_TSO4, F_GUEST_TSO6, F_HOST_TSO4, F_HOST_TSO6, F_MAC, F_MRG_RXBUF,
     F_MTU, F_STATUS, OFFLOADS,
@@ -90,10 +93,11 @@ pub struct Net<B: Backend> {
     /// What the back end was told last.
     waits: Waits,
     counters: Counters,
-    /// Kept for their memory.
+    /// Kept for its memory.
     chain: Chain,
-    chains: Vec<Chain>,
-    used: Vec<(u16, u32)>,
+    buffers: Buffers,
+    /// So many buffers are taken before it is known how long a packet is: as many as the last one has.
+    ahead: usize,
 }
 
 impl<B: Backend> Net<B> {
@@ -116,8 +120,8 @@ impl<B: Backend> Net<B> {
             waits: Waits::default(),
             counters: Counters::default(),
             chain: Chain::default(),
-            chains: Vec::new(),
-            used: Vec::new(),
+            buffers: Buffers::default(),
+            ahead: 1,
         }
     }
 
@@ -201,6 +205,7 @@ impl<B: Backend> Net<B> {
         let usable = config::usable(features);
         let has = |feature| usable & feature != 0;
         let (csum, tso4, tso6) = (has(F_CSUM), has(F_HOST_TSO4), has(F_HOST_TSO6));
+        self.ahead = 1;
         self.from_guest = Agreed { csum, tso4, tso6, valid: false, mtu: None };
         let (csum, tso4, tso6) = (has(F_GUEST_CSUM), has(F_GUEST_TSO4), has(F_GUEST_TSO6));
         // A device must pass on no longer frame (virtio 1.2 §5.1.4.1).

@@ -12,6 +12,7 @@
 //! All three are the driver's to scribble on while the device works. So each value is copied out once, then checked,
 //! and the copy is used; the device's own positions are kept here and never read back from memory.
 
+mod access;
 mod budget;
 mod chain;
 #[cfg(test)]
@@ -50,12 +51,14 @@ const RING: u64 = 4;
 /// Size of an available ring's element.
 const AVAIL_ELEMENT: u64 = 2;
 /// Size of a used ring's element.
-const USED_ELEMENT: u64 = 8;
+const USED_ELEMENT: u64 = size_of::<[u32; 2]>() as u64;
 
 /// One virtqueue.
 #[derive(Debug)]
 pub struct Queue {
     state: QueueState,
+    /// How far the driver had come when its index was read last.
+    seen: u16,
     /// What one notification may still take; `None`: no limit.
     budget: Option<Budget>,
     under_way: UnderWay,
@@ -75,7 +78,8 @@ impl Queue {
     }
 
     fn with(state: QueueState) -> Self {
-        Self { state, budget: None, under_way: UnderWay::default() }
+        let seen = state.next_avail;
+        Self { state, seen, budget: None, under_way: UnderWay::default() }
     }
 
     /// The positions and addresses.
@@ -106,6 +110,7 @@ impl Queue {
     /// Puts the queue into use if its three areas are aligned and inside guest memory, or out of use.
     pub fn set_ready(&mut self, ready: bool, mem: &GuestMemory) -> Result<(), QueueError> {
         self.state.set_ready(ready, mem)?;
+        self.seen = self.state.next_avail;
         self.abandon();
         Ok(())
     }
@@ -124,17 +129,8 @@ impl Queue {
     pub fn reset(&mut self) {
         self.abandon();
         self.state = QueueState::new(self.state.max_size);
+        self.seen = self.state.next_avail;
         self.budget = None;
-    }
-
-    /// Begins a notification's share of work.
-    pub(crate) fn refill_budget(&mut self) {
-        self.budget = Some(Budget::new(self.state.size));
-    }
-
-    /// Whether the share of work is used up, so that chains may be left.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.budget.as_ref().is_some_and(Budget::is_used_up)
     }
 
     /// The next chain that the driver made available; each descriptor is read once, checked and copied. `None`: the
@@ -150,7 +146,10 @@ impl Queue {
         chain: &mut Chain,
         mem: &GuestMemory,
     ) -> Result<bool, QueueError> {
-        if !self.state.ready || self.is_exhausted() || self.pending(mem)? == 0 {
+        if !self.state.ready || self.is_exhausted() {
+            return Ok(false);
+        }
+        if self.seen == self.state.next_avail && self.look(mem)? == 0 {
             return Ok(false);
         }
         let slot = u64::from(self.state.next_avail % self.state.size);
@@ -181,10 +180,7 @@ impl Queue {
             }
             let slot = u64::from(next_used % self.state.size);
             let element = at(self.state.device, RING + slot * USED_ELEMENT)?;
-            let mut bytes = [0; USED_ELEMENT as usize];
-            bytes[..4].copy_from_slice(&u32::from(head).to_le_bytes());
-            bytes[4..].copy_from_slice(&written.to_le_bytes());
-            mem.write_slice(&bytes, element)?;
+            access::write(mem, element, [u32::from(head).to_le(), written.to_le()])?;
             next_used = next_used.wrapping_add(1);
         }
         self.state.next_used = next_used;
@@ -227,7 +223,7 @@ impl Queue {
             // As in `needs_interrupt`, the other way round: the wish must be visible before the index is read.
             fence(Ordering::SeqCst);
         }
-        let more = self.pending(mem)? != 0;
+        let more = self.look(mem)? != 0;
         if more {
             // A driver that moves its index to and fro must not keep the device asking.
             self.spend(0);
@@ -252,8 +248,8 @@ impl Queue {
         }
     }
 
-    /// How many chains are available.
-    fn pending(&self, mem: &GuestMemory) -> Result<u16, QueueError> {
+    /// Looks how far the driver is; how many chains are available. A batch of them costs one look.
+    fn look(&mut self, mem: &GuestMemory) -> Result<u16, QueueError> {
         // Acquire: what the driver wrote before it moved the index is seen.
         let idx = at(self.state.driver, IDX)?;
         let idx = u16::from_le(mem.load(idx, Ordering::Acquire)?);
@@ -265,24 +261,12 @@ impl Queue {
                 size: self.state.size,
             });
         }
+        self.seen = idx;
         Ok(pending)
     }
 
     fn load(&self, mem: &GuestMemory, area: u64, offset: u64) -> Result<u16, QueueError> {
         Ok(u16::from_le(mem.load(at(area, offset)?, Ordering::Relaxed)?))
-    }
-
-    fn spend(&mut self, bytes: u64) {
-        if let Some(budget) = &mut self.budget {
-            budget.spend(bytes);
-        }
-    }
-
-    /// Accounts for what the chain popped last makes the device do, beyond its own bytes.
-    pub(crate) fn charge(&mut self, bytes: u64) {
-        if let Some(budget) = &mut self.budget {
-            budget.charge(bytes);
-        }
     }
 }
 

@@ -21,17 +21,11 @@ impl Interrupt for IrqLine {
     }
 }
 
-/// Becomes readable when the guest writes a register (an ioeventfd). Clones are the same one.
+/// Is written to when the guest writes a register (an ioeventfd). Clones are the same one.
 #[derive(Clone)]
 pub struct Notification(Arc<EventFd>);
 
 impl Notification {
-    /// Makes it unreadable until the next write.
-    pub fn clear(&self) {
-        // Fails only if it was not readable.
-        let _ = self.0.read();
-    }
-
     /// One that no guest reaches.
     #[cfg(test)]
     pub fn unconnected() -> Notification {
@@ -49,10 +43,10 @@ impl Notification {
     }
 }
 
-/// Makes it readable, as if the guest had written once more.
+/// As if the guest had written once more.
 impl Bell for Notification {
     fn ring(&self) {
-        // The only way to fail is a counter at its limit, and then it is readable already.
+        // The only way to fail is a counter at its limit, which 2⁶⁴ notifications reach.
         let _ = self.0.write(1);
     }
 }

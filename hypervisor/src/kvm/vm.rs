@@ -1,8 +1,9 @@
 //! A virtual machine and what it is made of, one verb of KVM's each. Whoever calls them knows the order.
 
 use devices::GuestMemory;
-use kvm_bindings::kvm_userspace_memory_region;
-use kvm_ioctls::{Kvm, VcpuFd, VmFd};
+use devices::virtio::mmio::RegisterPages;
+use kvm_bindings::{KVM_MEM_READONLY, kvm_userspace_memory_region};
+use kvm_ioctls::{Cap, Kvm, VcpuFd, VmFd};
 use vm_memory::{Address, GuestMemoryBackend, GuestMemoryRegion};
 
 use super::KvmError;
@@ -15,6 +16,8 @@ pub struct Vm {
     pub(super) fd: VmFd,
     /// Mapped into the VM, so it lives at least as long.
     memory: GuestMemory,
+    /// Likewise.
+    shown: Option<RegisterPages>,
 }
 
 impl Vm {
@@ -33,7 +36,28 @@ impl Vm {
             unsafe { fd.set_user_memory_region(slot) }
                 .map_err(KvmError::call("KVM_SET_USER_MEMORY_REGION"))?;
         }
-        Ok(Vm { fd, memory })
+        Ok(Vm { fd, memory, shown: None })
+    }
+
+    /// Has the guest read these pages at `base`, and what it writes there come as an exit, where KVM can do that
+    /// (Documentation/virt/kvm/api.rst §4.35, KVM_MEM_READONLY). Where it can't, each read is an exit too.
+    pub fn show(&mut self, kvm: &Kvm, base: u64, pages: &RegisterPages) -> Result<(), KvmError> {
+        if pages.is_empty() || !kvm.check_extension(Cap::ReadonlyMem) {
+            return Ok(());
+        }
+        let slot = kvm_userspace_memory_region {
+            slot: self.memory.num_regions() as u32,
+            flags: KVM_MEM_READONLY,
+            guest_phys_addr: base,
+            memory_size: pages.len() as u64,
+            userspace_addr: pages.address() as u64,
+        };
+        // SAFETY: these are whole pages with nothing else in them, which `Vm` keeps until after the VM is gone; the guest only
+        // reads them, and this process writes to them by atomic accesses only.
+        unsafe { self.fd.set_user_memory_region(slot) }
+            .map_err(KvmError::call("KVM_SET_USER_MEMORY_REGION"))?;
+        self.shown = Some(pages.clone());
+        Ok(())
     }
 
     /// KVM's descriptor of it.

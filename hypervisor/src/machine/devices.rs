@@ -17,6 +17,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use arch::VirtioSlot;
+use devices::virtio::mmio::RegisterPages;
 
 use super::opened::Opened;
 use crate::bus::Bus;
@@ -49,7 +50,7 @@ trait Attached {
         Ok(())
     }
 
-    /// The driver notified a queue: its descriptor is readable.
+    /// The driver notified a queue: its descriptor was written to.
     fn notify(&mut self, _queue: usize) {}
 
     /// [`descriptor`](Attached::descriptor) is readable.
@@ -80,6 +81,14 @@ pub fn slots(config: &Config) -> Result<Vec<VirtioSlot>, VmmError> {
     (0..wanted).map(layout::virtio_slot).collect::<Option<_>>().ok_or(too_many)
 }
 
+/// Where the devices are: as many slots as registers.
+#[derive(Clone, Copy)]
+pub struct Places<'a> {
+    pub slots: &'a [VirtioSlot],
+    /// What the guest reads there.
+    pub registers: &'a RegisterPages,
+}
+
 /// All virtio devices of a machine.
 pub struct Devices(Vec<Box<dyn Attached>>);
 
@@ -88,17 +97,18 @@ impl Devices {
     pub fn new(
         config: &Config,
         mut opened: Opened,
-        places: &[VirtioSlot],
+        places: Places<'_>,
         vm: &Vm,
         mmio: &mut Bus,
         poll: &Poll,
     ) -> Result<Devices, VmmError> {
-        let mut places = places.iter();
+        let mut places = places.slots.iter().zip((0..).map_while(|n| places.registers.page(n)));
         let mut slot = || {
             // `slots` counted the same devices.
             let most = layout::VIRTIO_SLOTS;
-            let place = places.next().ok_or(VmmError::TooManyDevices { wanted: most + 1, most })?;
-            Ok::<_, VmmError>(Slot::new(vm, *place))
+            let too_many = VmmError::TooManyDevices { wanted: most + 1, most };
+            let (place, page) = places.next().ok_or(too_many)?;
+            Ok::<_, VmmError>(Slot::new(vm, *place, page))
         };
         let mut attached: Vec<Box<dyn Attached>> = Vec::new();
         let listener = opened.take_listener();
@@ -123,7 +133,7 @@ impl Devices {
     fn wait_for_drivers(&self, poll: &Poll) -> io::Result<()> {
         for (device, attached) in (0..).zip(&self.0) {
             for (queue, notification) in (0..).zip(attached.queues()) {
-                poll.add(notification, Source::Queue { device, queue })?;
+                poll.add_unread(notification, Source::Queue { device, queue })?;
             }
         }
         Ok(())

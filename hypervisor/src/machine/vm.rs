@@ -3,10 +3,11 @@
 //! none there is nothing to wait for.
 
 use devices::GuestMemory;
+use devices::virtio::mmio::RegisterPages;
 use kvm_ioctls::VcpuFd;
 
 use crate::kvm::{self, KvmError, Vm};
-use crate::native::{self, CpuStart, InterruptController};
+use crate::native::{self, CpuStart, InterruptController, layout};
 
 /// A VM with memory, interrupt controller and vCPUs, and no devices yet.
 pub struct Assembled {
@@ -18,10 +19,18 @@ pub struct Assembled {
     pub interrupt_controller: InterruptController,
 }
 
-/// A VM with this memory and `vcpus` vCPUs, of which the first starts at `start`.
-pub fn assemble(memory: GuestMemory, vcpus: u32, start: &CpuStart) -> Result<Assembled, KvmError> {
+/// A VM with this memory, these registers of its virtio devices, and `vcpus` vCPUs, of which the first starts at `start`.
+pub fn assemble(
+    memory: GuestMemory,
+    registers: &RegisterPages,
+    vcpus: u32,
+    start: &CpuStart,
+) -> Result<Assembled, KvmError> {
     let kvm = kvm::open()?;
-    let vm = Vm::new(native::create(&kvm, &memory)?, memory)?;
+    let mut vm = Vm::new(native::create(&kvm, &memory)?, memory)?;
+    if native::SHOWS_REGISTERS {
+        vm.show(&kvm, layout::VIRTIO_MMIO, registers)?;
+    }
     let (vcpus, interrupt_controller) = native::processors(&kvm, vm.fd(), vcpus, start)?;
     Ok(Assembled { vm, vcpus, interrupt_controller })
 }

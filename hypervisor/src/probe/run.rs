@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use devices::virtio::mmio::RegisterPages;
 use devices::{Outcome, Registers};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -39,7 +40,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub fn run() -> Result<Verdict, ProbeError> {
     let memory = memory::create(&layout::ram_ranges(MEMORY), HugePages::None)?;
     let start = probe::load(&mut Loader::new(&memory, HugePages::None))?;
-    let Assembled { vm: _vm, vcpus, .. } = assemble(memory.clone(), 1, &start)?;
+    let Assembled { vm: _vm, vcpus, .. } =
+        assemble(memory.clone(), &RegisterPages::new(0), 1, &start)?;
     let mut buses = Buses::default();
     let listener = Arc::new(Mutex::new(Listener::default()));
     probe::listen(listener.clone(), &mut buses);

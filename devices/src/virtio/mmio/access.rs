@@ -7,27 +7,44 @@ use crate::{GuestMemory, Outcome, Registers};
 
 impl<D: VirtioDevice> Registers for Mmio<D> {
     fn read(&mut self, offset: u64, data: &mut [u8]) {
-        if offset >= CONFIG {
-            return self.device.read_config(offset - CONFIG, data);
-        }
-        data.fill(0);
-        // Drivers must use aligned 32-bit accesses (virtio 1.2 §4.2.2.2); others read as zero.
-        if let Ok(data) = <&mut [u8; 4]>::try_from(data) {
-            *data = self.read_register(offset).to_le_bytes();
-        }
+        self.page.read(offset, data);
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Outcome {
         // No device has a configuration space that can be written, and all registers are below it.
         if let Ok(data) = <[u8; 4]>::try_from(data) {
             self.write_register(offset, u32::from_le_bytes(data));
+            self.show();
         }
         Outcome::Continue
     }
 }
 
+/// What can be read, but for INTERRUPT_STATUS.
+const READABLE: [u64; 13] = [
+    MAGIC_VALUE,
+    VERSION,
+    DEVICE_ID,
+    VENDOR_ID,
+    DEVICE_FEATURES,
+    QUEUE_NUM_MAX,
+    QUEUE_READY,
+    STATUS,
+    SHM_LEN_LOW,
+    SHM_LEN_HIGH,
+    SHM_BASE_LOW,
+    SHM_BASE_HIGH,
+    CONFIG_GENERATION,
+];
+
 impl<D: VirtioDevice> Mmio<D> {
-    fn read_register(&self, offset: u64) -> u32 {
+    /// After each change of what the driver may read.
+    pub(super) fn show(&self) {
+        READABLE.into_iter().for_each(|offset| self.page.show(offset, self.register(offset)));
+        self.page.show_config(|config| self.device.read_config(0, config));
+    }
+
+    fn register(&self, offset: u64) -> u32 {
         let negotiation = &self.negotiation;
         let queue = self.queues.get(negotiation.queue_select as usize);
         match offset {
@@ -45,7 +62,6 @@ impl<D: VirtioDevice> Mmio<D> {
             QUEUE_READY => {
                 queue.is_some_and(|queue| queue.is_ready() || queue.is_under_way()).into()
             }
-            INTERRUPT_STATUS => self.interrupts.get(),
             STATUS => negotiation.status,
             SHM_LEN_LOW..=SHM_BASE_HIGH => u32::MAX,
             CONFIG_GENERATION => negotiation.config_generation,
@@ -60,7 +76,7 @@ impl<D: VirtioDevice> Mmio<D> {
             DRIVER_FEATURES_SEL => self.negotiation.driver_features_select = value,
             QUEUE_SEL => self.negotiation.queue_select = value,
             QUEUE_NOTIFY => self.notify_by_register(value),
-            INTERRUPT_ACK => self.interrupts.acknowledge(value),
+            INTERRUPT_ACK => self.page.acknowledge(value),
             STATUS => self.write_status(value),
             QUEUE_READY if value == 0 => {
                 self.set_up_queue(status::FEATURES_OK, |queue, mem| queue.set_ready(false, mem));

@@ -43,6 +43,8 @@ pub(super) const QUEUE_DEVICE_LOW: u64 = 0x0a0;
 pub(super) const QUEUE_DEVICE_HIGH: u64 = 0x0a4;
 /// R: length and address of the selected shared memory region; all ones where there is none.
 pub(super) const SHM_LEN_LOW: u64 = 0x0b0;
+pub(super) const SHM_LEN_HIGH: u64 = 0x0b4;
+pub(super) const SHM_BASE_LOW: u64 = 0x0b8;
 pub(super) const SHM_BASE_HIGH: u64 = 0x0bc;
 /// R: changes whenever the configuration space does, so that a driver can tell a torn read.
 pub(super) const CONFIG_GENERATION: u64 = 0x0fc;

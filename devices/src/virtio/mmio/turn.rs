@@ -70,6 +70,10 @@ impl<D: VirtioDevice> Mmio<D> {
             self.resetting = false;
             self.negotiation.status = 0;
         }
+        // Its driver waits for that.
+        if !self.is_running() || !self.queues.iter().all(Queue::is_ready) {
+            self.show();
+        }
     }
 
     /// Ends the turn: interrupts as needed. True: the share of work was used up, begin another.

@@ -47,9 +47,9 @@ pub trait Backend: Send {
     /// The driver has agreed to these of them: those towards the guest may be used from now on, and no others.
     fn start(&mut self, offloads: u64) -> Result<(), Refusal>;
 
-    /// Whether frames may be given to [`send`](Backend::send) as they lie in the guest's memory: nobody looks into them
-    /// before they are copied.
-    fn sends_guest_memory(&self) -> bool {
+    /// Whether frames may be given to [`send`](Backend::send) as they lie in the guest's memory, and to
+    /// [`receive`](Backend::receive) the place where they are to lie there: nobody looks into them on their way.
+    fn reaches_guest_memory(&self) -> bool {
         false
     }
 
@@ -64,9 +64,10 @@ pub trait Backend: Send {
         Ok(())
     }
 
-    /// Receives a packet into `packet`, which holds the longest; gives its length. One that is longer, or no packet,
-    /// may have any length, and is dropped.
-    fn receive(&mut self, packet: &mut [u8]) -> Result<usize, Refusal>;
+    /// Receives a packet; gives its length. Its header comes to the front of `packet`, what follows to `lent`, which is
+    /// guest memory, as far as that goes, and the rest behind the header. `packet` alone holds the longest. One that is
+    /// longer, or no packet, may have any length, and is dropped.
+    fn receive(&mut self, packet: &mut [u8], lent: &[VolatileSlice<'_>]) -> Result<usize, Refusal>;
 
     /// Whether it has packets to receive that it has not waited for, and does not say so by an event.
     fn has_packets(&self) -> bool {

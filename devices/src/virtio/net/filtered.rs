@@ -46,8 +46,8 @@ impl<B: Backend> Backend for Filtered<B> {
     }
 
     /// A filter looks into frames, and what it has seen must be what goes.
-    fn sends_guest_memory(&self) -> bool {
-        self.filter.is_none() && self.backend.sends_guest_memory()
+    fn reaches_guest_memory(&self) -> bool {
+        self.filter.is_none() && self.backend.reaches_guest_memory()
     }
 
     /// One that would block is judged again when it comes again: it need not be the same any more.
@@ -70,14 +70,14 @@ impl<B: Backend> Backend for Filtered<B> {
         self.backend.flush()
     }
 
-    fn receive(&mut self, packet: &mut [u8]) -> Result<usize, Refusal> {
+    fn receive(&mut self, packet: &mut [u8], lent: &[VolatileSlice<'_>]) -> Result<usize, Refusal> {
         if let Some(answer) = self.answers.pop_front() {
             let len = HEADER_LEN + answer.len();
             packet[..HEADER_LEN].fill(0);
             packet[HEADER_LEN..len].copy_from_slice(&answer);
             return Ok(len);
         }
-        let len = self.backend.receive(packet)?;
+        let len = self.backend.receive(packet, lent)?;
         if let Some(filter) = &mut self.filter
             && let Some(frame) = packet.get(HEADER_LEN..len)
         {

@@ -1,11 +1,11 @@
 //! From the back end to the guest.
 
 use super::backend::{Backend, Refusal};
+use super::buffers::Buffers;
 use super::config::F_MRG_RXBUF;
 use super::packet::{self, HEADER_LEN, MAX_PACKET};
 use super::{Net, Queue, QueueError};
 use crate::GuestMemory;
-use crate::virtio::queue::Chain;
 
 /// What became of a packet.
 enum Fate {
@@ -17,6 +17,13 @@ enum Fate {
     Held,
 }
 
+/// What was received, and where it is: all in the device's own buffer, or all but so many bytes of the frame, which are where
+/// the guest's buffers have them.
+struct Received {
+    len: usize,
+    lent: usize,
+}
+
 impl<B: Backend> Net<B> {
     /// Receives what there is, as far as the guest's buffers, limits and the turn's share go. A packet without buffers is
     /// held, and nothing more received until it has some.
@@ -26,104 +33,116 @@ impl<B: Backend> Net<B> {
         mem: &GuestMemory,
     ) -> Result<(), QueueError> {
         self.rx.ready_at = None;
+        let mut buffers = std::mem::take(&mut self.buffers);
+        let result = self.receive_into(&mut buffers, queue, mem);
+        // Those that were taken for a packet that did not come.
+        buffers.put_back(queue);
+        self.buffers = buffers;
+        result
+    }
+
+    fn receive_into(
+        &mut self,
+        buffers: &mut Buffers,
+        queue: &mut Queue,
+        mem: &GuestMemory,
+    ) -> Result<(), QueueError> {
         while !queue.is_exhausted() {
-            if self.held == 0 && !self.receive_one(queue) {
-                break;
-            }
-            match self.deliver(queue, mem)? {
-                Fate::Delivered => {
-                    self.counters.rx.count(self.held - HEADER_LEN);
-                    self.held = 0;
+            let received = match self.held {
+                0 => self.receive_one(buffers, queue, mem)?,
+                len => Some(Received { len, lent: 0 }),
+            };
+            let Some(received) = received else { break };
+            let len = received.len;
+            self.held = 0;
+            match self.deliver(received, buffers, queue, mem)? {
+                Fate::Delivered => self.counters.rx.count(len - HEADER_LEN),
+                Fate::Dropped => self.dropped(queue),
+                Fate::Held => {
+                    self.held = len;
+                    break;
                 }
-                Fate::Dropped => self.drop_held(queue),
-                Fate::Held => break,
             }
         }
         Ok(())
     }
 
-    /// Receives a packet that may go to the guest, and holds it. False: there is none now.
-    fn receive_one(&mut self, queue: &mut Queue) -> bool {
+    /// Receives a packet that may go to the guest. `None`: there is none now.
+    fn receive_one(
+        &mut self,
+        buffers: &mut Buffers,
+        queue: &mut Queue,
+        mem: &GuestMemory,
+    ) -> Result<Option<Received>, QueueError> {
         while self.link_up && !queue.is_exhausted() {
             self.rx.ready_at = self.rx.next_turn(&self.backend);
             if self.rx.ready_at.is_some() {
-                return false;
+                break;
             }
-            match self.backend.receive(&mut self.rx.packet) {
+            let mut lent = Vec::new();
+            if self.backend.reaches_guest_memory() {
+                while buffers.len() < self.ahead && buffers.take(queue, mem)? {}
+                lent = buffers.lend(mem, HEADER_LEN)?;
+            }
+            match self.backend.receive(&mut self.rx.packet, &lent) {
                 Ok(len) => {
                     self.rx.charge(&self.backend, len);
-                    let packet = self.rx.packet.get_mut(..len).unwrap_or_default();
-                    if packet::check(packet, len.saturating_sub(HEADER_LEN), &self.to_guest) {
-                        self.held = len;
-                        return true;
+                    let frame = len.saturating_sub(HEADER_LEN);
+                    if packet::check(&mut self.rx.packet, frame, &self.to_guest) {
+                        let room: usize = lent.iter().map(|slice| slice.len()).sum();
+                        return Ok(Some(Received { len, lent: frame.min(room) }));
                     }
-                    self.drop_held(queue);
+                    self.dropped(queue);
                 }
-                Err(Refusal::WouldBlock) => return false,
+                Err(Refusal::WouldBlock) => break,
                 Err(Refusal::Gone) => self.lose_link(),
             }
         }
-        false
+        Ok(None)
     }
 
     /// A peer whose packets are all dropped must not keep the device busy: a share has room for as many of the longest as
     /// a queue has buffers.
-    fn drop_held(&mut self, queue: &mut Queue) {
-        self.held = 0;
+    fn dropped(&mut self, queue: &mut Queue) {
         self.counters.rx.dropped += 1;
         queue.charge(MAX_PACKET as u64);
     }
 
-    /// Writes the packet that is held to the next buffers, one or, if that was agreed, as many as it takes.
-    fn deliver(&mut self, queue: &mut Queue, mem: &GuestMemory) -> Result<Fate, QueueError> {
-        let mut chains = std::mem::take(&mut self.chains);
-        let result = self.deliver_to(&mut chains, queue, mem);
-        self.chains = chains;
-        result
-    }
-
-    fn deliver_to(
+    /// Gives the packet to the driver in the next buffers, one or, if that was agreed, as many as it takes. One that is
+    /// held is in the device's own buffer, all of it.
+    fn deliver(
         &mut self,
-        chains: &mut Vec<Chain>,
+        received: Received,
+        buffers: &mut Buffers,
         queue: &mut Queue,
         mem: &GuestMemory,
     ) -> Result<Fate, QueueError> {
-        let mergeable = self.features & F_MRG_RXBUF != 0;
-        let (mut room, mut taken) = (0, 0);
-        while room < self.held as u64 {
-            let full = taken >= if mergeable { queue.state().size.into() } else { 1 };
-            if taken == chains.len() {
-                chains.push(Chain::default());
-            }
-            let chain = &mut chains[taken];
-            if full || !queue.pop_into(chain, mem)? {
-                // Asked for before the chains are put back: it is the one behind them that is waited for.
+        let Received { len, lent } = received;
+        let most = match self.features & F_MRG_RXBUF {
+            0 => 1,
+            _ => queue.state().size.into(),
+        };
+        while buffers.room() < len as u64 {
+            let full = buffers.len() >= most;
+            if full || !buffers.take(queue, mem)? {
+                // Asked for before the buffers are put back: it is the one behind them that is waited for.
                 if !full && queue.enable_notification(mem)? {
                     continue;
                 }
-                (0..taken).for_each(|_| queue.undo_pop());
+                let behind = HEADER_LEN + lent;
+                self.rx.packet.copy_within(HEADER_LEN..len - lent, behind);
+                buffers.read(mem, HEADER_LEN, &mut self.rx.packet[HEADER_LEN..behind])?;
+                buffers.put_back(queue);
                 return Ok(if full { Fate::Dropped } else { Fate::Held });
             }
-            if chain.writable.is_empty() {
-                let problem = "a buffer for a packet must be writable (virtio 1.2 §5.1.6.3)";
-                return Err(QueueError::Layout { head: chain.head, problem });
-            }
-            room += chain.writable_len();
-            taken += 1;
         }
-        let packet = &mut self.rx.packet[..self.held];
+        self.ahead = buffers.count(len);
         // A queue has at most 32,768 buffers.
-        packet::set_buffers(packet, taken as u16);
-        let mut rest = &*packet;
-        self.used.clear();
-        for chain in &chains[..taken] {
-            let len = chain.writable_len().min(rest.len() as u64) as usize;
-            let (part, behind) = rest.split_at(len);
-            chain.write_at(mem, 0, part)?;
-            self.used.push((chain.head, len as u32));
-            rest = behind;
-        }
-        queue.push_all(mem, &self.used)?;
+        packet::set_buffers(&mut self.rx.packet, self.ahead as u16);
+        let (header, rest) = self.rx.packet[..len - lent].split_at(HEADER_LEN);
+        buffers.write(mem, 0, header)?;
+        buffers.write(mem, HEADER_LEN + lent, rest)?;
+        buffers.give(queue, mem, len)?;
         Ok(Fate::Delivered)
     }
 }

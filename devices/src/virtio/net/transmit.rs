@@ -92,7 +92,7 @@ impl<B: Backend> Net<B> {
             return Ok(None);
         }
         let len = len as usize;
-        let is_lent = len > COPIED && self.backend.sends_guest_memory();
+        let is_lent = len > COPIED && self.backend.reaches_guest_memory();
         let packet = &mut self.tx.packet[..if is_lent { HEADER_LEN } else { len }];
         chain.read_at(mem, 0, packet)?;
         let may_go = packet::check(packet, len - HEADER_LEN, &self.from_guest);

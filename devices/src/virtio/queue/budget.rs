@@ -5,6 +5,7 @@
 //! makes the host do: a few bytes can ask for megabytes of zeroes. Devices bound what a single chain may ask for, and
 //! so what a turn may come to.
 
+use super::Queue;
 use crate::limits::TURN_BYTES;
 
 /// What is left of a turn's share.
@@ -33,5 +34,30 @@ impl Budget {
 
     pub(super) fn is_used_up(&self) -> bool {
         self.chains == 0 || self.bytes == 0
+    }
+}
+
+impl Queue {
+    /// Begins a notification's share of work.
+    pub(crate) fn refill_budget(&mut self) {
+        self.budget = Some(Budget::new(self.state.size));
+    }
+
+    /// Whether the share of work is used up, so that chains may be left.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.budget.as_ref().is_some_and(Budget::is_used_up)
+    }
+
+    pub(super) fn spend(&mut self, bytes: u64) {
+        if let Some(budget) = &mut self.budget {
+            budget.spend(bytes);
+        }
+    }
+
+    /// Accounts for what the chain popped last makes the device do, beyond its own bytes.
+    pub(crate) fn charge(&mut self, bytes: u64) {
+        if let Some(budget) = &mut self.budget {
+            budget.charge(bytes);
+        }
     }
 }

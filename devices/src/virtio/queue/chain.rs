@@ -1,8 +1,8 @@
 //! A descriptor chain: what one request is made of (virtio 1.2 §2.7.5).
 
-use vm_memory::{Address, Bytes, GuestAddress, GuestMemoryBackend, VolatileSlice};
+use vm_memory::{Address, GuestAddress, GuestMemoryBackend, VolatileSlice};
 
-use super::{QueueError, QueueState};
+use super::{QueueError, QueueState, access};
 use crate::GuestMemory;
 
 /// VIRTQ_DESC_F_NEXT (virtio 1.2 §2.7.5): the chain goes on at `next`.
@@ -12,7 +12,7 @@ const F_WRITE: u16 = 2;
 /// VIRTQ_DESC_F_INDIRECT (virtio 1.2 §2.7.5.3): the buffer is a table of descriptors.
 const F_INDIRECT: u16 = 4;
 /// Size of a descriptor (virtio 1.2 §2.7.5).
-const DESCRIPTOR: usize = 16;
+const DESCRIPTOR: usize = size_of::<[u64; 2]>();
 
 /// A piece of guest memory, inside guest memory and not empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl Chain {
         if len == 0 {
             return Ok(());
         }
-        if !mem.check_range(addr, len as usize) {
+        if mem.get_slice(addr, len as usize).is_err() && !mem.check_range(addr, len as usize) {
             return Err(QueueError::Outside { address: addr.0, len: len.into() });
         }
         if writable { &mut self.writable } else { &mut self.readable }.push(Buffer { addr, len });
@@ -133,6 +133,19 @@ impl Chain {
         })
     }
 
+    /// Copies bytes out of the writable part: what the device has put there, or what the driver has made of it since.
+    pub(crate) fn read_back(
+        &self,
+        mem: &GuestMemory,
+        offset: u64,
+        data: &mut [u8],
+    ) -> Result<(), QueueError> {
+        let mut done = 0;
+        for_each_slice(&self.writable, mem, offset, data.len() as u64, |slice| {
+            done += slice.copy_to(&mut data[done..]);
+        })
+    }
+
     /// The guest memory behind `len` bytes of the readable part, for scatter-gather I/O.
     pub(crate) fn readable_slices<'a>(
         &self,
@@ -156,6 +169,17 @@ impl Chain {
         for_each_slice(&self.writable, mem, offset, len, |slice| slices.push(slice))?;
         Ok(slices)
     }
+
+    /// Adds the guest memory behind the writable part, but for its first `skip` bytes.
+    pub(crate) fn lend<'a>(
+        &self,
+        mem: &'a GuestMemory,
+        skip: u64,
+        slices: &mut Vec<VolatileSlice<'a>>,
+    ) -> Result<(), QueueError> {
+        let len = self.writable_len().saturating_sub(skip);
+        for_each_slice(&self.writable, mem, skip, len, |slice| slices.push(slice))
+    }
 }
 
 /// A descriptor, copied out of guest memory.
@@ -171,14 +195,12 @@ impl Descriptor {
         let address = table
             .checked_add(u64::from(index) * DESCRIPTOR as u64)
             .ok_or(QueueError::Wraps { address: table.0 })?;
-        let mut raw = [0; DESCRIPTOR];
-        mem.read_slice(&mut raw, address)?;
-        let [a0, a1, a2, a3, a4, a5, a6, a7, l0, l1, l2, l3, f0, f1, n0, n1] = raw;
+        let [addr, rest] = access::read::<[u64; 2]>(mem, address)?.map(u64::from_le);
         Ok(Self {
-            addr: GuestAddress(u64::from_le_bytes([a0, a1, a2, a3, a4, a5, a6, a7])),
-            len: u32::from_le_bytes([l0, l1, l2, l3]),
-            flags: u16::from_le_bytes([f0, f1]),
-            next: u16::from_le_bytes([n0, n1]),
+            addr: GuestAddress(addr),
+            len: rest as u32,
+            flags: (rest >> 32) as u16,
+            next: (rest >> 48) as u16,
         })
     }
 
@@ -213,9 +235,11 @@ fn for_each_slice<'a>(
     for buffer in buffers {
         let inside = u64::from(buffer.len).saturating_sub(skip).min(rest);
         if inside != 0 {
-            // A buffer may reach across two adjacent memory regions.
-            for slice in mem.get_slices(buffer.addr.unchecked_add(skip), inside as usize) {
-                each(slice?);
+            let (addr, len) = (buffer.addr.unchecked_add(skip), inside as usize);
+            match mem.get_slice(addr, len) {
+                Ok(slice) => each(slice),
+                // A buffer may reach across two adjacent memory regions.
+                Err(_) => mem.get_slices(addr, len).try_for_each(|slice| slice.map(&mut each))?,
             }
         }
         skip = skip.saturating_sub(buffer.len.into());

@@ -117,6 +117,7 @@ proptest! {
         ours.state.next_used = start;
         ours.state.signalled_used = start;
         ours.state.next_avail = start;
+        ours.seen = start;
         driver.next_avail = start;
         theirs.set_next_used(start);
         theirs.set_next_avail(start);

@@ -41,6 +41,7 @@ pub const EVENT_LOOP: &[Call] = &[
         rules: ANY,
         reason: "long frames to a TAP, as they lie in guest memory",
     },
+    Call { name: "readv", rules: ANY, reason: "frames of a TAP, to where they are to lie there" },
     Call { name: "recvfrom", rules: ANY, reason: "a host program's CONNECT line; streams" },
     Call {
         name: "sendto",

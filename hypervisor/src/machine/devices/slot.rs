@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arch::VirtioSlot;
-use devices::virtio::mmio::{InterruptStatus, Mmio, QUEUE_NOTIFY};
+use devices::virtio::mmio::{Mmio, QUEUE_NOTIFY, RegisterPage};
 use devices::virtio::{ImmediateDevice, VirtioDevice};
 use devices::{Bell, GuestMemory, Interrupt, Outcome};
 
@@ -14,6 +14,7 @@ use crate::kvm::{IrqLine, KvmError, Notification, Vm};
 pub struct Slot<'a> {
     vm: &'a Vm,
     place: VirtioSlot,
+    page: RegisterPage,
 }
 
 /// What goes between a device and its driver past the registers. All are event descriptors: another process may hold
@@ -31,22 +32,20 @@ pub struct Plugged<D: VirtioDevice> {
     queues: Vec<Notification>,
 }
 
-/// What vCPUs reach of a device: most registers behind its lock, but not those that they use with every interrupt, which
-/// the device raises in the middle of its work.
+/// What vCPUs reach of a device: what they write, behind its lock, but for what they write with every interrupt, which the
+/// device raises in the middle of its work; and what they read, where KVM does not let them read it without an exit.
 pub struct Front<D: VirtioDevice> {
-    interrupts: InterruptStatus,
+    page: RegisterPage,
     mmio: Arc<Mutex<Mmio<D>>>,
 }
 
 impl<D: VirtioDevice> SharedRegisters for Front<D> {
     fn read(&self, offset: u64, data: &mut [u8]) {
-        if !self.interrupts.read(offset, data) {
-            SharedRegisters::read(&*self.mmio, offset, data);
-        }
+        self.page.read(offset, data);
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Outcome {
-        match self.interrupts.write(offset, data) {
+        match self.page.write(offset, data) {
             true => Outcome::Continue,
             false => SharedRegisters::write(&*self.mmio, offset, data),
         }
@@ -54,9 +53,9 @@ impl<D: VirtioDevice> SharedRegisters for Front<D> {
 }
 
 impl<'a> Slot<'a> {
-    /// The slot of a VM at this place of its memory map.
-    pub fn new(vm: &'a Vm, place: VirtioSlot) -> Self {
-        Self { vm, place }
+    /// The slot of a VM at this place of its memory map, whose registers are read there.
+    pub fn new(vm: &'a Vm, place: VirtioSlot, page: RegisterPage) -> Self {
+        Self { vm, place, page }
     }
 
     /// Makes the lines of a device that has `queues` queues, one at least.
@@ -74,30 +73,34 @@ impl<'a> Slot<'a> {
     {
         let Lines { irq, queues } = lines;
         let memory = self.vm.memory().clone();
-        let plugged = Plugged::new(device, memory, Box::new(irq), queues);
+        let plugged = Plugged::new(device, memory, Box::new(irq), queues, Some(self.page));
         bus.insert(self.place.base, self.place.len, Arc::new(plugged.front()));
         plugged
     }
 }
 
 impl<D: VirtioDevice> Plugged<D> {
-    /// A device and the registers in front of it, which ring the bell of queue 0.
+    /// A device and the registers in front of it, which ring the bell of queue 0. Without a page they have one of their own.
     pub fn new(
         device: D,
         memory: GuestMemory,
         irq: Box<dyn Interrupt>,
         queues: Vec<Notification>,
+        page: Option<RegisterPage>,
     ) -> Self {
         // Whoever serves any of the queues hears what was written to a register.
         let bell = Box::new(queues[0].clone());
-        let mmio = Arc::new(Mutex::new(Mmio::new(device, memory, irq, bell)));
-        Self { mmio, queues }
+        let mut mmio = Mmio::new(device, memory, irq, bell);
+        if let Some(page) = page {
+            mmio = mmio.on_page(page);
+        }
+        Self { mmio: Arc::new(Mutex::new(mmio)), queues }
     }
 
     /// What vCPUs reach of it.
     pub fn front(&self) -> Front<D> {
-        let interrupts = self.lock().interrupt_status().clone();
-        Front { interrupts, mmio: self.mmio.clone() }
+        let page = self.lock().page().clone();
+        Front { page, mmio: self.mmio.clone() }
     }
 
     /// The device, its registers, and their lock.
@@ -128,7 +131,6 @@ impl<D: ImmediateDevice> Plugged<D> {
     /// The driver notified a queue: has the device process it.
     pub fn notify(&self, queue: usize) {
         let Some(notification) = self.queues.get(queue) else { return };
-        notification.clear();
         if self.lock().notify(queue) {
             // Comes back to us by the event loop, behind all else that is waiting.
             notification.ring();

@@ -77,6 +77,7 @@ impl Guest {
             memory.clone(),
             Box::new(Line(Mutex::new(interrupt))),
             vec![notification.clone()],
+            None,
         );
         let mmio = device.mmio().clone();
         let mut guest = Guest { memory, mmio, notification, interrupts, begun, go, offered: 0 };
@@ -143,7 +144,7 @@ fn a_disk_that_hangs_keeps_nobody_waiting() {
     let (sockets, backend) = Sockets::new(listener, path.as_os_str()).unwrap();
     let queues = (0..3).map(|_| Notification::unconnected()).collect();
     let irq = Box::new(Line(Mutex::new(channel().0)));
-    let device = Plugged::new(Vsock::new(3, backend), guest.memory.clone(), irq, queues);
+    let device = Plugged::new(Vsock::new(3, backend), guest.memory.clone(), irq, queues, None);
     let mut devices = Devices(vec![Box::new(block), Box::new(AttachedVsock { sockets, device })]);
     let mut poll = Poll::new().unwrap();
     let (signal, console) = (Wake::new().unwrap(), Wake::new().unwrap());

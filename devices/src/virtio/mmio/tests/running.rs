@@ -22,23 +22,22 @@ fn chains_are_served_and_interrupt() {
 #[test]
 fn the_reason_of_an_interrupt_needs_no_lock() {
     let (mut machine, mut driver) = Machine::running(F_VERSION_1);
-    let registers = machine.mmio.interrupt_status().clone();
+    let registers = machine.mmio.page().clone();
     driver.offer_chain(&[(0x8000, 1, true)]);
     assert!(!machine.mmio.notify(0));
     machine.mmio.config_changed();
     let mut data = [0; 4];
-    assert!(registers.read(INTERRUPT_STATUS, &mut data));
+    registers.read(INTERRUPT_STATUS, &mut data);
     assert_eq!(data, (INTERRUPT_USED | INTERRUPT_CONFIG).to_le_bytes());
     assert!(registers.write(INTERRUPT_ACK, &INTERRUPT_USED.to_le_bytes()));
     assert_eq!(machine.read(INTERRUPT_STATUS), INTERRUPT_CONFIG);
     // Others are behind the lock, and so are accesses of another width, which mean nothing.
-    assert!(!registers.read(STATUS, &mut data) && !registers.read(INTERRUPT_STATUS, &mut [0; 2]));
     assert!(!registers.write(STATUS, &[0; 4]) && !registers.write(INTERRUPT_ACK, &[0xff; 8]));
     let saved = machine.mmio.save();
     machine.write(STATUS, 0);
     assert_eq!(machine.read(INTERRUPT_STATUS), 0);
     machine.mmio.restore(&saved).unwrap();
-    assert!(registers.read(INTERRUPT_STATUS, &mut data));
+    registers.read(INTERRUPT_STATUS, &mut data);
     assert_eq!(data, INTERRUPT_CONFIG.to_le_bytes());
 }
 
@@ -152,4 +151,30 @@ fn the_configuration_space_is_read_with_any_width_and_never_written() {
     let mut data = [0xaa; 8];
     machine.mmio.read(CONFIG + 1, &mut data);
     assert_eq!(data, [2, 3, 4, 5, 6, 7, 8, 0]);
+}
+
+#[test]
+fn devices_show_their_registers_on_pages_of_their_own() {
+    let pages = RegisterPages::new(2);
+    assert_eq!((pages.len(), pages.address().align_offset(LEN as usize)), (2 * LEN as usize, 0));
+    assert!(pages.page(2).is_none());
+    let [first, second] = [0, 1].map(|index| pages.page(index).unwrap());
+    let mut machine = Machine::new();
+    machine.mmio = machine.mmio.on_page(second.clone());
+    let shown = |page: &RegisterPage, offset| {
+        let mut data = [0; 4];
+        page.read(offset, &mut data);
+        u32::from_le_bytes(data)
+    };
+    assert_eq!((shown(&second, MAGIC_VALUE), shown(&second, DEVICE_ID)), (MAGIC, 42));
+    machine.negotiate(F_VERSION_1);
+    assert_eq!(shown(&second, STATUS), AGREED);
+    let generation = shown(&second, CONFIG_GENERATION);
+    machine.mmio.device_mut().state.config = [7; 8];
+    machine.mmio.config_changed();
+    assert_eq!(shown(&second, CONFIG + 4), 0x0707_0707);
+    assert_eq!(shown(&second, CONFIG_GENERATION), generation + 1);
+    machine.write(STATUS, 0);
+    assert_eq!(shown(&second, STATUS), 0);
+    assert!((0..LEN).step_by(4).all(|offset| shown(&first, offset) == 0));
 }

@@ -89,16 +89,25 @@ fn without_a_filter_everything_passes_and_nothing_is_reported() {
     assert_eq!(guest.mmio.device().backend().report(), None);
 }
 
-/// What was judged must be what goes.
+/// What was judged must be what goes, and what comes.
 #[test]
 fn only_without_a_filter_frames_go_as_they_lie_in_the_guests_memory() {
     let long = vec![7; 5000];
     for (rules, lent) in [(None, long.len()), (Some(policy(&["10.9.0.0/16"])), 0)] {
         let peer = Peer::with_room(1 << 20);
-        peer.world().sends_guest_memory = true;
+        peer.world().reaches_guest_memory = true;
         let mut guest = Guest::behind(rules, Link::default(), &peer, F_MRG_RXBUF);
         send(&mut guest, &[long.clone(), vec![7; 500]]);
-        assert_eq!(peer.world().lent, lent);
+        assert_eq!(peer.world().lent, [lent, 0]);
+        while guest.offer(&[1000]) {}
+        guest.notify(RX);
+        let packets = [plain(&long), plain(&long)];
+        peer.world().to_guest.extend(packets.clone());
+        guest.settle();
+        assert_eq!(received(&mut guest), frames(packets));
+        // Of the first one as much as goes into a buffer; of the second one all.
+        let first = 1000 - HEADER_LEN;
+        assert_eq!(peer.world().lent[1], if lent == 0 { 0 } else { first + long.len() });
     }
 }
 

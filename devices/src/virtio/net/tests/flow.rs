@@ -68,13 +68,13 @@ proptest! {
     #[test]
     fn frames_arrive_in_order_and_whole(
         mergeable in any::<bool>(),
-        sends_guest_memory in any::<bool>(),
+        reaches_guest_memory in any::<bool>(),
         rx in limits(),
         tx in limits(),
         steps in prop::collection::vec(step(), 1..120),
     ) {
         let peer = Peer::with_room(4000);
-        peer.world().sends_guest_memory = sends_guest_memory;
+        peer.world().reaches_guest_memory = reaches_guest_memory;
         let features = if mergeable { F_MRG_RXBUF } else { 0 };
         // A single buffer has to hold the longest packet, or the last piece of many.
         let last = if mergeable { LEAST_BUFFER } else { (HEADER_LEN + FRAME) as u32 };

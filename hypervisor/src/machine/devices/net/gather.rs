@@ -1,4 +1,4 @@
-//! A system call over guest memory, without a copy in between. The `unsafe` of packets is here.
+//! System calls over guest memory, without a copy in between. The `unsafe` of packets is here.
 
 use std::ffi::c_int;
 use std::os::fd::{AsFd, AsRawFd};
@@ -14,39 +14,73 @@ pub fn write(
     head: &[u8],
     rest: &[VolatileSlice<'_>],
 ) -> Result<usize, Errno> {
-    let guards: Vec<_> = rest.iter().map(VolatileSlice::ptr_guard).collect();
-    let mut vectors = Vec::with_capacity(1 + guards.len());
+    let mut vectors = Vec::with_capacity(1 + rest.len());
     vectors.push(iovec { iov_base: head.as_ptr().cast_mut().cast(), iov_len: head.len() });
-    vectors.extend(
-        guards.iter().map(|guard| iovec {
-            iov_base: guard.as_ptr().cast_mut().cast(),
-            iov_len: guard.len(),
-        }),
-    );
+    vectors.extend(rest.iter().map(guest_memory));
     let descriptor = descriptor.as_fd().as_raw_fd();
     // SAFETY: the call only reads. The first vector is `head`; the others are guest memory, which is mapped as long as its
     // slices live, and to which nobody holds a reference: what the guest changes meanwhile it changes for itself.
     let written = unsafe { libc::writev(descriptor, vectors.as_ptr(), vectors.len() as c_int) };
-    usize::try_from(written)
+    result(written)
+}
+
+/// Reads to `head`, behind it to guest memory, and then to `rest`, in one call (readv(2)). Of pieces it takes as many as
+/// [`write`].
+pub fn read(
+    descriptor: impl AsFd,
+    head: &mut [u8],
+    lent: &[VolatileSlice<'_>],
+    rest: &mut [u8],
+) -> Result<usize, Errno> {
+    let own = |part: &mut [u8]| iovec { iov_base: part.as_mut_ptr().cast(), iov_len: part.len() };
+    let mut vectors = Vec::with_capacity(2 + lent.len());
+    vectors.push(own(head));
+    vectors.extend(lent.iter().map(guest_memory));
+    vectors.push(own(rest));
+    let descriptor = descriptor.as_fd().as_raw_fd();
+    // SAFETY: the call writes to `head`, to `rest`, and to guest memory, which is mapped as long as its slices live, and to
+    // which nobody holds a reference: the guest may change it at any time in any case.
+    let read = unsafe { libc::readv(descriptor, vectors.as_ptr(), vectors.len() as c_int) };
+    result(read)
+}
+
+/// The guard is only for memory that is mapped while it lives (Xen's); ours always is.
+fn guest_memory(slice: &VolatileSlice<'_>) -> iovec {
+    let guard = slice.ptr_guard_mut();
+    iovec { iov_base: guard.as_ptr().cast(), iov_len: guard.len() }
+}
+
+fn result(count: isize) -> Result<usize, Errno> {
+    usize::try_from(count)
         .map_err(|_| Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, pipe};
+    use std::io::{Read, Write, pipe};
 
     use devices::GuestMemory;
     use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 
     use super::*;
 
-    #[test]
-    fn pieces_are_written_in_order_behind_the_head() {
+    fn memory() -> GuestMemory {
         let memory = GuestMemory::from_ranges(&[(GuestAddress(0), 0x1000)]).unwrap();
         memory.write_slice(b"abcdefgh", GuestAddress(0x10)).unwrap();
-        let pieces = [(0x14, 3), (0x10, 2)];
-        let rest = pieces
-            .map(|(at, len)| memory.get_slices(GuestAddress(at), len).next().unwrap().unwrap());
+        memory
+    }
+
+    fn slices<const N: usize>(
+        memory: &GuestMemory,
+        pieces: [(u64, usize); N],
+    ) -> [VolatileSlice<'_>; N] {
+        pieces.map(|(at, len)| memory.get_slices(GuestAddress(at), len).next().unwrap().unwrap())
+    }
+
+    #[test]
+    fn pieces_are_written_in_order_behind_the_head() {
+        let memory = memory();
+        let rest = slices(&memory, [(0x14, 3), (0x10, 2)]);
         let (mut reader, writer) = pipe().unwrap();
         assert_eq!(write(&writer, b"head", &rest), Ok(9));
         drop(writer);
@@ -57,5 +91,21 @@ mod tests {
         let (reader, writer) = pipe().unwrap();
         drop(reader);
         assert_eq!(write(&writer, b"head", &rest), Err(Errno::PIPE));
+    }
+
+    #[test]
+    fn pieces_are_read_in_order_between_head_and_rest() {
+        let memory = memory();
+        let lent = slices(&memory, [(0x14, 3), (0x10, 2)]);
+        let (reader, mut writer) = pipe().unwrap();
+        writer.write_all(b"head12345rest").unwrap();
+        let (mut head, mut rest) = ([0; 4], [0; 8]);
+        assert_eq!(read(&reader, &mut head, &lent, &mut rest), Ok(13));
+        assert_eq!((&head, &rest), (b"head", b"rest\0\0\0\0"));
+        let mut bytes = [0; 8];
+        memory.read_slice(&mut bytes, GuestAddress(0x10)).unwrap();
+        assert_eq!(&bytes, b"45cd123h");
+        drop(writer);
+        assert_eq!(read(&reader, &mut head, &lent, &mut rest), Ok(0));
     }
 }

@@ -117,8 +117,8 @@ impl Backend for HostBackend {
         })
     }
 
-    /// A stream may take a part of a frame, whose rest has to be kept.
-    fn sends_guest_memory(&self) -> bool {
+    /// A stream may take a part of a frame, whose rest has to be kept, and gives several at once.
+    fn reaches_guest_memory(&self) -> bool {
         matches!(self.end, Some(End::Tap(_)))
     }
 
@@ -136,9 +136,9 @@ impl Backend for HostBackend {
         })
     }
 
-    fn receive(&mut self, packet: &mut [u8]) -> Result<usize, Refusal> {
+    fn receive(&mut self, packet: &mut [u8], lent: &[VolatileSlice<'_>]) -> Result<usize, Refusal> {
         self.with_end(|end| match end {
-            End::Tap(tap) => tap.receive(packet),
+            End::Tap(tap) => tap.receive(packet, lent),
             End::Stream(stream) => stream.receive(packet),
         })
     }

@@ -105,13 +105,21 @@ impl Tap {
         }
     }
 
-    /// Receives a packet.
-    pub fn receive(&mut self, packet: &mut [u8]) -> Result<usize, Refusal> {
-        match rustix::io::read(&self.descriptor, packet) {
+    /// Receives a packet, of which a part may come to the guest's memory: the one behind the header.
+    pub fn receive(
+        &mut self,
+        packet: &mut [u8],
+        lent: &[VolatileSlice<'_>],
+    ) -> Result<usize, Refusal> {
+        let read = match (lent, packet.split_at_mut_checked(HEADER_LEN)) {
+            ([_, ..], Some((header, rest))) => gather::read(&self.descriptor, header, lent, rest),
+            _ => rustix::io::read(&self.descriptor, packet),
+        };
+        match read {
             Ok(len) => Ok(len),
             Err(Errno::AGAIN | Errno::INTR) => Err(Refusal::WouldBlock),
-            // Of a packet for which the kernel finds no header, if there is a next one.
-            Err(Errno::INVAL) => Ok(0),
+            // Of a packet for which the kernel finds no header, if there is a next one, or for which the guest has no memory.
+            Err(Errno::INVAL | Errno::FAULT) => Ok(0),
             Err(_) => Err(Refusal::Gone),
         }
     }

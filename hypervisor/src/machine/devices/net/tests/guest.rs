@@ -73,7 +73,7 @@ impl Guest {
         let line = Box::new(Line(Mutex::new(sender)));
         let filter = policy.map(|policy| Filter::new(policy).unwrap());
         let net = Net::new(link, Filtered::new(backend, filter));
-        let device = Plugged::new(net, memory.clone(), line, queues.clone());
+        let device = Plugged::new(net, memory.clone(), line, queues.clone(), None);
         let (mmio, front) = (device.mmio().clone(), device.front());
         let attached = AttachedNet::new("eth0", events, teller, device);
         let devices = Devices(vec![Box::new(attached)]);

@@ -104,11 +104,11 @@ fn a_tap_is_handed_over_by_its_number() {
         let End::Tap(mut tap) = opened.end else { panic!("a TAP") };
         assert_eq!(tap.offloads(), OFFLOADS);
         tap.set_offloads(OFFLOADS).unwrap();
-        assert_eq!(tap.receive(&mut [0; 100]), Err(Refusal::WouldBlock));
+        assert_eq!(tap.receive(&mut [0; 100], &[]), Err(Refusal::WouldBlock));
         // The interface is down: what is sent is lost, and the link stays.
         assert_eq!(tap.send(&arp_request(), &[]), Ok(Sent::Dropped));
         ip("link delete tap7");
-        assert_eq!(tap.receive(&mut [0; 100]), Err(Refusal::Gone));
+        assert_eq!(tap.receive(&mut [0; 100], &[]), Err(Refusal::Gone));
         assert_eq!(tap.send(&arp_request(), &[]), Err(Refusal::Gone));
     });
 }
