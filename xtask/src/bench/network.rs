@@ -291,6 +291,7 @@ impl Passt {
     }
 }
 
-fn ip(words: &[&str]) -> Result<(), Error> {
+/// Has iproute2 do something.
+pub fn ip(words: &[&str]) -> Result<(), Error> {
     end_well(Command::new("ip").args(words))
 }

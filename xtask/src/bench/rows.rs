@@ -89,6 +89,8 @@ pub fn of_runs(columns: &[Column], times: &Times) -> Vec<Row> {
     };
     let (whole, boot) = (medians(&times.whole), medians(&times.boot));
     let multiple = whole.debian.zip(boot.debian).map(|(whole, boot)| whole / boot);
+    let networked = milliseconds(&times.networked).zip(milliseconds(&times.alone));
+    let networked = networked.map(|(networked, alone)| networked / alone);
     let beside_runc = Target::Times { peer: Column::Runc, must: 3.0, goal: 2.0 };
     let reported = Target::Reported;
     vec![
@@ -101,6 +103,12 @@ pub fn of_runs(columns: &[Column], times: &Times) -> Vec<Row> {
             "×",
             Target::AtMost { must: 1.1, goal: None },
             values(multiple, None),
+        ),
+        row(
+            "run with a network / without one",
+            "×",
+            Target::AtMost { must: 1.15, goal: None },
+            values(networked, None),
         ),
         row(
             "system calls of run's main thread",
@@ -212,6 +220,8 @@ mod tests {
             whole: ByKernel { debian: vec![900_000_000], own: vec![200_000_000] },
             boot: ByKernel { debian: vec![800_000_000], own: vec![150_000_000] },
             runc: vec![100_000_000],
+            networked: vec![220_000_000],
+            alone: vec![200_000_000],
             system_calls: 7,
         };
         let columns = [Column::Vmm(Kind::Bulkhead), FIRECRACKER, Column::Runc];
@@ -219,6 +229,7 @@ mod tests {
         assert_eq!(rows[0].values, [Some(200.0), None, Some(100.0)]);
         assert_eq!(rows[1].values, [Some(150.0), None, None]);
         assert_eq!(rows[4].values[0], Some(1.125));
+        assert_eq!(rows[5].values[0], Some(1.1));
         let alone = of_runs(&columns[..1], &Times { runc: Vec::new(), ..times });
         assert_eq!(alone[0].values, [Some(200.0)]);
     }

@@ -6,7 +6,8 @@
 //!   where `bulkhead` would. guest-init calls first of all, when the kernel's modules are loaded and nothing is mounted yet,
 //!   so this is the least that any way of starting a process in this guest pays. All else counts as `bulkhead`'s cost:
 //!   finding the image, the container's files, the guest's mounts, the talk with it, the process, the VM's end;
-//! - the peer without a VM: the whole of `runc run` of the same root folder and command (see [`Runc`]).
+//! - the peer without a VM: the whole of `runc run` of the same root folder and command (see [`Runc`]);
+//! - the same container with a network, and passt to start for it, and without one.
 
 use std::fs;
 use std::os::unix::net::UnixListener;
@@ -18,12 +19,18 @@ use serde::{Deserialize, Serialize};
 
 use super::home::{Home, end_well};
 use super::nanoseconds;
+use super::network;
 use super::plan::{ByKernel, Parts, Plan};
 use super::runc::Runc;
 use super::start::Running;
 use super::system_calls;
 use crate::error::{Doing, Error};
 use crate::run::demo;
+
+/// An interface of the host's, its address, and whom it asks for all others (RFC 5737: of no network there is).
+const WAY_OUT: &str = "bench1";
+const ADDRESS: &str = "198.51.100.2/24";
+const GATEWAY: &str = "198.51.100.1";
 
 /// What was measured, of each run, in nanoseconds.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -34,6 +41,9 @@ pub struct Times {
     pub boot: ByKernel<Vec<u64>>,
     /// The whole of `runc run`.
     pub runc: Vec<u64>,
+    /// The whole of `bulkhead run` with our kernel and a network, and without one.
+    pub networked: Vec<u64>,
+    pub alone: Vec<u64>,
     /// System calls of `bulkhead`'s main thread. To trace the VMM, or to stop for every exit of its guest, would take minutes.
     pub system_calls: u64,
 }
@@ -73,7 +83,11 @@ impl<'a> Contest<'a> {
             let boot = self.guests.map(|guest| guest.boot(self.home))?;
             let runc = self.runc.as_ref().map(|runc| time(&mut runc.run()));
             let runc = runc.transpose()?;
+            let alone = time(&mut self.guests.own.run_on(self.home, "none"))?;
+            let networked = with_way_out(|| time(&mut self.guests.own.run_on(self.home, "user")))?;
             if turn > 0 {
+                times.networked.push(nanoseconds(networked));
+                times.alone.push(nanoseconds(alone));
                 for (values, value) in [(&mut times.whole, whole), (&mut times.boot, boot)] {
                     values.debian.push(nanoseconds(value.debian));
                     values.own.push(nanoseconds(value.own));
@@ -98,6 +112,17 @@ fn time(command: &mut std::process::Command) -> Result<Duration, Error> {
     Ok(began.elapsed())
 }
 
+/// Does it while the emulated host has a network, which leads nowhere. All else is measured without one.
+fn with_way_out<R>(what: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+    network::ip(&["tuntap", "add", WAY_OUT, "mode", "tap"])?;
+    network::ip(&["address", "add", ADDRESS, "dev", WAY_OUT])?;
+    network::ip(&["link", "set", WAY_OUT, "up"])?;
+    network::ip(&["route", "add", "default", "via", GATEWAY, "dev", WAY_OUT])?;
+    let result = what()?;
+    network::ip(&["tuntap", "del", WAY_OUT, "mode", "tap"])?;
+    Ok(result)
+}
+
 impl RunGuest {
     fn prepare(home: &Home, kernel: &Path) -> Result<RunGuest, Error> {
         let path = home.folder().join("bundle.json");
@@ -112,6 +137,12 @@ impl RunGuest {
 
     fn run(&self, home: &Home) -> std::process::Command {
         let mut command = home.bulkhead(["run", "--rm", "--kernel"]);
+        command.arg(&self.kernel).args([demo::NAME, "true"]);
+        command
+    }
+
+    fn run_on(&self, home: &Home, network: &str) -> std::process::Command {
+        let mut command = home.bulkhead(["run", "--rm", "--network", network, "--kernel"]);
         command.arg(&self.kernel).args([demo::NAME, "true"]);
         command
     }
