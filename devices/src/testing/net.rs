@@ -145,14 +145,16 @@ impl Backend for Peer {
         match world.to_guest.pop_front() {
             Some(next) => {
                 let (header, mut rest) = next.split_at(next.len().min(HEADER_LEN));
-                let (own_header, own_rest) = packet.split_at_mut(HEADER_LEN);
-                own_header[..header.len()].copy_from_slice(header);
+                packet[..header.len()].copy_from_slice(header);
+                let mut place = HEADER_LEN;
                 for slice in lent {
                     let (part, behind) = rest.split_at(rest.len().min(slice.len()));
                     slice.copy_from(part);
                     world.lent[1] += part.len();
                     rest = behind;
+                    place += slice.len();
                 }
+                let own_rest = packet.get_mut(place..).unwrap_or_default();
                 let len = rest.len().min(own_rest.len());
                 own_rest[..len].copy_from_slice(&rest[..len]);
                 Ok(next.len())

@@ -96,7 +96,7 @@ pub struct Net<B: Backend> {
     /// Kept for its memory.
     chain: Chain,
     buffers: Buffers,
-    /// So many buffers are taken before it is known how long a packet is: as many as the last one has.
+    /// So many buffers are taken before it is known how long a packet is: as many as the longest of late has, 1 at least.
     ahead: usize,
 }
 

@@ -12,7 +12,6 @@
 //! All three are the driver's to scribble on while the device works. So each value is copied out once, then checked,
 //! and the copy is used; the device's own positions are kept here and never read back from memory.
 
-mod access;
 mod budget;
 mod chain;
 #[cfg(test)]
@@ -23,6 +22,7 @@ pub(crate) mod driver;
 mod error;
 #[cfg(test)]
 mod exhaustive_tests;
+mod finder;
 #[cfg(test)]
 mod oracle_tests;
 mod state;
@@ -40,6 +40,7 @@ pub use chain::{Buffer, Chain};
 pub use deferred::Token;
 use deferred::UnderWay;
 pub use error::QueueError;
+pub(crate) use finder::Finder;
 pub use state::{Area, QueueState};
 
 /// VIRTQ_AVAIL_F_NO_INTERRUPT (virtio 1.2 §2.7.6): without event index, the driver wants no interrupt.
@@ -137,24 +138,24 @@ impl Queue {
     /// ring is empty, not ready, or this notification took its share.
     pub fn pop(&mut self, mem: &GuestMemory) -> Result<Option<Chain>, QueueError> {
         let mut chain = Chain::default();
-        Ok(self.pop_into(&mut chain, mem)?.then_some(chain))
+        Ok(self.pop_into(&mut chain, &mut Finder::new(mem))?.then_some(chain))
     }
 
     /// The same into a chain that is there, whose memory is used again. False: there is none.
     pub(crate) fn pop_into(
         &mut self,
         chain: &mut Chain,
-        mem: &GuestMemory,
+        mem: &mut Finder<'_>,
     ) -> Result<bool, QueueError> {
         if !self.state.ready || self.is_exhausted() {
             return Ok(false);
         }
-        if self.seen == self.state.next_avail && self.look(mem)? == 0 {
+        if self.seen == self.state.next_avail && self.look(mem.memory())? == 0 {
             return Ok(false);
         }
         let slot = u64::from(self.state.next_avail % self.state.size);
-        let head: u16 = self.load(mem, self.state.driver, RING + slot * AVAIL_ELEMENT)?;
-        chain.read(mem, &self.state, head)?;
+        let head = mem.read(at(self.state.driver, RING + slot * AVAIL_ELEMENT)?)?;
+        chain.read(mem, &self.state, u16::from_le(head))?;
         self.state.next_avail = self.state.next_avail.wrapping_add(1);
         self.spend(chain.readable_len() + chain.writable_len());
         Ok(true)
@@ -168,11 +169,15 @@ impl Queue {
 
     /// Gives a popped chain back, of whose writable part the first `written` bytes were written.
     pub fn push(&mut self, mem: &GuestMemory, head: u16, written: u32) -> Result<(), QueueError> {
-        self.push_all(mem, &[(head, written)])
+        self.push_all(&mut Finder::new(mem), &[(head, written)])
     }
 
     /// The same for several (head, written), of which the driver sees all or none: it may look at any time.
-    pub fn push_all(&mut self, mem: &GuestMemory, used: &[(u16, u32)]) -> Result<(), QueueError> {
+    pub(crate) fn push_all(
+        &mut self,
+        mem: &mut Finder<'_>,
+        used: &[(u16, u32)],
+    ) -> Result<(), QueueError> {
         let mut next_used = self.state.next_used;
         for &(head, written) in used {
             if head >= self.state.size {
@@ -180,13 +185,13 @@ impl Queue {
             }
             let slot = u64::from(next_used % self.state.size);
             let element = at(self.state.device, RING + slot * USED_ELEMENT)?;
-            access::write(mem, element, [u32::from(head).to_le(), written.to_le()])?;
+            mem.write(element, [u32::from(head).to_le(), written.to_le()])?;
             next_used = next_used.wrapping_add(1);
         }
         self.state.next_used = next_used;
         // Release: the driver that sees the new index also sees the elements and the buffers.
         let idx = at(self.state.device, IDX)?;
-        mem.store(self.state.next_used.to_le(), idx, Ordering::Release)?;
+        mem.memory().store(self.state.next_used.to_le(), idx, Ordering::Release)?;
         Ok(())
     }
 

@@ -65,8 +65,8 @@ pub trait Backend: Send {
     }
 
     /// Receives a packet; gives its length. Its header comes to the front of `packet`, what follows to `lent`, which is
-    /// guest memory, as far as that goes, and the rest behind the header. `packet` alone holds the longest. One that is
-    /// longer, or no packet, may have any length, and is dropped.
+    /// guest memory, as far as that goes, and the rest to where it is in `packet` when nothing is lent. `packet` alone holds
+    /// the longest. One that is longer, or no packet, may have any length, and is dropped.
     fn receive(&mut self, packet: &mut [u8], lent: &[VolatileSlice<'_>]) -> Result<usize, Refusal>;
 
     /// Whether it has packets to receive that it has not waited for, and does not say so by an event.

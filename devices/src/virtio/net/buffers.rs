@@ -4,7 +4,7 @@ use vm_memory::VolatileSlice;
 
 use super::{Queue, QueueError};
 use crate::GuestMemory;
-use crate::virtio::queue::Chain;
+use crate::virtio::queue::{Chain, Finder};
 
 /// Pieces of guest memory that are lent for a packet at once: of 1.5 KiB each they hold the longest one. The kernel's limit for
 /// one call, `UIO_MAXIOV` (linux/uio.h), is 1024.
@@ -34,7 +34,7 @@ impl Buffers {
     pub(super) fn take(
         &mut self,
         queue: &mut Queue,
-        mem: &GuestMemory,
+        mem: &mut Finder<'_>,
     ) -> Result<bool, QueueError> {
         if self.taken.is_empty() {
             self.taken = 0..0;
@@ -65,7 +65,7 @@ impl Buffers {
     pub(super) fn give(
         &mut self,
         queue: &mut Queue,
-        mem: &GuestMemory,
+        mem: &mut Finder<'_>,
         len: usize,
     ) -> Result<(), QueueError> {
         let mut rest = len as u64;
@@ -96,22 +96,21 @@ impl Buffers {
     /// The guest memory behind the first `skip` bytes of them, or as much of it as goes into one call.
     pub(super) fn lend<'a>(
         &self,
-        mem: &'a GuestMemory,
+        mem: &mut Finder<'a>,
         skip: usize,
-    ) -> Result<Vec<VolatileSlice<'a>>, QueueError> {
-        let mut slices = Vec::with_capacity(PIECES);
+        slices: &mut Vec<VolatileSlice<'a>>,
+    ) -> Result<(), QueueError> {
         let mut skip = skip as u64;
         for chain in &self.chains[self.taken.clone()] {
-            let len = chain.writable_len();
-            let skipped = skip.min(len);
+            let skipped = skip.min(chain.writable_len());
             skip -= skipped;
-            chain.lend(mem, skipped, &mut slices)?;
+            chain.lend_writable(mem, skipped, slices)?;
             if slices.len() >= PIECES {
                 slices.truncate(PIECES);
                 break;
             }
         }
-        Ok(slices)
+        Ok(())
     }
 
     /// Copies bytes into them, from byte `offset` on.

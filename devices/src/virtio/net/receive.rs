@@ -1,11 +1,14 @@
 //! From the back end to the guest.
 
+use vm_memory::VolatileSlice;
+
 use super::backend::{Backend, Refusal};
 use super::buffers::Buffers;
 use super::config::F_MRG_RXBUF;
 use super::packet::{self, HEADER_LEN, MAX_PACKET};
 use super::{Net, Queue, QueueError};
 use crate::GuestMemory;
+use crate::virtio::queue::Finder;
 
 /// What became of a packet.
 enum Fate {
@@ -17,8 +20,8 @@ enum Fate {
     Held,
 }
 
-/// What was received, and where it is: all in the device's own buffer, or all but so many bytes of the frame, which are where
-/// the guest's buffers have them.
+/// What was received, and where it is: in the device's own buffer, but for the first bytes of the frame, so many, which are
+/// where the guest's buffers have them.
 struct Received {
     len: usize,
     lent: usize,
@@ -34,7 +37,7 @@ impl<B: Backend> Net<B> {
     ) -> Result<(), QueueError> {
         self.rx.ready_at = None;
         let mut buffers = std::mem::take(&mut self.buffers);
-        let result = self.receive_into(&mut buffers, queue, mem);
+        let result = self.receive_into(&mut buffers, queue, &mut Finder::new(mem));
         // Those that were taken for a packet that did not come.
         buffers.put_back(queue);
         self.buffers = buffers;
@@ -45,11 +48,12 @@ impl<B: Backend> Net<B> {
         &mut self,
         buffers: &mut Buffers,
         queue: &mut Queue,
-        mem: &GuestMemory,
+        mem: &mut Finder<'_>,
     ) -> Result<(), QueueError> {
+        let mut lent = Vec::new();
         while !queue.is_exhausted() {
             let received = match self.held {
-                0 => self.receive_one(buffers, queue, mem)?,
+                0 => self.receive_one(buffers, queue, mem, &mut lent)?,
                 len => Some(Received { len, lent: 0 }),
             };
             let Some(received) = received else { break };
@@ -68,23 +72,24 @@ impl<B: Backend> Net<B> {
     }
 
     /// Receives a packet that may go to the guest. `None`: there is none now.
-    fn receive_one(
+    fn receive_one<'a>(
         &mut self,
         buffers: &mut Buffers,
         queue: &mut Queue,
-        mem: &GuestMemory,
+        mem: &mut Finder<'a>,
+        lent: &mut Vec<VolatileSlice<'a>>,
     ) -> Result<Option<Received>, QueueError> {
         while self.link_up && !queue.is_exhausted() {
             self.rx.ready_at = self.rx.next_turn(&self.backend);
             if self.rx.ready_at.is_some() {
                 break;
             }
-            let mut lent = Vec::new();
+            lent.clear();
             if self.backend.reaches_guest_memory() {
                 while buffers.len() < self.ahead && buffers.take(queue, mem)? {}
-                lent = buffers.lend(mem, HEADER_LEN)?;
+                buffers.lend(mem, HEADER_LEN, lent)?;
             }
-            match self.backend.receive(&mut self.rx.packet, &lent) {
+            match self.backend.receive(&mut self.rx.packet, lent) {
                 Ok(len) => {
                     self.rx.charge(&self.backend, len);
                     let frame = len.saturating_sub(HEADER_LEN);
@@ -115,7 +120,7 @@ impl<B: Backend> Net<B> {
         received: Received,
         buffers: &mut Buffers,
         queue: &mut Queue,
-        mem: &GuestMemory,
+        mem: &mut Finder<'_>,
     ) -> Result<Fate, QueueError> {
         let Received { len, lent } = received;
         let most = match self.features & F_MRG_RXBUF {
@@ -126,22 +131,23 @@ impl<B: Backend> Net<B> {
             let full = buffers.len() >= most;
             if full || !buffers.take(queue, mem)? {
                 // Asked for before the buffers are put back: it is the one behind them that is waited for.
-                if !full && queue.enable_notification(mem)? {
+                if !full && queue.enable_notification(mem.memory())? {
                     continue;
                 }
-                let behind = HEADER_LEN + lent;
-                self.rx.packet.copy_within(HEADER_LEN..len - lent, behind);
-                buffers.read(mem, HEADER_LEN, &mut self.rx.packet[HEADER_LEN..behind])?;
+                let place = &mut self.rx.packet[HEADER_LEN..][..lent];
+                buffers.read(mem.memory(), HEADER_LEN, place)?;
                 buffers.put_back(queue);
                 return Ok(if full { Fate::Dropped } else { Fate::Held });
             }
         }
-        self.ahead = buffers.count(len);
+        let count = buffers.count(len);
+        // Short packets come between long ones, and buffers that were taken too early cost less than a copy.
+        self.ahead = count.max(self.ahead - 1);
         // A queue has at most 32,768 buffers.
-        packet::set_buffers(&mut self.rx.packet, self.ahead as u16);
-        let (header, rest) = self.rx.packet[..len - lent].split_at(HEADER_LEN);
-        buffers.write(mem, 0, header)?;
-        buffers.write(mem, HEADER_LEN + lent, rest)?;
+        packet::set_buffers(&mut self.rx.packet, count as u16);
+        let (header, frame) = self.rx.packet[..len].split_at(HEADER_LEN);
+        buffers.write(mem.memory(), 0, header)?;
+        buffers.write(mem.memory(), HEADER_LEN + lent, &frame[lent..])?;
         buffers.give(queue, mem, len)?;
         Ok(Fate::Delivered)
     }

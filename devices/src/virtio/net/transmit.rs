@@ -1,10 +1,12 @@
 //! From the guest to the back end.
 
+use vm_memory::VolatileSlice;
+
 use super::backend::{Backend, Refusal, Sent};
 use super::packet::{self, HEADER_LEN, MAX_PACKET};
 use super::{Net, Queue, QueueError};
 use crate::GuestMemory;
-use crate::virtio::queue::Chain;
+use crate::virtio::queue::{Chain, Finder};
 
 /// Up to this length, in bytes, a packet is copied: to gather its pieces would cost as much.
 const COPIED: usize = 4096;
@@ -19,6 +21,7 @@ impl<B: Backend> Net<B> {
     ) -> Result<(), QueueError> {
         (self.blocked, self.tx.ready_at) = (false, None);
         let mut chain = std::mem::take(&mut self.chain);
+        let (mut lent, mem) = (Vec::new(), &mut Finder::new(mem));
         while !self.blocked {
             // Without a link nothing goes, and nothing waits.
             if self.link_up {
@@ -28,14 +31,14 @@ impl<B: Backend> Net<B> {
                 }
             }
             if !queue.pop_into(&mut chain, mem)? {
-                if queue.enable_notification(mem)? {
+                if queue.enable_notification(mem.memory())? {
                     continue;
                 }
                 break;
             }
-            let packet = if self.link_up { self.take(&chain, mem)? } else { None };
+            let packet = if self.link_up { self.take(&chain, mem.memory())? } else { None };
             let sent = match packet {
-                Some(copied) => self.send(&chain, copied, mem)?,
+                Some(copied) => self.send(&chain, copied, mem, &mut lent)?,
                 None => Ok(Sent::Dropped),
             };
             match sent {
@@ -51,7 +54,7 @@ impl<B: Backend> Net<B> {
                     self.lose_link();
                 }
             }
-            queue.push(mem, chain.head, 0)?;
+            queue.push_all(mem, &[(chain.head, 0)])?;
         }
         self.chain = chain;
         // Of the last one only a part may have gone.
@@ -64,18 +67,17 @@ impl<B: Backend> Net<B> {
     }
 
     /// Sends the packet of which so much was copied. One that is dropped counts for the limits as any other.
-    fn send(
+    fn send<'a>(
         &mut self,
         chain: &Chain,
         copied: usize,
-        mem: &GuestMemory,
+        mem: &mut Finder<'a>,
+        lent: &mut Vec<VolatileSlice<'a>>,
     ) -> Result<Result<Sent, Refusal>, QueueError> {
         let len = chain.readable_len() as usize;
-        let rest = match len - copied {
-            0 => Vec::new(),
-            rest => chain.readable_slices(mem, copied as u64, rest as u64)?,
-        };
-        let sent = self.backend.send(&mut self.tx.packet[..copied], &rest);
+        lent.clear();
+        chain.lend_readable(mem, copied as u64, (len - copied) as u64, lent)?;
+        let sent = self.backend.send(&mut self.tx.packet[..copied], lent);
         if let Ok(sent) = sent {
             self.tx.charge(&self.backend, len);
             if sent == Sent::Taken {

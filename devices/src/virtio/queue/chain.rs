@@ -2,7 +2,7 @@
 
 use vm_memory::{Address, GuestAddress, GuestMemoryBackend, VolatileSlice};
 
-use super::{QueueError, QueueState, access};
+use super::{Finder, QueueError, QueueState};
 use crate::GuestMemory;
 
 /// VIRTQ_DESC_F_NEXT (virtio 1.2 §2.7.5): the chain goes on at `next`.
@@ -32,13 +32,16 @@ pub struct Chain {
     pub readable: Vec<Buffer>,
     /// What the device is to write for the driver.
     pub writable: Vec<Buffer>,
+    /// How many bytes they are, which is asked for often.
+    readable_len: u64,
+    writable_len: u64,
 }
 
 impl Chain {
     /// Becomes a copy of the chain that starts at `head` of the queue's descriptor table, and checks it.
     pub(super) fn read(
         &mut self,
-        mem: &GuestMemory,
+        mem: &mut Finder<'_>,
         queue: &QueueState,
         head: u16,
     ) -> Result<(), QueueError> {
@@ -49,7 +52,7 @@ impl Chain {
         self.head = head;
         self.readable.clear();
         self.writable.clear();
-        let mut total = 0;
+        (self.readable_len, self.writable_len) = (0, 0);
         // Where the walk is: it enters an indirect table at most once, at the end of the direct descriptors.
         let (mut table, mut len, mut index, mut indirect) = (table, u32::from(size), head, false);
         let mut count = 0;
@@ -70,8 +73,7 @@ impl Chain {
                 return Err(QueueError::TooManyDescriptors { head, size });
             }
             count += 1;
-            total += u64::from(descriptor.len);
-            if total > 1 << 32 {
+            if self.readable_len + self.writable_len + u64::from(descriptor.len) > 1 << 32 {
                 return Err(QueueError::TooManyBytes { head });
             }
             self.add(mem, &descriptor)?;
@@ -85,7 +87,7 @@ impl Chain {
         }
     }
 
-    fn add(&mut self, mem: &GuestMemory, descriptor: &Descriptor) -> Result<(), QueueError> {
+    fn add(&mut self, mem: &mut Finder<'_>, descriptor: &Descriptor) -> Result<(), QueueError> {
         let Descriptor { addr, len, flags, .. } = *descriptor;
         let writable = flags & F_WRITE != 0;
         if !writable && !self.writable.is_empty() {
@@ -94,21 +96,34 @@ impl Chain {
         if len == 0 {
             return Ok(());
         }
-        if mem.get_slice(addr, len as usize).is_err() && !mem.check_range(addr, len as usize) {
+        if !mem.is_inside(addr, len as usize) {
             return Err(QueueError::Outside { address: addr.0, len: len.into() });
         }
-        if writable { &mut self.writable } else { &mut self.readable }.push(Buffer { addr, len });
+        let (buffers, all) = match writable {
+            true => (&mut self.writable, &mut self.writable_len),
+            false => (&mut self.readable, &mut self.readable_len),
+        };
+        buffers.push(Buffer { addr, len });
+        *all += u64::from(len);
         Ok(())
+    }
+
+    fn readable_part(&self) -> (&[Buffer], u64) {
+        (&self.readable, self.readable_len)
+    }
+
+    fn writable_part(&self) -> (&[Buffer], u64) {
+        (&self.writable, self.writable_len)
     }
 
     /// How many bytes the device may read.
     pub fn readable_len(&self) -> u64 {
-        sum(&self.readable)
+        self.readable_len
     }
 
     /// How many bytes the device may write.
     pub fn writable_len(&self) -> u64 {
-        sum(&self.writable)
+        self.writable_len
     }
 
     /// Copies bytes out of the readable part.
@@ -119,7 +134,8 @@ impl Chain {
         data: &mut [u8],
     ) -> Result<(), QueueError> {
         let mut done = 0;
-        for_each_slice(&self.readable, mem, offset, data.len() as u64, |slice| {
+        let mem = &mut Finder::new(mem);
+        for_each_slice(self.readable_part(), mem, offset, data.len() as u64, |slice| {
             done += slice.copy_to(&mut data[done..]);
         })
     }
@@ -127,7 +143,8 @@ impl Chain {
     /// Copies bytes into the writable part.
     pub fn write_at(&self, mem: &GuestMemory, offset: u64, data: &[u8]) -> Result<(), QueueError> {
         let mut done = 0;
-        for_each_slice(&self.writable, mem, offset, data.len() as u64, |slice| {
+        let mem = &mut Finder::new(mem);
+        for_each_slice(self.writable_part(), mem, offset, data.len() as u64, |slice| {
             slice.copy_from(&data[done..]);
             done += slice.len();
         })
@@ -141,7 +158,8 @@ impl Chain {
         data: &mut [u8],
     ) -> Result<(), QueueError> {
         let mut done = 0;
-        for_each_slice(&self.writable, mem, offset, data.len() as u64, |slice| {
+        let mem = &mut Finder::new(mem);
+        for_each_slice(self.writable_part(), mem, offset, data.len() as u64, |slice| {
             done += slice.copy_to(&mut data[done..]);
         })
     }
@@ -154,7 +172,7 @@ impl Chain {
         len: u64,
     ) -> Result<Vec<VolatileSlice<'a>>, QueueError> {
         let mut slices = Vec::with_capacity(self.readable.len());
-        for_each_slice(&self.readable, mem, offset, len, |slice| slices.push(slice))?;
+        self.lend_readable(&mut Finder::new(mem), offset, len, &mut slices)?;
         Ok(slices)
     }
 
@@ -166,19 +184,31 @@ impl Chain {
         len: u64,
     ) -> Result<Vec<VolatileSlice<'a>>, QueueError> {
         let mut slices = Vec::with_capacity(self.writable.len());
-        for_each_slice(&self.writable, mem, offset, len, |slice| slices.push(slice))?;
+        let mem = &mut Finder::new(mem);
+        for_each_slice(self.writable_part(), mem, offset, len, |slice| slices.push(slice))?;
         Ok(slices)
     }
 
-    /// Adds the guest memory behind the writable part, but for its first `skip` bytes.
-    pub(crate) fn lend<'a>(
+    /// Adds the guest memory behind `len` bytes of the readable part.
+    pub(crate) fn lend_readable<'a>(
         &self,
-        mem: &'a GuestMemory,
+        mem: &mut Finder<'a>,
+        offset: u64,
+        len: u64,
+        slices: &mut Vec<VolatileSlice<'a>>,
+    ) -> Result<(), QueueError> {
+        for_each_slice(self.readable_part(), mem, offset, len, |slice| slices.push(slice))
+    }
+
+    /// Adds the guest memory behind the writable part, but for its first `skip` bytes.
+    pub(crate) fn lend_writable<'a>(
+        &self,
+        mem: &mut Finder<'a>,
         skip: u64,
         slices: &mut Vec<VolatileSlice<'a>>,
     ) -> Result<(), QueueError> {
-        let len = self.writable_len().saturating_sub(skip);
-        for_each_slice(&self.writable, mem, skip, len, |slice| slices.push(slice))
+        let len = self.writable_len.saturating_sub(skip);
+        for_each_slice(self.writable_part(), mem, skip, len, |slice| slices.push(slice))
     }
 }
 
@@ -191,11 +221,11 @@ struct Descriptor {
 }
 
 impl Descriptor {
-    fn read(mem: &GuestMemory, table: GuestAddress, index: u16) -> Result<Self, QueueError> {
+    fn read(mem: &mut Finder<'_>, table: GuestAddress, index: u16) -> Result<Self, QueueError> {
         let address = table
             .checked_add(u64::from(index) * DESCRIPTOR as u64)
             .ok_or(QueueError::Wraps { address: table.0 })?;
-        let [addr, rest] = access::read::<[u64; 2]>(mem, address)?.map(u64::from_le);
+        let [addr, rest] = mem.read::<[u64; 2]>(address)?.map(u64::from_le);
         Ok(Self {
             addr: GuestAddress(addr),
             len: rest as u32,
@@ -215,19 +245,14 @@ impl Descriptor {
     }
 }
 
-fn sum(buffers: &[Buffer]) -> u64 {
-    buffers.iter().map(|buffer| u64::from(buffer.len)).sum()
-}
-
-/// Gives the pieces of guest memory behind bytes `offset..offset + len` of `buffers` laid end to end.
+/// Gives the pieces of guest memory behind bytes `offset..offset + len` of `buffers`, `available` bytes, laid end to end.
 fn for_each_slice<'a>(
-    buffers: &[Buffer],
-    mem: &'a GuestMemory,
+    (buffers, available): (&[Buffer], u64),
+    mem: &mut Finder<'a>,
     offset: u64,
     len: u64,
     mut each: impl FnMut(VolatileSlice<'a>),
 ) -> Result<(), QueueError> {
-    let available = sum(buffers);
     if offset.checked_add(len).is_none_or(|end| end > available) {
         return Err(QueueError::PastEnd { offset, len, available });
     }
@@ -236,10 +261,13 @@ fn for_each_slice<'a>(
         let inside = u64::from(buffer.len).saturating_sub(skip).min(rest);
         if inside != 0 {
             let (addr, len) = (buffer.addr.unchecked_add(skip), inside as usize);
-            match mem.get_slice(addr, len) {
-                Ok(slice) => each(slice),
+            match mem.slice(addr, len) {
+                Some(slice) => each(slice),
                 // A buffer may reach across two adjacent memory regions.
-                Err(_) => mem.get_slices(addr, len).try_for_each(|slice| slice.map(&mut each))?,
+                None => {
+                    let mut slices = mem.memory().get_slices(addr, len);
+                    slices.try_for_each(|slice| slice.map(&mut each))?;
+                }
             }
         }
         skip = skip.saturating_sub(buffer.len.into());

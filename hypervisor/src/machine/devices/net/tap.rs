@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::ioctl::{Getter, IntegerSetter, Opcode, Setter, ioctl, opcode};
 use vm_memory::VolatileSlice;
 
-use super::gather;
+use super::gather::Gather;
 
 /// linux/if_tun.h.
 const TUNSETIFF: Opcode = opcode::write::<i32>(b'T', 202);
@@ -43,6 +43,7 @@ struct InterfaceRequest {
 pub struct Tap {
     descriptor: OwnedFd,
     offloads: u64,
+    gather: Gather,
 }
 
 impl Tap {
@@ -68,7 +69,7 @@ impl Tap {
         rustix::io::ioctl_fionbio(&descriptor, true)?;
         // SAFETY: TUNSETVNETHDRSZ reads an `int`.
         unsafe { ioctl(&descriptor, Setter::<TUNSETVNETHDRSZ, _>::new(HEADER_LEN as i32)) }?;
-        let mut tap = Tap { descriptor, offloads: 0 };
+        let mut tap = Tap { descriptor, offloads: 0, gather: Gather::default() };
         if tap.set_offloads(OFFLOADS).is_ok() {
             tap.offloads = OFFLOADS;
         }
@@ -90,12 +91,12 @@ impl Tap {
         Ok(())
     }
 
-    /// Sends a packet, of which a part may lie in the guest's memory. What the kernel does not take (the interface is down, the headers are no TCP's) is lost, as on
-    /// any wire.
+    /// Sends a packet, of which a part may lie in the guest's memory. What the kernel does not take (the interface is
+    /// down, the headers are no TCP's) is lost, as on any wire.
     pub fn send(&mut self, copied: &[u8], rest: &[VolatileSlice<'_>]) -> Result<Sent, Refusal> {
         let written = match rest {
             [] => rustix::io::write(&self.descriptor, copied),
-            rest => gather::write(&self.descriptor, copied, rest),
+            rest => self.gather.write(&self.descriptor, copied, rest),
         };
         match written {
             Ok(_) => Ok(Sent::Taken),
@@ -105,14 +106,19 @@ impl Tap {
         }
     }
 
-    /// Receives a packet, of which a part may come to the guest's memory: the one behind the header.
+    /// Receives a packet, of which a part may come to the guest's memory: the one behind the header. What follows comes to
+    /// the place that it would have in `packet` otherwise.
     pub fn receive(
         &mut self,
         packet: &mut [u8],
         lent: &[VolatileSlice<'_>],
     ) -> Result<usize, Refusal> {
         let read = match (lent, packet.split_at_mut_checked(HEADER_LEN)) {
-            ([_, ..], Some((header, rest))) => gather::read(&self.descriptor, header, lent, rest),
+            ([_, ..], Some((header, frame))) => {
+                let room: usize = lent.iter().map(|slice| slice.len()).sum();
+                let rest = frame.get_mut(room..).unwrap_or_default();
+                self.gather.read(&self.descriptor, header, lent, rest)
+            }
             _ => rustix::io::read(&self.descriptor, packet),
         };
         match read {
