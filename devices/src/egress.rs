@@ -190,8 +190,8 @@ impl Filter {
             Transport::Tcp(tcp) => {
                 if resolver(tcp.source) {
                     let asker = (peer, own, tcp.destination);
-                    let answer = self.dns.answered_by_stream(asker, &tcp, now);
-                    self.admit(answer, now);
+                    let answers = self.dns.answered_by_stream(asker, &tcp, now);
+                    self.admit(answers, now);
                 }
                 self.came_in(flow(TCP, tcp.source, tcp.destination), begins(&tcp), now);
             }
@@ -209,8 +209,12 @@ impl Filter {
         }
     }
 
-    fn admit(&mut self, answer: Option<(dns::Question, Vec<(IpAddr, u32)>)>, now: Duration) {
-        if let Some((question, addresses)) = answer {
+    fn admit(
+        &mut self,
+        answers: impl IntoIterator<Item = (dns::Question, Vec<(IpAddr, u32)>)>,
+        now: Duration,
+    ) {
+        for (question, addresses) in answers {
             self.rules.admit(&question.name, &addresses, now);
         }
     }

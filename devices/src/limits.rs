@@ -81,6 +81,10 @@ pub const DNS_STREAMS: usize = 64;
 /// §6.2.3).
 pub const DNS_STREAM_IDLE: Duration = Duration::from_secs(120);
 
+/// How many messages of one segment are looked at: glibc sends two questions at once. A segment of more questions is
+/// dropped.
+pub const DNS_TOGETHER: usize = 8;
+
 /// How many records of an answer are looked at.
 pub const DNS_RECORDS: usize = 64;
 

@@ -12,7 +12,7 @@ pub(super) use message::{Name, Question, refusal};
 use self::stream::{Segment, Stream};
 use super::packet::{Tcp, flag};
 use super::table::Table;
-use crate::limits::{DNS_STREAM_IDLE, DNS_STREAMS, QUESTION_TIME, QUESTIONS};
+use crate::limits::{DNS_STREAM_IDLE, DNS_STREAMS, DNS_TOGETHER, QUESTION_TIME, QUESTIONS};
 
 /// Who asks whom: resolver, guest's address, guest's port.
 pub(super) type Asker = (IpAddr, IpAddr, u16);
@@ -58,7 +58,7 @@ impl Dns {
         asked.map_or_else(|refused| refused, |_| Asked::Pass)
     }
 
-    /// Takes a segment for a resolver. What has no data can ask for nothing.
+    /// Takes a segment for a resolver. What has no data can ask for nothing. Of several questions each must be allowed.
     pub fn ask_by_stream(
         &mut self,
         asker: Asker,
@@ -77,16 +77,17 @@ impl Dns {
         let Some(stream) = self.streams.get(&asker, now).filter(|_| whole) else {
             return Asked::Malformed;
         };
-        let message = match stream.segment(tcp) {
+        let messages = match stream.segment(tcp) {
             Segment::Again => return Asked::Pass,
-            Segment::Message(message) => message,
+            Segment::Messages(messages) => messages,
             Segment::Unreadable => return Asked::Malformed,
         };
-        match look_at(message, allowed) {
-            Ok(question) => {
+        let questions = messages.into_iter().map(|message| look_at(message, &allowed));
+        match questions.collect::<Result<Vec<Question>, Asked>>() {
+            Ok(questions) => {
                 stream.passed(tcp);
                 self.streams.renew(&asker, now + DNS_STREAM_IDLE);
-                self.remember(asker, true, &question, now);
+                questions.iter().for_each(|question| self.remember(asker, true, question, now));
                 Asked::Pass
             }
             Err(refused) => refused,
@@ -108,19 +109,21 @@ impl Dns {
         self.settle(asker, false, message, now)
     }
 
-    /// Takes a segment of a resolver. An answer in more than one lets nothing through.
+    /// Takes a segment of a resolver, which may have several answers. One in more than one segment lets nothing through.
     pub fn answered_by_stream(
         &mut self,
         asker: Asker,
         tcp: &Tcp<'_>,
         now: Duration,
-    ) -> Option<(Question, Vec<(IpAddr, u32)>)> {
+    ) -> Vec<(Question, Vec<(IpAddr, u32)>)> {
         if tcp.flags & flag::SYN != 0 {
             self.opened(asker, tcp, now);
-            return None;
+            return Vec::new();
         }
-        let message = self.streams.get(&asker, now)?.answer(tcp)?;
-        self.settle(asker, true, message, now)
+        let stream = self.streams.get(&asker, now);
+        let messages = stream.map(|stream| stream.answer(tcp)).unwrap_or_default();
+        let messages = messages.into_iter().take(DNS_TOGETHER);
+        messages.filter_map(|message| self.settle(asker, true, message, now)).collect()
     }
 
     /// A resolver takes a connection. Only what it says itself tells where the bytes of it begin: a guest's own SYN may

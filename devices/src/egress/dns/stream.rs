@@ -1,11 +1,12 @@
 //! Questions over TCP: a stream of messages with a length before each (RFC 1035 §4.2.2, RFC 7766).
 //!
-//! A filter that judges each segment at once can't wait for the rest of a question. So a segment passes if it is a
-//! whole question, the very next in the stream, or the last one again. Resolver libraries send questions so; one that
-//! sends the length alone gets nowhere. With that the bytes that pass are those the resolver puts together, whatever
-//! else was tried.
+//! A filter that judges each segment at once can't wait for the rest of a question. So a segment passes if it is whole
+//! questions, the very next in the stream, or the last one again. Resolver libraries send questions so, glibc's two at
+//! once, for both kinds of addresses; one that sends the length alone gets nowhere. With that the bytes that pass are those
+//! the resolver puts together, whatever else was tried.
 
 use super::super::packet::{Tcp, u16_at};
+use crate::limits::DNS_TOGETHER;
 
 /// The length before a message (RFC 1035 §4.2.2).
 const LENGTH: usize = 2;
@@ -35,8 +36,8 @@ struct Answers {
 /// What a segment of the guest's is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Segment<'a> {
-    /// The next message, whole.
-    Message(&'a [u8]),
+    /// The next messages, whole: one at least.
+    Messages(Vec<&'a [u8]>),
     /// The one that passed last.
     Again,
     /// Anything else.
@@ -61,8 +62,12 @@ impl Stream {
         if tcp.sequence == before && tcp.payload == self.last {
             return Segment::Again;
         }
-        match whole_message(tcp.payload) {
-            Some(message) if tcp.sequence == self.next => Segment::Message(message),
+        match messages(tcp.payload, 0) {
+            Some((messages, 0))
+                if tcp.sequence == self.next && (1..=DNS_TOGETHER).contains(&messages.len()) =>
+            {
+                Segment::Messages(messages)
+            }
             _ => Segment::Unreadable,
         }
     }
@@ -73,10 +78,10 @@ impl Stream {
         self.last = tcp.payload.to_vec();
     }
 
-    /// The message in a segment of the resolver's, if it is whole, alone, and begins where one does. A stretch of bytes
-    /// in the middle of one may look like a message too, and whoever made that one could choose it.
-    pub fn answer<'a>(&mut self, tcp: &Tcp<'a>) -> Option<&'a [u8]> {
-        let answers = self.answers?;
+    /// The messages that are whole in a segment of the resolver's, and begin where one does. A stretch of bytes in the
+    /// middle of one may look like a message too, and whoever made that one could choose it.
+    pub fn answer<'a>(&mut self, tcp: &Tcp<'a>) -> Vec<&'a [u8]> {
+        let Some(answers) = self.answers else { return Vec::new() };
         let ahead = tcp.sequence.wrapping_sub(answers.next);
         if tcp.payload.is_empty() || ahead > u32::MAX / 2 {
             // Nothing, or what came before.
@@ -84,40 +89,31 @@ impl Stream {
             if !tcp.payload.is_empty() && (1..=u32::MAX / 2).contains(&again) {
                 self.answers = None;
             }
-            return None;
-        }
-        self.answers = None;
-        if ahead > 0 {
-            return None;
+            return Vec::new();
         }
         let next = tcp.sequence.wrapping_add(length(tcp.payload));
-        let message = if answers.rest == 0 { whole_message(tcp.payload) } else { None };
-        let rest = match message {
-            Some(_) => 0,
-            None => left(tcp.payload, answers.rest)?,
+        let read = messages(tcp.payload, answers.rest).filter(|_| ahead == 0);
+        self.answers = read.as_ref().map(|(_, rest)| Answers { next, rest: *rest });
+        read.map(|(messages, _)| messages).unwrap_or_default()
+    }
+}
+
+/// The messages that are whole behind the first `rest` bytes, which belong to an earlier one, and how much is missing of the
+/// last; `None` if not even its length is whole.
+fn messages(bytes: &[u8], rest: u32) -> Option<(Vec<&[u8]>, u32)> {
+    let mut messages = Vec::new();
+    let Some(mut bytes) = bytes.get(rest as usize..) else {
+        return Some((messages, rest - length(bytes)));
+    };
+    while !bytes.is_empty() {
+        let whole = LENGTH + usize::from(u16_at(bytes, 0)?);
+        let Some((message, more)) = bytes.split_at_checked(whole) else {
+            return Some((messages, whole as u32 - length(bytes)));
         };
-        self.answers = Some(Answers { next, rest });
-        message
+        messages.push(&message[LENGTH..]);
+        bytes = more;
     }
-}
-
-/// How much is missing of the last message after these bytes; `None` if not even its length is whole.
-fn left(bytes: &[u8], rest: u32) -> Option<u32> {
-    let mut bytes = bytes.get(rest as usize..).ok_or_else(|| rest - length(bytes));
-    while let Ok(more) = bytes {
-        if more.is_empty() {
-            return Some(0);
-        }
-        let whole = LENGTH + usize::from(u16_at(more, 0)?);
-        bytes = more.get(whole..).ok_or_else(|| whole as u32 - length(more));
-    }
-    bytes.err()
-}
-
-/// The message in a segment that is one.
-fn whole_message(bytes: &[u8]) -> Option<&[u8]> {
-    let message = bytes.get(LENGTH..)?;
-    (usize::from(u16_at(bytes, 0)?) == message.len()).then_some(message)
+    Some((messages, 0))
 }
 
 /// A segment is part of a frame, which is far shorter than 4 GiB.

@@ -1,5 +1,8 @@
 //! Questions and answers over TCP.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+
 use super::frames::{A, ACK, RESOLVER, RST, SYN, Segment, answer, host, question};
 use super::*;
 
@@ -72,7 +75,7 @@ fn a_refused_question_ends_its_connection() {
 }
 
 #[test]
-fn one_segment_is_one_whole_question_and_the_next() {
+fn one_segment_is_whole_questions_and_the_next() {
     let one = question(1, "example.org", A);
     let two = question(2, "www.example.org", A);
     let next = 1001 + framed(&one).len() as u32;
@@ -84,7 +87,10 @@ fn one_segment_is_one_whole_question_and_the_next() {
         ("without its length", one.clone(), 1001, ACK),
         ("the length alone", framed(&one)[..2].to_vec(), 1001, ACK),
         ("half of it", framed(&one)[..20].to_vec(), 1001, ACK),
-        ("two at once", [framed(&one), framed(&two)].concat(), 1001, ACK),
+        ("one and half of the next", [&framed(&one), &framed(&two)[..20]].concat(), 1001, ACK),
+        ("one and half of a length", [&framed(&one), &[0][..]].concat(), 1001, ACK),
+        ("one and no question", [framed(&one), framed(b"")].concat(), 1001, ACK),
+        ("nine at once", framed(&one).repeat(9), 1001, ACK),
         ("before the first", framed(&one), 1000, ACK),
         ("behind the first", framed(&one), 1002, ACK),
         ("with a SYN", framed(&one), 1001, SYN),
@@ -107,6 +113,84 @@ fn one_segment_is_one_whole_question_and_the_next() {
     // Nothing to read in them.
     for flags in [SYN, ACK, ACK | FIN, RST] {
         assert_eq!(send(&mut filter, &[], 77, flags, 1), Ok(()));
+    }
+}
+
+/// As glibc sends its two (RFC 7766 §6.2.1.1).
+#[test]
+fn questions_at_once_pass_together_or_not_at_all() {
+    let names = ["example.org", "other.example", "www.example.org"];
+    let questions: Vec<_> =
+        (1..).zip(names).map(|(id, name)| framed(&question(id, name, A))).collect();
+    let [one, refused, two] = &questions[..] else { panic!("three") };
+    let mut filter = filter(&["example.org", "*.example.org"]);
+    open(&mut filter, 1);
+    for together in [[one, refused].map(Vec::clone), [refused, one].map(Vec::clone)] {
+        assert_eq!(send(&mut filter, &together.concat(), 1001, ACK, 1), Err(Reason::Name));
+    }
+    assert_eq!(filter.dns.under_way().0, 0, "none has passed");
+    let both = [&one[..], two].concat();
+    assert_eq!(send(&mut filter, &both, 1001, ACK, 1), Ok(()));
+    assert_eq!(send(&mut filter, &both, 1001, ACK, 1), Ok(()), "again, as it was lost");
+    assert_eq!(send(&mut filter, one, 1001, ACK, 1), Err(Reason::Question), "a part of it again");
+    let next = 1001 + both.len() as u32;
+    assert_eq!(send(&mut filter, &one.repeat(8), next, ACK, 1), Ok(()));
+}
+
+#[test]
+fn each_answer_of_a_segment_counts() {
+    let questions = [(7, "example.org"), (8, "www.example.org")];
+    let questions = questions.map(|(id, name)| question(id, name, A));
+    let peers = [PEER, "203.0.113.8"];
+    let answers = [0, 1].map(|at| framed(&answer(&questions[at], &[host(peers[at], 300)])));
+    // Where the second segment begins, and which of the two count.
+    let whole = answers.concat();
+    let (first, end) = (answers[0].len(), whole.len());
+    let cuts = [(end, [true, true]), (first, [true, true]), (first - 1, [false, true])];
+    for (cut, counts) in cuts.into_iter().chain([(first + 3, [true, false])]) {
+        let mut filter = filter(&["example.org", "*.example.org"]);
+        open(&mut filter, 1);
+        let both = [framed(&questions[0]), framed(&questions[1])].concat();
+        assert_eq!(send(&mut filter, &both, 1001, ACK, 1), Ok(()));
+        receive(&mut filter, &whole[..cut], 5001, 1);
+        receive(&mut filter, &whole[cut..], 5001 + cut as u32, 1);
+        let passes = peers.map(|peer| connects(&mut filter, peer, 443, 1).is_ok());
+        assert_eq!(passes, counts, "{cut}");
+    }
+}
+
+proptest! {
+    /// However a guest divides its questions among segments, one passes that is whole questions for allowed names, the next in
+    /// the stream and not too many.
+    #[test]
+    fn what_passes_is_what_the_resolver_may_be_asked(
+        segments in vec(vec((any::<bool>(), 1..40_usize), 0..10), 1..8),
+        cut in 0..60_usize,
+    ) {
+        let mut filter = filter(&["*.example.org"]);
+        open(&mut filter, 1);
+        let (mut id, mut next) = (0, 1001);
+        for (at, segment) in segments.iter().enumerate() {
+            let (mut bytes, mut ends) = (Vec::new(), vec![0]);
+            for (allowed, len) in segment {
+                let domain = if *allowed { "example.org" } else { "example.com" };
+                id += 1;
+                bytes.extend(framed(&question(id, &format!("{}.{domain}", "a".repeat(*len)), A)));
+                ends.push(bytes.len());
+            }
+            // The last one is cut off somewhere.
+            let cut = if at + 1 == segments.len() { cut.min(bytes.len()) } else { 0 };
+            bytes.truncate(bytes.len() - cut);
+            let whole = ends.iter().position(|end| *end == bytes.len());
+            let may = whole.is_some_and(|count| {
+                count <= 8 && segment[..count].iter().all(|(allowed, _)| *allowed)
+            });
+            let passes = send(&mut filter, &bytes, next, ACK, 1).is_ok();
+            prop_assert_eq!(passes, may);
+            if passes {
+                next += bytes.len() as u32;
+            }
+        }
     }
 }
 
