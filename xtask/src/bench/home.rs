@@ -15,13 +15,14 @@ pub struct Home(PathBuf);
 
 impl Home {
     /// Puts everything into `folder`.
-    pub fn prepare(parts: &Parts, folder: PathBuf) -> Result<Home, Error> {
+    pub fn prepare(parts: &Parts, passt: &Path, folder: PathBuf) -> Result<Home, Error> {
         let home = Home(folder);
         for name in FOLDERS.into_iter().chain(["bin"]) {
             let folder = home.0.join(name);
             fs::create_dir_all(&folder).doing(|| format!("create {}", folder.display()))?;
         }
-        for program in &parts.programs {
+        // passt too: files from outside are waited for.
+        for program in parts.programs.iter().map(PathBuf::as_path).chain([passt]) {
             let copy = home.folder().join("bin").join(program.file_name().unwrap_or_default());
             fs::copy(program, copy).doing(|| format!("copy {}", program.display()))?;
         }
@@ -43,6 +44,8 @@ impl Home {
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.envs(FOLDERS.map(|name| (name, self.0.join(name))));
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.0.join("bin").display()));
         // An image's name could be a path in it, and a look outside would be counted.
         command.current_dir(&self.0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

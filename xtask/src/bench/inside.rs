@@ -50,7 +50,7 @@ impl InnerArgs {
             measured.network = contest.measure(plan.runs)?;
         }
         if let Some(parts) = &plan.container {
-            let home = Home::prepare(parts, folder.join("home"))?;
+            let home = Home::prepare(parts, &plan.passt, folder.join("home"))?;
             if plan.has(Part::Run) {
                 let contest = Contest::prepare(&plan, parts, &home, &kernels)?;
                 measured.run = contest.measure(plan.runs, &plan.strace)?;

@@ -247,7 +247,7 @@ impl Caller<'_> {
 }
 
 /// How long this machine's processor has had nothing to do, to the nanosecond.
-fn idle_time() -> Result<Duration, Error> {
+pub fn idle_time() -> Result<Duration, Error> {
     let list = fs::read_to_string(TIMERS).doing(|| format!("read {TIMERS}"))?;
     let times = list.lines().filter_map(|line| {
         let (name, rest) = line.split_once(':')?;

@@ -7,7 +7,8 @@
 //!   so this is the least that any way of starting a process in this guest pays. All else counts as `bulkhead`'s cost:
 //!   finding the image, the container's files, the guest's mounts, the talk with it, the process, the VM's end;
 //! - the peer without a VM: the whole of `runc run` of the same root folder and command (see [`Runc`]);
-//! - the same container with a network, and passt to start for it, and without one.
+//! - the same container with a network, and passt to start for it, and without one: what the processor does, since an idle
+//!   host's clock leaps to its next tick, and more often with an interface that is up.
 
 use std::fs;
 use std::os::unix::net::UnixListener;
@@ -41,7 +42,7 @@ pub struct Times {
     pub boot: ByKernel<Vec<u64>>,
     /// The whole of `runc run`.
     pub runc: Vec<u64>,
-    /// The whole of `bulkhead run` with our kernel and a network, and without one.
+    /// The whole of `bulkhead run` with our kernel and a network, and without one, but for idle times.
     pub networked: Vec<u64>,
     pub alone: Vec<u64>,
     /// System calls of `bulkhead`'s main thread. To trace the VMM, or to stop for every exit of its guest, would take minutes.
@@ -83,8 +84,9 @@ impl<'a> Contest<'a> {
             let boot = self.guests.map(|guest| guest.boot(self.home))?;
             let runc = self.runc.as_ref().map(|runc| time(&mut runc.run()));
             let runc = runc.transpose()?;
-            let alone = time(&mut self.guests.own.run_on(self.home, "none"))?;
-            let networked = with_way_out(|| time(&mut self.guests.own.run_on(self.home, "user")))?;
+            let alone = busy_time(&mut self.guests.own.run_on(self.home, "none"))?;
+            let user = || busy_time(&mut self.guests.own.run_on(self.home, "user"));
+            let networked = with_way_out(user)?;
             if turn > 0 {
                 times.networked.push(nanoseconds(networked));
                 times.alone.push(nanoseconds(alone));
@@ -110,6 +112,13 @@ fn time(command: &mut std::process::Command) -> Result<Duration, Error> {
     let began = Instant::now();
     end_well(command)?;
     Ok(began.elapsed())
+}
+
+/// How long the processor has something to do for it.
+fn busy_time(command: &mut std::process::Command) -> Result<Duration, Error> {
+    let idle = network::idle_time()?;
+    let elapsed = time(command)?;
+    Ok(elapsed.saturating_sub(network::idle_time()?.saturating_sub(idle)))
 }
 
 /// Does it while the emulated host has a network, which leads nowhere. All else is measured without one.
