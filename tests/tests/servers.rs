@@ -1,6 +1,8 @@
 //! Debian's nginx, redis and PostgreSQL, each in a container that publishes its port: what clients on the host get of them, and
 //! what is there again in the container's next life. The clients are Debian's too, and run in the server's own root file system.
 
+#[path = "network/resolver.rs"]
+mod resolver;
 #[path = "servers/scripts.rs"]
 mod scripts;
 
@@ -10,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::thread;
 
-use bulkhead_tests::{Outcome, PATIENCE, Running, World, alone, have, kill};
+use bulkhead_tests::{NOT_LOOPBACK, Outcome, PATIENCE, Running, World, alone, have, kill};
 use scripts::{NGINX, POSTGRESQL, Program, REDIS};
 
 /// A server in a container, which is called as it is, in a network namespace of this thread's.
@@ -189,4 +191,36 @@ fn postgresql_keeps_what_it_has_committed() {
     server.assert_lives_again();
     assert_kept();
     server.end();
+}
+
+/// What Debian's programs ask for names is glibc: over TCP for both kinds of addresses in one packet.
+#[test]
+#[ignore = "needs KVM: cargo xtask test"]
+fn a_long_name_that_a_rule_has_is_found() {
+    let test = "a_long_name_that_a_rule_has_is_found";
+    if !have(test, &["passt", "ip"]) || !alone(test) {
+        return;
+    }
+    let (Some(world), Some(root)) = (World::new(test), POSTGRESQL.root(test)) else { return };
+    resolver::resolver("127.0.0.1:53", NOT_LOOPBACK.parse().unwrap());
+    // It hangs up on whoever calls.
+    let listener = TcpListener::bind((NOT_LOOPBACK, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || listener.incoming().for_each(drop));
+    let flags = ["--network", "user:host-loopback", "--dns", "10.0.2.2", "--egress", "long.test"];
+    let psql = "/usr/lib/postgresql/15/bin/psql";
+    let call = |name: &str| {
+        let words = [psql, "-h", name, "-p", &port.to_string(), "-U", "postgres"];
+        let run = &mut world.run(&flags, root.to_str().unwrap(), &words);
+        let outcome = Running::start(run, "").wait();
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (2, ""), "{outcome:?}");
+        outcome.stderr
+    };
+    let said = call("long.test");
+    let found =
+        format!("server at \"long.test\" ({NOT_LOOPBACK}), port {port} failed: server closed");
+    assert!(said.contains(&found), "{said}");
+    let said = call("long.other");
+    assert!(said.contains("could not translate host name \"long.other\" to address"), "{said}");
+    world.assert_nothing_left();
 }
