@@ -1,5 +1,6 @@
 //! The command line of `bulkhead-vmm`.
 
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
@@ -21,6 +22,9 @@ Options:
       --uid UID           as root: run the VM as the user and group of this number, in no other
                           group. What the configuration names is opened before, as root; what
                           the guest connects to must let this user in
+      --control FD        an inherited Unix socket (SOCK_SEQPACKET) at whose other end somebody
+                          holds the VM and lets it go on (hypervisor/CONFIG.md)
+      --paused            the VM does not run before it is told so; needs --control
       --no-jail           for debugging only: without namespaces, empty root folder, limits,
                           Landlock and filters, with all rights of whoever starts it
       --stats             at the end, one line on stderr: VM exits by kind, bytes loaded
@@ -64,10 +68,21 @@ pub struct Options {
     pub id: String,
     /// The folder to lock, and to remove at the end.
     pub runtime_dir: Option<PathBuf>,
+    /// The socket by which the VM is held, by its number.
+    pub control: Option<RawFd>,
+    /// Whether it begins when it is told so only.
+    pub paused: bool,
     /// The jail.
     pub jail: Wanted,
     /// Whether to print figures at the end.
     pub stats: bool,
+}
+
+impl Options {
+    /// The descriptors that it names, of whoever starts the VM.
+    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        self.control.into_iter()
+    }
 }
 
 /// A command line that makes no sense.
@@ -84,6 +99,8 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, UsageError> {
     let mut stats = false;
     let mut jail = Wanted::default();
     let mut probe = false;
+    let mut control = None;
+    let mut paused = false;
     while let Some(argument) = parser.next().map_err(lexical)? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
@@ -94,6 +111,11 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, UsageError> {
             Long("stats") => stats = true,
             Long("config-file") => config_file = Some(parser.value().map_err(lexical)?.into()),
             Long("runtime-dir") => runtime_dir = Some(parser.value().map_err(lexical)?.into()),
+            Long("control") => {
+                let number = parser.value().and_then(|v| v.string()).map_err(lexical)?;
+                control = Some(descriptor("--control", number)?);
+            }
+            Long("paused") => paused = true,
             Long("no-jail") => jail.no_jail = true,
             Long("uid") => {
                 jail.uid = Some(user(parser.value().and_then(|v| v.string()).map_err(lexical)?)?)
@@ -110,8 +132,11 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, UsageError> {
     let Some(config_file) = config_file else {
         return Err(UsageError("missing option --config-file FILE".to_owned()));
     };
+    if paused && control.is_none() {
+        return Err(UsageError("--paused: missing option --control FD".to_owned()));
+    }
     let id = id.unwrap_or_else(|| "bulkhead-vmm".to_owned());
-    Ok(Command::Run(Options { config_file, id, runtime_dir, jail, stats }))
+    Ok(Command::Run(Options { config_file, id, runtime_dir, control, paused, jail, stats }))
 }
 
 /// `u32::MAX` means "no change" to the system (setresuid(2)).
@@ -119,6 +144,19 @@ fn user(text: String) -> Result<u32, UsageError> {
     let number = text.parse().ok().filter(|number| *number != u32::MAX);
     let wrong =
         || UsageError(format!("--uid {text:?}: expected a number from 0 to {}", u32::MAX - 1));
+    number.ok_or_else(wrong)
+}
+
+/// Those below are stdin, stdout and stderr.
+const FIRST_DESCRIPTOR: RawFd = 3;
+
+fn descriptor(option: &str, text: String) -> Result<RawFd, UsageError> {
+    let number = text.parse().ok().filter(|number| *number >= FIRST_DESCRIPTOR);
+    let wrong = || {
+        UsageError(format!(
+            "{option} {text:?}: expected the number of an inherited descriptor, {FIRST_DESCRIPTOR} or more"
+        ))
+    };
     number.ok_or_else(wrong)
 }
 
@@ -146,6 +184,8 @@ mod tests {
             config_file: "vm.json".into(),
             id: "web-1".to_owned(),
             runtime_dir: None,
+            control: None,
+            paused: false,
             jail: Wanted::default(),
             stats: false,
         };
@@ -153,6 +193,10 @@ mod tests {
         let command = parse(&["--config-file", "a", "--no-jail", "--uid", "100000"]);
         let Ok(Command::Run(options)) = command else { panic!("{command:?}") };
         assert_eq!(options.jail, Wanted { no_jail: true, uid: Some(100_000) });
+        let command = parse(&["--config-file", "a", "--control", "3", "--paused"]);
+        let Ok(Command::Run(options)) = command else { panic!("{command:?}") };
+        assert_eq!((options.control, options.paused), (Some(3), true));
+        assert_eq!(Vec::from_iter(options.descriptors()), [3]);
     }
 
     #[test]
@@ -163,6 +207,9 @@ mod tests {
             (&["--config-file"], "--config-file"),
             (&["--config-file", "a", "b"], "\"b\""),
             (&["--config-file", "a", "--id", "a b"], "expected 1 to 64"),
+            (&["--config-file", "a", "--paused"], "--control FD"),
+            (&["--control", "2"], "--control \"2\": expected the number"),
+            (&["--control", "none"], "--control \"none\": expected the number"),
             (&["--uid", "root"], "expected a number"),
             (&["--uid", "4294967295"], "expected a number from 0 to 4294967294"),
         ] {

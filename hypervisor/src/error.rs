@@ -7,6 +7,7 @@ use arch::aarch64::fdt::FdtError;
 use egress_rules::PolicyError;
 
 use crate::config::ConfigError;
+use crate::control::ControlError;
 use crate::disk::DiskError;
 use crate::jail::JailError;
 use crate::kvm::KvmError;
@@ -39,6 +40,9 @@ pub enum VmmError {
     /// A network interface's filter can't do what it is told.
     #[error(transparent)]
     Egress(#[from] PolicyError),
+    /// The control socket is none.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// This process could not lock itself in.
     #[error(transparent)]
     Jail(#[from] JailError),
@@ -108,6 +112,7 @@ impl VmmError {
     pub fn exit_status(&self) -> u8 {
         match self {
             VmmError::Config(_)
+            | VmmError::Control(_)
             | VmmError::Cmdline(_)
             | VmmError::TooManyDevices { .. }
             | VmmError::Kvm(KvmError::Memory(_) | KvmError::Vcpus { .. }) => 2,

@@ -10,6 +10,7 @@
 //! | `bus` | which device answers at which address |
 //! | `event` | what the main thread waits for |
 //! | `console` | stdin, stdout and the terminal |
+//! | `control` | the socket of whoever holds the VM and lets it go on |
 //! | `disk` | the files behind disks |
 //! | [`jail`] | what this process can still do once it is locked in, and the process that waits outside |
 //! | `vsock` | the Unix sockets behind the socket device |
@@ -30,6 +31,7 @@ mod bus;
 pub mod cli;
 pub mod config;
 mod console;
+mod control;
 mod disk;
 pub mod error;
 mod event;

@@ -2,6 +2,7 @@
 
 mod boot;
 mod clock;
+mod control;
 mod devices;
 mod opened;
 mod platform;
@@ -9,7 +10,6 @@ mod vm;
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use kvm_ioctls::VcpuFd;
 
@@ -17,6 +17,7 @@ use self::devices::Devices;
 use crate::bus::Buses;
 use crate::config::Config;
 use crate::console::Input;
+use crate::control::Control;
 use crate::error::VmmError;
 use crate::event::{Poll, Signals, Source, Wake};
 use crate::jail::filters::{self, RollCall};
@@ -25,7 +26,7 @@ use crate::limits::LAST_WORDS;
 use crate::memory::{self, Loaded, Loader};
 use crate::native::{self, layout};
 use crate::stop::{Stop, StopRequest};
-use crate::vcpu::{Counters, Shared, Vcpus};
+use crate::vcpu::{Counters, Shared, Vcpus, Wishes};
 use platform::Platform;
 
 pub use self::devices::HostEntropy;
@@ -48,6 +49,10 @@ pub struct Machine {
     input: Input,
     platform: Platform,
     devices: Devices,
+    /// Who holds the VM, and lets it go on; none any more once that is gone.
+    control: Option<Control>,
+    /// It does not run, or is not to begin by itself.
+    paused: bool,
     loaded: Loaded,
     /// Blocked, and readable, as long as this lives.
     _signals: Signals,
@@ -66,7 +71,7 @@ pub struct End {
 impl Machine {
     /// Puts a VM together. The order matters: guest memory is filled before KVM watches it, and
     /// see [`assemble`].
-    pub fn build(config: &Config, opened: Opened) -> Result<Machine, VmmError> {
+    pub fn build(config: &Config, mut opened: Opened) -> Result<Machine, VmmError> {
         let signals = Signals::new().map_err(VmmError::system("signalfd"))?;
         let poll = Poll::new().map_err(VmmError::system("epoll"))?;
         let wake = Wake::new().map_err(VmmError::system("eventfd"))?;
@@ -75,6 +80,10 @@ impl Machine {
             poll.add(&signals, Source::Signal).map_err(VmmError::system("epoll"))?;
         }
         poll.add(&wake, Source::Wake).map_err(VmmError::system("epoll"))?;
+        let control = opened.control.take();
+        if let Some(control) = &control {
+            poll.add(control, Source::Control).map_err(VmmError::system("epoll"))?;
+        }
 
         let ram = layout::ram_ranges(config.machine.memory);
         let slots = devices::slots(config)?;
@@ -99,7 +108,7 @@ impl Machine {
             buses,
             memory,
             stop: StopRequest::new(wake.clone()),
-            halt: AtomicBool::new(false),
+            wishes: Wishes::new(),
         });
         Ok(Machine {
             _vm: vm,
@@ -111,6 +120,8 @@ impl Machine {
             input,
             platform,
             devices,
+            control,
+            paused: false,
             loaded,
             _signals: signals,
         })
@@ -123,7 +134,9 @@ impl Machine {
 
     /// Runs the VM until something ends it. `filtered`: every thread has a filter of system calls from then on, this one
     /// too, for the rest of the process.
-    pub fn run(self, filtered: bool) -> Result<End, VmmError> {
+    /// `paused`: it begins when it is told so.
+    pub fn run(mut self, filtered: bool, paused: bool) -> Result<End, VmmError> {
+        self.paused = paused;
         // What is dropped would be closed, unmapped and removed, some of which a filter forbids; the process ends anyway.
         let mut machine = ManuallyDrop::new(self);
         let result = machine.run_to_the_end(filtered);
@@ -140,21 +153,25 @@ impl Machine {
         };
         self.devices.start(&mut roll).map_err(VmmError::system("thread of a device"))?;
         let vcpus = std::mem::take(&mut self.vcpus);
-        let running = Vcpus::start(vcpus, Arc::clone(&self.shared), &mut roll)?;
+        let mut running = Vcpus::start(vcpus, Arc::clone(&self.shared), &mut roll)?;
+        if !self.paused {
+            // Their threads find them when they have their filters.
+            running.release();
+        }
         roll.complete().map_err(VmmError::system("filter of system calls"))?;
-        let stop = self.wait_for_the_end();
+        let stop = self.wait_for_the_end(&mut running);
         let exits = running.stop();
         let stop = stop?;
         if matches!(stop, Stop::PowerOff | Stop::Reset | Stop::TripleFault) {
             let drained = self.devices.drain(&mut self.last_poll, LAST_WORDS);
             drained.map_err(VmmError::system("a device's descriptor"))?;
         }
-        self.devices.pause();
+        self.devices.end();
         Ok(End { stop, exits, loaded: self.loaded })
     }
 
     /// The event loop.
-    fn wait_for_the_end(&mut self) -> Result<Stop, VmmError> {
+    fn wait_for_the_end(&mut self, running: &mut Vcpus) -> Result<Stop, VmmError> {
         // A plain file on stdin never announces itself.
         self.input_room()?;
         let mut ready = Vec::new();
@@ -173,6 +190,7 @@ impl Machine {
                         if let Some(stop) = self.shared.stop.reason() {
                             return Ok(stop);
                         }
+                        running.settle();
                         self.input_room()?;
                     }
                     Source::Input => self
@@ -180,6 +198,11 @@ impl Machine {
                         .readable(&self.poll, &*self.platform.uart)
                         .map_err(VmmError::system("stdin"))?,
                     Source::Clock => self.platform.clock_due(),
+                    Source::Control => {
+                        if let Some(stop) = self.serve(running)? {
+                            return Ok(stop);
+                        }
+                    }
                     Source::Queue { device, queue } => self.devices.notify(device, queue),
                     Source::Device(device) => self.device_ready(device)?,
                 }

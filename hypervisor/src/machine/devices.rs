@@ -68,8 +68,15 @@ trait Attached {
         0
     }
 
-    /// Stands still within a bounded time: no chain is used, and no interrupt sent, once this has returned.
-    fn pause(&mut self);
+    /// Stands still within a bounded time: no chain is used, and no interrupt sent, once this has returned. False: a
+    /// request is still under way.
+    fn pause(&mut self) -> bool;
+
+    /// After a pause that did not come to its end, for good: the request that is under way is lost.
+    fn abandon(&mut self) {}
+
+    /// Goes on where a pause has left it.
+    fn resume(&mut self);
 }
 
 /// The slots that a configuration needs: drives, vsock, entropy, network interfaces, in this order.
@@ -149,9 +156,27 @@ impl Devices {
         self.0.iter().map(|attached| attached.writes_up_to()).max().unwrap_or(0)
     }
 
-    /// Makes all stand still.
-    pub fn pause(&mut self) {
-        self.0.iter_mut().for_each(|attached| attached.pause());
+    /// Makes all stand still. False: one has a request that takes too long, and all go on.
+    pub fn pause(&mut self) -> bool {
+        let paused = self.0.iter_mut().all(|attached| attached.pause());
+        if !paused {
+            self.resume();
+        }
+        paused
+    }
+
+    /// Lets all go on.
+    pub fn resume(&mut self) {
+        self.0.iter_mut().for_each(|attached| attached.resume());
+    }
+
+    /// Makes all stand still for good, whatever is under way.
+    pub fn end(&mut self) {
+        for attached in &mut self.0 {
+            if !attached.pause() {
+                attached.abandon();
+            }
+        }
     }
 
     /// The driver of a device notified a queue.

@@ -4,6 +4,7 @@
 mod drive;
 
 use std::fs::File;
+use std::os::fd::RawFd;
 use std::os::unix::net::UnixListener;
 
 use devices::virtio::block::Disk;
@@ -11,6 +12,7 @@ use devices::virtio::block::Disk;
 use super::boot::shared;
 use super::devices::{OpenedInterface, open_interface};
 use crate::config::Config;
+use crate::control::Control;
 use crate::error::VmmError;
 use crate::jail::Inherited;
 use crate::vsock::{Listener, SocketName};
@@ -21,6 +23,7 @@ pub struct Opened {
     pub(super) initrd: Option<File>,
     pub(super) disks: Vec<Box<dyn Disk>>,
     pub(super) interfaces: Vec<OpenedInterface>,
+    pub(super) control: Option<Control>,
     listener: Option<Listener>,
 }
 
@@ -31,8 +34,13 @@ pub(super) struct KernelFile {
 }
 
 impl Opened {
-    /// Opens it, but for what was inherited.
-    pub fn open(config: &Config, mut inherited: Inherited) -> Result<Opened, VmmError> {
+    /// Opens it, but for what was inherited, the control socket with it.
+    pub fn open(
+        config: &Config,
+        control: Option<RawFd>,
+        mut inherited: Inherited,
+    ) -> Result<Opened, VmmError> {
+        let control = control.map(|number| Control::open(number, &mut inherited)).transpose()?;
         let path = &config.boot_source.kernel;
         let file = File::open(path).map_err(VmmError::file(path))?;
         let may_be_mapped = shared::may_be_mapped(&file, path).map_err(VmmError::file(path))?;
@@ -47,6 +55,7 @@ impl Opened {
             initrd: initrd.transpose()?,
             disks: config.drives.iter().map(drive::open).collect::<Result<_, _>>()?,
             interfaces,
+            control,
             listener: listener.transpose()?,
         })
     }

@@ -1,6 +1,5 @@
 //! The probe's VM: one vCPU, two megabytes, one device that listens to the guest's progress.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use crate::memory::{self, Loader};
 use crate::native::layout;
 use crate::native::probe::{self, STEPS};
 use crate::stop::{Stop, StopRequest};
-use crate::vcpu::{Shared, Vcpus};
+use crate::vcpu::{Shared, Vcpus, Wishes};
 
 /// What came of it.
 pub enum Verdict {
@@ -48,9 +47,10 @@ pub fn run() -> Result<Verdict, ProbeError> {
         buses,
         memory,
         stop: StopRequest::new(wake.clone()),
-        halt: AtomicBool::new(false),
+        wishes: Wishes::new(),
     });
-    let running = Vcpus::start(vcpus, Arc::clone(&shared), &mut RollCall::without_filters())?;
+    let mut running = Vcpus::start(vcpus, Arc::clone(&shared), &mut RollCall::without_filters())?;
+    running.release();
     wait(&wake);
     let stop = shared.stop.reason();
     running.stop();

@@ -1,5 +1,6 @@
 //! The real `bulkhead-vmm` on the real `/dev/kvm`, with guests of a few bytes.
 
+mod control;
 mod ends;
 mod guest;
 mod jail;

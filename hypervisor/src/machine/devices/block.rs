@@ -48,10 +48,8 @@ impl AttachedBlock {
         Self { id: id.to_owned(), disk: Some(disk), writes_up_to: 0, worker }
     }
 
-    pub(super) fn pause_within(&self, limit: Duration) {
-        if !self.worker.pause(limit) {
-            log::warn!("drive {:?}: a request that takes too long is lost", self.id);
-        }
+    pub(super) fn pause_within(&self, limit: Duration) -> bool {
+        self.worker.pause(limit)
     }
 }
 
@@ -65,8 +63,17 @@ impl Attached for AttachedBlock {
         self.writes_up_to
     }
 
-    fn pause(&mut self) {
-        self.pause_within(DISK_PAUSE);
+    fn pause(&mut self) -> bool {
+        self.pause_within(DISK_PAUSE)
+    }
+
+    fn abandon(&mut self) {
+        log::warn!("drive {:?}: a request that takes too long is lost", self.id);
+        self.worker.abandon();
+    }
+
+    fn resume(&mut self) {
+        self.worker.resume();
     }
 }
 

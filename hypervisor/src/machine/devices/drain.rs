@@ -69,7 +69,11 @@ mod tests {
             self.pieces.load(Ordering::SeqCst) == 0
         }
 
-        fn pause(&mut self) {}
+        fn pause(&mut self) -> bool {
+            true
+        }
+
+        fn resume(&mut self) {}
     }
 
     fn sender() -> (Devices, Arc<AtomicU32>, Wake) {

@@ -125,11 +125,16 @@ impl Attached for AttachedNet {
         true
     }
 
-    fn pause(&mut self) {
+    fn pause(&mut self) -> bool {
         let mut mmio = self.device.lock();
         mmio.pause();
         if let Some(teller) = &mut self.teller {
             teller.tell_now(mmio.device());
         }
+        true
+    }
+
+    fn resume(&mut self) {
+        self.device.lock().resume();
     }
 }

@@ -31,8 +31,13 @@ impl Attached for AttachedRng {
         self.0.notify(queue);
     }
 
-    fn pause(&mut self) {
+    fn pause(&mut self) -> bool {
         self.0.lock().pause();
+        true
+    }
+
+    fn resume(&mut self) {
+        self.0.lock().resume();
     }
 }
 

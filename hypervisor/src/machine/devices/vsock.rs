@@ -64,7 +64,12 @@ impl Attached for AttachedVsock {
         mmio.device().buffered() == 0
     }
 
-    fn pause(&mut self) {
+    fn pause(&mut self) -> bool {
         self.device.lock().pause();
+        true
+    }
+
+    fn resume(&mut self) {
+        self.device.lock().resume();
     }
 }
