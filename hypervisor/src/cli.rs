@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 
 use crate::jail::Wanted;
+use crate::machine::Handed;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -23,8 +24,11 @@ Options:
                           group. What the configuration names is opened before, as root; what
                           the guest connects to must let this user in
       --control FD        an inherited Unix socket (SOCK_SEQPACKET) at whose other end somebody
-                          holds the VM and lets it go on (hypervisor/CONFIG.md)
+                          holds the VM, lets it go on and saves it (hypervisor/CONFIG.md)
       --paused            the VM does not run before it is told so; needs --control
+      --restore-state FD, --restore-memory FD
+                          the VM goes on as it was saved, in place of booting: the inherited
+                          descriptors of a snapshot's two files
       --no-jail           for debugging only: without namespaces, empty root folder, limits,
                           Landlock and filters, with all rights of whoever starts it
       --stats             at the end, one line on stderr: VM exits by kind, bytes loaded
@@ -68,21 +72,14 @@ pub struct Options {
     pub id: String,
     /// The folder to lock, and to remove at the end.
     pub runtime_dir: Option<PathBuf>,
-    /// The socket by which the VM is held, by its number.
-    pub control: Option<RawFd>,
+    /// Descriptors of whoever starts the VM.
+    pub handed: Handed,
     /// Whether it begins when it is told so only.
     pub paused: bool,
     /// The jail.
     pub jail: Wanted,
     /// Whether to print figures at the end.
     pub stats: bool,
-}
-
-impl Options {
-    /// The descriptors that it names, of whoever starts the VM.
-    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
-        self.control.into_iter()
-    }
 }
 
 /// A command line that makes no sense.
@@ -99,7 +96,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, UsageError> {
     let mut stats = false;
     let mut jail = Wanted::default();
     let mut probe = false;
-    let mut control = None;
+    let (mut control, mut state, mut memory) = (None, None, None);
     let mut paused = false;
     while let Some(argument) = parser.next().map_err(lexical)? {
         match argument {
@@ -111,10 +108,9 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, UsageError> {
             Long("stats") => stats = true,
             Long("config-file") => config_file = Some(parser.value().map_err(lexical)?.into()),
             Long("runtime-dir") => runtime_dir = Some(parser.value().map_err(lexical)?.into()),
-            Long("control") => {
-                let number = parser.value().and_then(|v| v.string()).map_err(lexical)?;
-                control = Some(descriptor("--control", number)?);
-            }
+            Long("control") => control = Some(descriptor("--control", &mut parser)?),
+            Long("restore-state") => state = Some(descriptor("--restore-state", &mut parser)?),
+            Long("restore-memory") => memory = Some(descriptor("--restore-memory", &mut parser)?),
             Long("paused") => paused = true,
             Long("no-jail") => jail.no_jail = true,
             Long("uid") => {
@@ -135,8 +131,13 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, UsageError> {
     if paused && control.is_none() {
         return Err(UsageError("--paused: missing option --control FD".to_owned()));
     }
+    if state.is_some() != memory.is_some() {
+        let problem = "--restore-state FD and --restore-memory FD: expected both or neither";
+        return Err(UsageError(problem.to_owned()));
+    }
+    let handed = Handed { control, snapshot: state.zip(memory) };
     let id = id.unwrap_or_else(|| "bulkhead-vmm".to_owned());
-    Ok(Command::Run(Options { config_file, id, runtime_dir, control, paused, jail, stats }))
+    Ok(Command::Run(Options { config_file, id, runtime_dir, handed, paused, jail, stats }))
 }
 
 /// `u32::MAX` means "no change" to the system (setresuid(2)).
@@ -150,7 +151,9 @@ fn user(text: String) -> Result<u32, UsageError> {
 /// Those below are stdin, stdout and stderr.
 const FIRST_DESCRIPTOR: RawFd = 3;
 
-fn descriptor(option: &str, text: String) -> Result<RawFd, UsageError> {
+fn descriptor(option: &str, parser: &mut lexopt::Parser) -> Result<RawFd, UsageError> {
+    let text = parser.value().and_then(|value| value.string());
+    let text = text.map_err(|error| UsageError(error.to_string()))?;
     let number = text.parse().ok().filter(|number| *number >= FIRST_DESCRIPTOR);
     let wrong = || {
         UsageError(format!(
@@ -184,7 +187,7 @@ mod tests {
             config_file: "vm.json".into(),
             id: "web-1".to_owned(),
             runtime_dir: None,
-            control: None,
+            handed: Handed::default(),
             paused: false,
             jail: Wanted::default(),
             stats: false,
@@ -195,8 +198,8 @@ mod tests {
         assert_eq!(options.jail, Wanted { no_jail: true, uid: Some(100_000) });
         let command = parse(&["--config-file", "a", "--control", "3", "--paused"]);
         let Ok(Command::Run(options)) = command else { panic!("{command:?}") };
-        assert_eq!((options.control, options.paused), (Some(3), true));
-        assert_eq!(Vec::from_iter(options.descriptors()), [3]);
+        assert_eq!((options.handed.control, options.paused), (Some(3), true));
+        assert_eq!(Vec::from_iter(options.handed.descriptors()), [3]);
     }
 
     #[test]
@@ -208,6 +211,7 @@ mod tests {
             (&["--config-file", "a", "b"], "\"b\""),
             (&["--config-file", "a", "--id", "a b"], "expected 1 to 64"),
             (&["--config-file", "a", "--paused"], "--control FD"),
+            (&["--config-file", "a", "--restore-state", "3"], "both or neither"),
             (&["--control", "2"], "--control \"2\": expected the number"),
             (&["--control", "none"], "--control \"none\": expected the number"),
             (&["--uid", "root"], "expected a number"),

@@ -7,21 +7,29 @@
 //! |---|---|
 //! | `{"state": "Paused"}` | the VM stands still: nothing runs in it, and no device works |
 //! | `{"state": "Resumed"}` | it goes on |
+//! | `{"snapshot_type": "Full"}` | the VM, which must stand still, is written to two empty files, whose descriptors come with the packet (`SCM_RIGHTS`): its state, and its memory. It stands still afterwards as before |
 //!
 //! The answer is `{}`, or `{"fault_message": "…"}` for what was not done. When the other end is closed a VM that runs goes
 //! on, and one that stands still ends.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{socket_domain, socket_type};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketType,
+    recvmsg, send,
+};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::jail::Inherited;
 
+/// How many descriptors come with a request at most; one more than is right, to be noticed.
+const FILES: usize = 3;
 /// No request is longer, in bytes.
 const MAX_REQUEST: usize = 1024;
 
@@ -34,16 +42,18 @@ pub struct ControlError(RawFd);
 pub struct Control(OwnedFd);
 
 /// What is asked.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Request {
     /// To stand still.
     Pause,
     /// To go on.
     Resume,
+    /// To be written to these files: state and memory.
+    Save([File; 2]),
 }
 
 /// What came.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Received {
     /// Nothing yet.
     Nothing,
@@ -60,12 +70,19 @@ pub enum Received {
 enum Written {
     #[serde(rename = "state")]
     State(State),
+    #[serde(rename = "snapshot_type")]
+    Snapshot(Kind),
 }
 
 #[derive(Deserialize)]
 enum State {
     Paused,
     Resumed,
+}
+
+#[derive(Deserialize)]
+enum Kind {
+    Full,
 }
 
 impl Control {
@@ -82,14 +99,18 @@ impl Control {
     /// The next request, if one has come.
     pub fn receive(&self) -> io::Result<Received> {
         let mut bytes = [0; MAX_REQUEST];
-        let length = match recv(&self.0, &mut bytes, RecvFlags::DONTWAIT | RecvFlags::TRUNC) {
-            Ok((_, 0)) => return Ok(Received::End),
-            Ok((_, length)) => length,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(Received::Nothing),
-            Err(error) => return Err(error.into()),
-        };
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FILES))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC | RecvFlags::CMSG_CLOEXEC;
+        let length =
+            match recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags) {
+                Ok(message) if message.bytes == 0 => return Ok(Received::End),
+                Ok(message) => message.bytes,
+                Err(Errno::AGAIN | Errno::INTR) => return Ok(Received::Nothing),
+                Err(error) => return Err(error.into()),
+            };
         Ok(match bytes.get(..length) {
-            Some(bytes) => parse(bytes),
+            Some(bytes) => parse(bytes, files(&mut ancillary)),
             None => Received::Wrong(format!("expected a request of at most {MAX_REQUEST} bytes")),
         })
     }
@@ -104,8 +125,24 @@ impl Control {
     }
 }
 
-fn parse(bytes: &[u8]) -> Received {
+/// What came with a packet. What there was no room for the kernel has closed.
+fn files(ancillary: &mut RecvAncillaryBuffer<'_>) -> Vec<File> {
+    let messages = ancillary.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors.map(File::from)),
+        _ => None,
+    });
+    messages.flatten().collect()
+}
+
+fn parse(bytes: &[u8], files: Vec<File>) -> Received {
     match serde_json::from_slice(bytes) {
+        Ok(Written::Snapshot(Kind::Full)) => match <[File; 2]>::try_from(files) {
+            Ok(files) => Received::Request(Request::Save(files)),
+            Err(files) => Received::Wrong(format!(
+                "{} descriptors: expected two, the files for the state and for the memory",
+                files.len()
+            )),
+        },
         Ok(Written::State(State::Paused)) => Received::Request(Request::Pause),
         Ok(Written::State(State::Resumed)) => Received::Request(Request::Resume),
         Err(error) => Received::Wrong(error.to_string()),
@@ -120,7 +157,7 @@ impl AsFd for Control {
 
 #[cfg(test)]
 mod tests {
-    use rustix::net::{SocketFlags, socketpair};
+    use rustix::net::{SocketFlags, recv, socketpair};
 
     use super::*;
 
@@ -132,24 +169,26 @@ mod tests {
     fn a_packet_is_a_request_and_its_answer() {
         let (own, other) = pair(SocketType::SEQPACKET);
         let control = Control::open(7, &mut Inherited::of(7, own)).unwrap();
-        assert_eq!(control.receive().unwrap(), Received::Nothing);
-        for (text, request) in [
-            (r#"{"state": "Paused"}"#, Request::Pause),
-            (r#"{"state":"Resumed"}"#, Request::Resume),
-        ] {
+        assert!(matches!(control.receive().unwrap(), Received::Nothing));
+        let ask = |text: &str| {
             send(&other, text.as_bytes(), SendFlags::empty()).unwrap();
-            assert_eq!(control.receive().unwrap(), Received::Request(request));
-        }
+            control.receive().unwrap()
+        };
+        let paused = ask(r#"{"state": "Paused"}"#);
+        assert!(matches!(paused, Received::Request(Request::Pause)), "{paused:?}");
+        let resumed = ask(r#"{"state":"Resumed"}"#);
+        assert!(matches!(resumed, Received::Request(Request::Resume)), "{resumed:?}");
         let long = format!(r#"{{"state": "Paused"{}}}"#, " ".repeat(MAX_REQUEST));
         for (text, words) in [
             (r#"{"state": "Gone"}"#, "expected `Paused` or `Resumed`"),
             (r#"{"status": "Paused"}"#, "unknown variant `status`"),
             (r#"{"state": "Paused", "more": 1}"#, "line 1"),
             ("{", "EOF"),
+            (r#"{"snapshot_type": "Diff"}"#, "expected `Full`"),
+            (r#"{"snapshot_type": "Full"}"#, "0 descriptors: expected two"),
             (&long, "at most 1024 bytes"),
         ] {
-            send(&other, text.as_bytes(), SendFlags::empty()).unwrap();
-            let Received::Wrong(problem) = control.receive().unwrap() else { panic!("{text}") };
+            let Received::Wrong(problem) = ask(text) else { panic!("{text}") };
             assert!(problem.contains(words), "{problem}");
         }
         let mut bytes = [0; 100];
@@ -161,7 +200,7 @@ mod tests {
             assert_eq!(&bytes[..length], answer.as_bytes());
         }
         drop(other);
-        assert_eq!(control.receive().unwrap(), Received::End);
+        assert!(matches!(control.receive().unwrap(), Received::End));
         control.answer(Ok(()));
     }
 

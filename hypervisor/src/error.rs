@@ -14,6 +14,7 @@ use crate::kvm::KvmError;
 use crate::machine::InterfaceError;
 use crate::memory::MemoryError;
 use crate::native::{InitrdError, KernelError};
+use crate::snapshot::RestoreError;
 use crate::vsock::ListenError;
 
 /// Why there is no VM.
@@ -43,6 +44,9 @@ pub enum VmmError {
     /// The control socket is none.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// A snapshot is not one of this machine.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     /// This process could not lock itself in.
     #[error(transparent)]
     Jail(#[from] JailError),
@@ -113,6 +117,7 @@ impl VmmError {
         match self {
             VmmError::Config(_)
             | VmmError::Control(_)
+            | VmmError::Restore(RestoreError::File { .. } | RestoreError::HugePages)
             | VmmError::Cmdline(_)
             | VmmError::TooManyDevices { .. }
             | VmmError::Kvm(KvmError::Memory(_) | KvmError::Vcpus { .. }) => 2,

@@ -127,7 +127,6 @@ impl Vcpus {
     }
 
     /// Those that are held, in their order.
-    #[expect(dead_code)]
     pub fn held(&self) -> &[Vcpu] {
         &self.held
     }

@@ -23,6 +23,10 @@ impl Machine {
         let answer = match request {
             Request::Pause => self.pause(running),
             Request::Resume => self.resume(running),
+            Request::Save(_) if !self.paused => {
+                Err("the VM runs: expected {\"state\": \"Paused\"} first".to_owned())
+            }
+            Request::Save(files) => self.save(running.held(), &files),
         };
         if let Some(control) = &self.control {
             control.answer(answer);
@@ -60,6 +64,7 @@ impl Machine {
     fn resume(&mut self, running: &mut Vcpus) -> Result<(), String> {
         if self.paused {
             self.paused = false;
+            self.platform.resume();
             self.devices.resume();
             running.release();
         }

@@ -3,7 +3,7 @@
 //! none there is nothing to wait for.
 
 use devices::GuestMemory;
-use kvm_ioctls::VcpuFd;
+use kvm_ioctls::{Kvm, VcpuFd};
 
 use crate::kvm::{self, KvmError, Vm};
 use crate::native::{self, CpuStart, InterruptController};
@@ -16,12 +16,18 @@ pub struct Assembled {
     pub vcpus: Vec<VcpuFd>,
     /// What its interrupt lines lead to.
     pub interrupt_controller: InterruptController,
+    /// What all of that was made by.
+    pub kvm: Kvm,
 }
 
-/// A VM with this memory and `vcpus` vCPUs, of which the first starts at `start`.
-pub fn assemble(memory: GuestMemory, vcpus: u32, start: &CpuStart) -> Result<Assembled, KvmError> {
+/// A VM with this memory and `vcpus` vCPUs, of which the first starts at `start`; without it all are to be restored.
+pub fn assemble(
+    memory: GuestMemory,
+    vcpus: u32,
+    start: Option<&CpuStart>,
+) -> Result<Assembled, KvmError> {
     let kvm = kvm::open()?;
     let vm = Vm::new(native::create(&kvm, &memory)?, memory)?;
     let (vcpus, interrupt_controller) = native::processors(&kvm, vm.fd(), vcpus, start)?;
-    Ok(Assembled { vm, vcpus, interrupt_controller })
+    Ok(Assembled { vm, vcpus, interrupt_controller, kvm })
 }

@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub fn run() -> Result<Verdict, ProbeError> {
     let memory = memory::create(&layout::ram_ranges(MEMORY), HugePages::None)?;
     let start = probe::load(&mut Loader::new(&memory, HugePages::None))?;
-    let Assembled { vm: _vm, vcpus, .. } = assemble(memory.clone(), 1, &start)?;
+    let Assembled { vm: _vm, vcpus, .. } = assemble(memory.clone(), 1, Some(&start))?;
     let mut buses = Buses::default();
     let listener = Arc::new(Mutex::new(Listener::default()));
     probe::listen(listener.clone(), &mut buses);

@@ -29,6 +29,11 @@ impl Controller {
         (Controller(own), other)
     }
 
+    /// Its descriptor.
+    pub fn socket(&self) -> &OwnedFd {
+        &self.0
+    }
+
     /// Asks, and waits for the answer; what it is.
     pub fn ask(&self, request: &str) -> String {
         send(&self.0, request.as_bytes(), SendFlags::NOSIGNAL).unwrap();
@@ -54,7 +59,7 @@ pub fn start(vm: &Vm, arguments: &[&str]) -> (Child, Controller) {
 }
 
 /// What there is to read, without waiting for more.
-fn read_all(stdout: &mut ChildStdout) -> Vec<u8> {
+pub fn read_all(stdout: &mut ChildStdout) -> Vec<u8> {
     let mut all = Vec::new();
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     while poll(&mut [PollFd::new(&*stdout, PollFlags::IN)], Some(&now)).unwrap() > 0 {

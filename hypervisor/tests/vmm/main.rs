@@ -10,6 +10,7 @@ mod proc;
 mod process;
 mod refused;
 mod running;
+mod snapshot;
 #[cfg(feature = "traitor")]
 mod traitor;
 mod user;

@@ -6,11 +6,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use devices::Device;
 use devices::virtio::VirtioDevice;
 use devices::virtio::block::{Block, Disk};
+use serde_json::Value;
 
-use super::Attached;
 use super::slot::{Plugged, Slot};
+use super::{Attached, Unfit};
 use crate::bus::Bus;
 use crate::config::Drive;
 use crate::error::VmmError;
@@ -73,7 +75,19 @@ impl Attached for AttachedBlock {
     }
 
     fn resume(&mut self) {
-        self.worker.resume();
+        self.worker.device().lock().resume();
+    }
+
+    fn name(&self) -> String {
+        format!("drive {:?}", self.id)
+    }
+
+    fn save(&self) -> serde_json::Result<Value> {
+        super::save(&*self.worker.device().lock())
+    }
+
+    fn restore(&mut self, state: &Value) -> Result<(), Unfit> {
+        super::restore(&mut *self.worker.device().lock(), state)
     }
 }
 

@@ -52,6 +52,11 @@ impl Worker {
         thread.spawn(work).map(drop)
     }
 
+    /// The device.
+    pub fn device(&self) -> &Plugged<Block> {
+        &self.device
+    }
+
     fn bell(&self) -> &Notification {
         &self.device.queues()[0]
     }
@@ -87,11 +92,6 @@ impl Worker {
     /// The request that is under way will never be answered.
     pub fn abandon(&self) {
         self.device.lock().abandon_turn();
-    }
-
-    /// Takes requests again.
-    pub fn resume(&self) {
-        self.device.lock().resume();
     }
 
     /// Ends the thread after the request that is under way.
