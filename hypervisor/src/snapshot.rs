@@ -31,6 +31,7 @@ use serde_json::Value;
 use crate::native::state::{FixedState, Host, VcpuState, VmState};
 
 pub use bytes::Raw;
+pub(crate) use error::shown;
 pub use error::{RestoreError, SnapshotError};
 
 /// Changes whenever what is in the file, or what it means, does. No other is read.
@@ -74,14 +75,8 @@ pub(crate) struct DeviceState {
 impl Snapshot {
     /// The file's bytes.
     pub fn encode(&self) -> Result<Vec<u8>, SnapshotError> {
-        let mut bytes = vec![0; HEADER];
-        serde_json::to_writer(&mut bytes, self).map_err(SnapshotError::Content)?;
-        let (header, content) = bytes.split_at_mut(HEADER);
-        header[..8].copy_from_slice(&MAGIC);
-        header[8..12].copy_from_slice(&VERSION.to_le_bytes());
-        header[16..24].copy_from_slice(&(content.len() as u64).to_le_bytes());
-        header[24..].copy_from_slice(&checksum::crc64(content).to_le_bytes());
-        Ok(bytes)
+        let content = serde_json::to_vec(self).map_err(SnapshotError::Content)?;
+        Ok(with_header(&content))
     }
 
     /// Reads the file's bytes. What they say is not compared with any machine yet.
@@ -131,6 +126,18 @@ impl Snapshot {
             false => Snapshot::decode(&bytes),
         }
     }
+}
+
+/// A file of this content.
+pub fn with_header(content: &[u8]) -> Vec<u8> {
+    let mut file = Vec::with_capacity(HEADER + content.len());
+    file.extend(MAGIC);
+    file.extend(VERSION.to_le_bytes());
+    file.extend([0; 4]);
+    file.extend((content.len() as u64).to_le_bytes());
+    file.extend(checksum::crc64(content).to_le_bytes());
+    file.extend(content);
+    file
 }
 
 /// Reads a file from its start, wherever those stand who have the same descriptor.

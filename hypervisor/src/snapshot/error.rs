@@ -45,7 +45,7 @@ pub enum SnapshotError {
     #[error("is damaged: its checksum is another one")]
     Checksum,
     /// What it says is not what a snapshot says.
-    #[error("is damaged: {0}")]
+    #[error("is damaged: {}", shown(.0))]
     Content(serde_json::Error),
 }
 
@@ -97,7 +97,7 @@ pub enum RestoreError {
         error: DeviceError,
     },
     /// A device's state is of another kind.
-    #[error("--restore-state: {name}: {error}")]
+    #[error("--restore-state: {name}: {}", shown(error))]
     Content {
         /// As the snapshot calls it.
         name: String,
@@ -109,6 +109,18 @@ pub enum RestoreError {
     Kvm(#[from] KvmError),
 }
 
+/// No more of a file's words is shown, in characters.
+const SHOWN: usize = 200;
+
+/// What comes from a file, for a person: cut short, and without what a terminal obeys.
+pub fn shown(text: impl ToString) -> String {
+    let escape = |char: char| match char.is_control() {
+        true => char.escape_default().to_string(),
+        false => char.to_string(),
+    };
+    text.to_string().chars().take(SHOWN).map(escape).collect()
+}
+
 impl RestoreError {
     /// Refuses what is not the same as it was.
     pub fn unless_same<T: PartialEq + ToString>(what: &str, saved: T, here: T) -> Result<(), Self> {
@@ -116,7 +128,7 @@ impl RestoreError {
             true => Ok(()),
             false => Err(RestoreError::Differs {
                 what: what.to_owned(),
-                saved: saved.to_string(),
+                saved: shown(saved),
                 here: here.to_string(),
             }),
         }

@@ -75,14 +75,9 @@ fn what_is_no_snapshot_is_refused_in_one_line() {
     }
 }
 
-/// A file with this content, whose header is right.
+/// A file of this content.
 fn with_content(content: &Value) -> Vec<u8> {
-    let content = content.to_string().into_bytes();
-    let (length, checksum) = (content.len() as u64, checksum::crc64(&content));
-    let mut bytes = [&MAGIC[..], &VERSION.to_le_bytes(), &[0; 4]].concat();
-    bytes.extend([length, checksum].map(u64::to_le_bytes).concat());
-    bytes.extend(content);
-    bytes
+    with_header(content.to_string().as_bytes())
 }
 
 #[test]
@@ -103,6 +98,20 @@ fn a_field_too_many_or_too_few_is_refused() {
             assert!(Snapshot::decode(&with_content(&more)).is_err(), "{field}");
         }
     }
+}
+
+/// Words of a file come to a person's terminal.
+#[test]
+fn words_of_a_file_are_cut_short_and_escaped() {
+    let mut value = serde_json::to_value(sample()).unwrap();
+    value["host"]["\u{1b}[31m\n"] = json!(1);
+    let error = Snapshot::decode(&with_content(&value)).unwrap_err().to_string();
+    assert!(error.contains(r"unknown field `\u{1b}[31m\n`"), "{error}");
+    value["host"] = json!({ "x".repeat(10_000): 1 });
+    let error = Snapshot::decode(&with_content(&value)).unwrap_err().to_string();
+    assert!(error.len() < 300, "{}", error.len());
+    let error = RestoreError::unless_same("devices", "\u{7}", "").unwrap_err().to_string();
+    assert!(error.contains(r"was \u{7} when"), "{error}");
 }
 
 #[test]

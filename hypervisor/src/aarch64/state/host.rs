@@ -5,7 +5,7 @@ use arch::aarch64::gic::Gic;
 use kvm_ioctls::{Cap, VmFd};
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::RestoreError;
+use crate::snapshot::{RestoreError, shown};
 
 /// What a guest may have come to rely on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ impl Host {
                 self.kvm.iter().find(|(known, _)| known == name).map_or(0, |(_, here)| *here);
             if value & !here != 0 {
                 return Err(RestoreError::Differs {
-                    what: name.clone(),
+                    what: shown(name),
                     saved: value.to_string(),
                     here: here.to_string(),
                 });

@@ -5,7 +5,7 @@ use std::arch::x86_64::{__cpuid, __cpuid_count, CpuidResult};
 use kvm_ioctls::{Cap, VmFd};
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::RestoreError;
+use crate::snapshot::{RestoreError, shown};
 
 /// What a guest may have come to rely on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ impl Host {
         let model = |host: &Host| format!("{:#x}", host.model);
         RestoreError::unless_same("processor's model", model(saved), model(self))?;
         let differs = |what: &str, saved: &[u32], here: &[u32]| RestoreError::Differs {
-            what: what.to_owned(),
+            what: shown(what),
             saved: format!("{saved:x?}"),
             here: format!("{here:x?}"),
         };
