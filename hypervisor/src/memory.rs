@@ -36,6 +36,7 @@
 mod load;
 mod overlay;
 mod ram;
+pub mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -90,6 +91,12 @@ pub enum MemoryError {
         /// Where in the file.
         offset: u64,
         length: u64,
+        error: LoadProblem,
+    },
+    /// The memory of a snapshot could not be mapped.
+    #[error("--restore-memory: cannot map it: {error}")]
+    Restore {
+        /// What the system said.
         error: LoadProblem,
     },
     /// A table did not fit into guest memory.

@@ -4,8 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime};
 
+use devices::Device;
 use devices::fixed::clock::{Clock, RealTimeClock};
-use devices::{Outcome, Registers};
+use devices::{Outcome, Registers, RestoreError};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
@@ -25,15 +26,15 @@ impl Clock for HostClock {
 ///
 /// Any access of the guest's may change what that event is, and accesses are rare, so each sets
 /// the timer.
-pub struct TimedClock {
-    clock: Box<dyn RealTimeClock>,
+pub struct TimedClock<C> {
+    clock: C,
     timer: OwnedFd,
     armed: bool,
 }
 
-impl TimedClock {
+impl<C: RealTimeClock> TimedClock<C> {
     /// With a timer that does not run yet.
-    pub fn new(clock: Box<dyn RealTimeClock>) -> io::Result<TimedClock> {
+    pub fn new(clock: C) -> io::Result<TimedClock<C>> {
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let timer = timerfd_create(TimerfdClockId::Realtime, flags)?;
         Ok(TimedClock { clock, timer, armed: false })
@@ -64,7 +65,26 @@ impl TimedClock {
     }
 }
 
-impl Registers for TimedClock {
+impl<C: RealTimeClock + Device> TimedClock<C> {
+    /// What a snapshot holds of the clock.
+    pub fn save(&self) -> C::State {
+        self.clock.save()
+    }
+
+    /// Takes it over.
+    pub fn restore(&mut self, state: &C::State) -> Result<(), RestoreError> {
+        self.clock.restore(state)
+    }
+
+    /// Time has gone by while the machine stood still.
+    pub fn resume(&mut self) {
+        self.clock.resume();
+        self.clock.tick();
+        self.arm();
+    }
+}
+
+impl<C: RealTimeClock> Registers for TimedClock<C> {
     fn read(&mut self, offset: u64, data: &mut [u8]) {
         self.clock.read(offset, data);
         self.arm();
@@ -77,7 +97,7 @@ impl Registers for TimedClock {
     }
 }
 
-impl AsFd for TimedClock {
+impl<C> AsFd for TimedClock<C> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.timer.as_fd()
     }
@@ -107,7 +127,7 @@ mod tests {
     fn the_timer_runs_out_at_the_clocks_next_event() {
         let interrupts = Arc::new(AtomicUsize::new(0));
         let rtc = Rtc::new(Box::new(HostClock), Box::new(Counter(interrupts.clone())));
-        let mut clock = TimedClock::new(Box::new(rtc)).unwrap();
+        let mut clock = TimedClock::new(rtc).unwrap();
         clock.write(0, &[0x0b]);
         clock.write(1, &[0x12]);
         let second = Timespec { tv_sec: 3, tv_nsec: 0 };

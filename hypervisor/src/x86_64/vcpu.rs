@@ -12,13 +12,17 @@ use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 
 use crate::kvm::{KvmError, create_vcpu};
 
-/// Makes all vCPUs: the first starts at `start`, the others wait for its start-up interrupt.
+/// Makes all vCPUs: the first starts at `start`, the others wait for its start-up interrupt. Without it they are as KVM makes
+/// them, to be restored.
 pub(super) fn create(
     kvm: &Kvm,
     vm: &VmFd,
     count: u32,
-    start: &CpuStart,
+    start: Option<&CpuStart>,
 ) -> Result<Vec<VcpuFd>, KvmError> {
+    let Some(start) = start else {
+        return (0..count).map(|index| create_vcpu(vm, index)).collect();
+    };
     let supported = supported_cpuid(kvm)?;
     let msrs = boot_msrs();
     (0..count)
@@ -43,7 +47,7 @@ pub(super) fn create(
 /// gives vCPUs the first measure. If that was too low by more than 0.025 % and the processor can't scale, KVM takes
 /// the guest's counter to stand still, and the guest's timers never fire (linux/arch/x86/kvm/x86.c, `set_tsc_khz` and
 /// `kvm_arch_vcpu_create`, which passes over the error).
-fn tsc_khz(vcpu: &VcpuFd) -> Option<u32> {
+pub(super) fn tsc_khz(vcpu: &VcpuFd) -> Option<u32> {
     // A host whose counter is of no use refuses, and its guests do without as well.
     let _ = vcpu.set_tsc_khz(0);
     vcpu.get_tsc_khz().ok().filter(|khz| *khz > 0)
@@ -56,7 +60,7 @@ fn supported_cpuid(kvm: &Kvm) -> Result<Vec<CpuidEntry>, KvmError> {
     Ok(entries.as_slice().iter().map(from_kvm).collect())
 }
 
-fn from_kvm(entry: &kvm_cpuid_entry2) -> CpuidEntry {
+pub(super) fn from_kvm(entry: &kvm_cpuid_entry2) -> CpuidEntry {
     CpuidEntry {
         function: entry.function,
         index: entry.index,
@@ -81,7 +85,7 @@ fn to_kvm(entry: &CpuidEntry) -> kvm_cpuid_entry2 {
     }
 }
 
-fn set_cpuid(vcpu: &VcpuFd, entries: &[CpuidEntry]) -> Result<(), KvmError> {
+pub(super) fn set_cpuid(vcpu: &VcpuFd, entries: &[CpuidEntry]) -> Result<(), KvmError> {
     let entries: Vec<_> = entries.iter().map(to_kvm).collect();
     let too_many = |_| KvmError::call("KVM_SET_CPUID2")(std::io::ErrorKind::InvalidInput);
     let entries = CpuId::from_entries(&entries).map_err(too_many)?;
@@ -95,7 +99,7 @@ fn boot_msrs() -> Vec<kvm_msr_entry> {
         .collect()
 }
 
-fn set_msrs(vcpu: &VcpuFd, entries: &[kvm_msr_entry]) -> Result<(), KvmError> {
+pub(super) fn set_msrs(vcpu: &VcpuFd, entries: &[kvm_msr_entry]) -> Result<(), KvmError> {
     let call = "KVM_SET_MSRS";
     let too_many = |_| KvmError::call(call)(std::io::ErrorKind::InvalidInput);
     let list = Msrs::from_entries(entries).map_err(too_many)?;
@@ -105,7 +109,7 @@ fn set_msrs(vcpu: &VcpuFd, entries: &[kvm_msr_entry]) -> Result<(), KvmError> {
         None => Ok(()),
         Some(refused) => {
             let register = format!("MSR {:#x}", refused.index);
-            Err(KvmError::Register { register, value: refused.data })
+            Err(KvmError::Register { register, value: refused.data, index: set })
         }
     }
 }

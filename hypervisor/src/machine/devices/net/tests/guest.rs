@@ -203,7 +203,7 @@ impl Guest {
 
     /// The machine ends.
     pub fn end(&mut self) {
-        self.devices.pause();
+        self.devices.end();
     }
 
     /// Has it run until nothing happens for so long.
