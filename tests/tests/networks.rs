@@ -1,6 +1,8 @@
 //! Networks of names, by the distribution's netavark and aardvark-dns: containers that find each other, are reached, are kept
 //! apart, and leave nothing. Each test is a host of its own, as far as networks go.
 
+#[path = "networks/egress.rs"]
+mod egress;
 #[path = "networks/lengths.rs"]
 mod lengths;
 #[path = "networks/place.rs"]
