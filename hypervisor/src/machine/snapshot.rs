@@ -78,8 +78,9 @@ impl Machine {
             fixed,
             devices,
         };
-        snapshot.write(state).map_err(|error| format!("state: {error}"))?;
         let written = memory::snapshot::save(self.vm.memory(), memory);
-        written.map_err(|error| format!("memory: cannot write it: {error}"))
+        written.map_err(|error| format!("memory: cannot write it: {error}"))?;
+        // Last: where there is a whole one, the memory beside it is whole.
+        snapshot.write(state).map_err(|error| format!("state: {error}"))
     }
 }

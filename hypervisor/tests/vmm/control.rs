@@ -40,6 +40,11 @@ impl Controller {
         self.answer()
     }
 
+    /// Takes what was still answered, until the other end is closed.
+    pub fn wait_for_the_end(&self) {
+        while matches!(recv(&self.0, &mut [0; 1024], RecvFlags::empty()), Ok((_, 1..))) {}
+    }
+
     /// The next answer.
     pub fn answer(&self) -> String {
         let mut bytes = [0; 1024];

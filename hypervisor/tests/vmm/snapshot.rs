@@ -1,83 +1,17 @@
 //! A VM that is saved, and goes on from there in another process.
 
+mod files;
+
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{IoSlice, Write};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::io::Read;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::process::Child;
+use std::time::Duration;
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-
-use crate::control::{Controller, DONE, PAUSE, RESUME, assert_counts, read_all, read_some, start};
+use crate::control::{DONE, PAUSE, RESUME, assert_counts, read_all, read_some, start};
 use crate::guest::Code;
-use crate::network::handed_over::inherit;
 use crate::process::{Outcome, Vm, finish, kvm_is_there, run};
-
-const SAVE: &str = r#"{"snapshot_type": "Full"}"#;
-
-/// Asks for a snapshot in these files.
-fn save(controller: &Controller, state: &File, memory: &File) -> String {
-    let files = [state.as_fd(), memory.as_fd()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    assert!(ancillary.push(SendAncillaryMessage::ScmRights(&files)));
-    let bytes = [IoSlice::new(SAVE.as_bytes())];
-    sendmsg(controller.socket(), &bytes, &mut ancillary, SendFlags::NOSIGNAL).unwrap();
-    controller.answer()
-}
-
-/// The two files of a snapshot.
-struct Files {
-    folder: tempfile::TempDir,
-}
-
-impl Files {
-    fn new() -> Files {
-        Files { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
-    }
-
-    fn memory(&self) -> PathBuf {
-        self.folder.path().join("memory")
-    }
-
-    /// Has a VM that is held write itself.
-    fn save(&self, controller: &Controller) {
-        let create = |path| {
-            let _ = std::fs::remove_file(&path);
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create_new(true).mode(0o600).open(path).unwrap()
-        };
-        assert_eq!(save(controller, &create(self.state()), &create(self.memory())), DONE);
-    }
-
-    /// Has the command restore it.
-    fn hand_over(&self, command: &mut Command) {
-        for (option, path) in
-            [("--restore-state", self.state()), ("--restore-memory", self.memory())]
-        {
-            let file: OwnedFd = File::open(path).unwrap().into();
-            command.arg(option).arg(file.as_raw_fd().to_string());
-            inherit(command, file);
-        }
-    }
-
-    /// Starts a VM of it, with a control socket.
-    fn restore(&self, vm: &Vm, arguments: &[&str]) -> (Child, Controller) {
-        let (controller, other) = Controller::pair();
-        let mut command = vm.command();
-        command.stdin(Stdio::null()).arg("--control").arg(other.as_raw_fd().to_string());
-        command.args(arguments);
-        inherit(&mut command, other);
-        self.hand_over(&mut command);
-        (command.spawn().unwrap(), controller)
-    }
-}
+use files::{Files, ask_to_save, save};
 
 /// Ends a VM that is held, and nothing of it comes after what it has said.
 fn end(child: Child) {
@@ -211,8 +145,53 @@ fn a_snapshot_of_another_machine_or_that_was_changed_is_refused_by_name() {
         refused(words);
         state.write_all_at(&byte, at).unwrap();
     }
-    (&state).write_all(b"").unwrap();
     assert_eq!(said(restore()), (0, "x".to_owned(), String::new()), "all is as it was");
+}
+
+/// Whoever finds a state that is whole finds the memory that belongs to it.
+#[test]
+fn a_vm_that_is_killed_while_it_is_saved_leaves_nothing_that_could_be_taken_for_a_snapshot() {
+    let test =
+        "a_vm_that_is_killed_while_it_is_saved_leaves_nothing_that_could_be_taken_for_a_snapshot";
+    if !kvm_is_there(test) {
+        return;
+    }
+    let vm = Vm::new(&Code::new().count_forever().into_kernel());
+    let files = Files::new();
+    let (mut whole, mut cut) = (0, 0);
+    // Until both have been seen, each time a little later.
+    for moment in (0..2000).step_by(50) {
+        let (mut child, controller) = start(&vm, &[]);
+        let stdout = child.stdout.as_mut().unwrap();
+        let mut said = read_some(stdout, 10);
+        assert_eq!(controller.ask(PAUSE), DONE);
+        said.extend(read_all(stdout));
+        let (state, memory) = files.create();
+        ask_to_save(&controller, &state, &memory);
+        std::thread::sleep(Duration::from_micros(20 * moment));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // The one in the jail has ended when its end of the socket has.
+        controller.wait_for_the_end();
+        let (mut restored, _controller) = files.restore(&vm, &[]);
+        let mut next = vec![0; 100];
+        if restored.stdout.as_mut().unwrap().read_exact(&mut next).is_ok() {
+            assert_eq!(next[0], said.last().unwrap().wrapping_add(1));
+            assert_counts(&next);
+            restored.kill().unwrap();
+            restored.wait().unwrap();
+            whole += 1;
+        } else {
+            let outcome = finish(restored);
+            let words = ["is no snapshot", "is damaged", "--restore-memory: 0 bytes"];
+            assert!(words.iter().any(|words| outcome.stderr.contains(words)), "{outcome:?}");
+            cut += 1;
+        }
+        if whole > 1 && cut > 1 {
+            break;
+        }
+    }
+    assert!(whole > 0 && cut > 0, "{whole} whole, {cut} cut");
 }
 
 #[test]

@@ -30,8 +30,8 @@ pub struct VcpuState {
 
 /// `KVM_REG_ARM64_SVE_VLS`: the lengths of vectors that a vCPU has, to be set before it is complete.
 const SVE_VLS: u64 = KVM_REG_ARM64 | KVM_REG_ARM64_SVE as u64 | KVM_REG_SIZE_U512 | 0xFFFF;
-/// More than any KVM has listed so far, a few times over.
-const MOST_REGISTERS: usize = 4096;
+/// As many as the bindings' list has room for (`ARM64_REGS_MAX`). A KVM that lists more says so, and nothing is saved.
+const MOST_REGISTERS: usize = 500;
 /// The affinity fields of MPIDR_EL1 (Arm DDI 0487 §D24.2.110): Aff3, and Aff2 to Aff0.
 const AFFINITY: u64 = 0xFF_00FF_FFFF;
 
