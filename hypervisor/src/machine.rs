@@ -189,11 +189,7 @@ impl Machine {
             // Their threads find them when they have their filters.
             running.release();
         }
-        let main = match self.control {
-            Some(_) => filters::Thread::ControlledLoop,
-            None => filters::Thread::EventLoop,
-        };
-        roll.complete(main).map_err(VmmError::system("filter of system calls"))?;
+        roll.complete(self.main_thread()).map_err(VmmError::system("filter of system calls"))?;
         let stop = self.wait_for_the_end(&mut running);
         let exits = running.stop();
         let stop = stop?;
@@ -203,6 +199,14 @@ impl Machine {
         }
         self.devices.end();
         Ok(End { stop, exits, loaded: self.loaded })
+    }
+
+    /// What the main thread does.
+    fn main_thread(&self) -> filters::Thread {
+        match self.control {
+            Some(_) => filters::Thread::ControlledLoop,
+            None => filters::Thread::EventLoop,
+        }
     }
 
     /// The event loop.
@@ -221,7 +225,7 @@ impl Machine {
                     Event::Wake => {
                         self.wake.clear();
                         #[cfg(feature = "traitor")]
-                        crate::traitor::act(filters::Thread::EventLoop);
+                        crate::traitor::act(self.main_thread());
                         if let Some(stop) = self.shared.stop.reason() {
                             return Ok(stop);
                         }
