@@ -16,8 +16,6 @@ use seccompiler::{
 
 #[path = "src/jail/filters/calls.rs"]
 mod calls;
-#[path = "src/jail/filters/control.rs"]
-mod control;
 #[path = "src/jail/filters/disk.rs"]
 mod disk;
 #[path = "src/jail/filters/event_loop.rs"]
@@ -52,16 +50,11 @@ fn main() {
     let numbers = numbers(&architecture);
     let mut source = String::new();
     for (name, thread, table) in [
-        ("VCPU", Thread::Vcpu, vcpu::VCPU.iter().collect()),
-        ("DISK", Thread::Disk, disk::DISK.iter().collect()),
-        ("EVENT_LOOP", Thread::EventLoop, event_loop::EVENT_LOOP.iter().collect()),
-        (
-            "CONTROLLED_LOOP",
-            Thread::ControlledLoop,
-            table::with(event_loop::EVENT_LOOP, control::CONTROL),
-        ),
+        ("VCPU", Thread::Vcpu, vcpu::VCPU),
+        ("DISK", Thread::Disk, disk::DISK),
+        ("EVENT_LOOP", Thread::EventLoop, event_loop::EVENT_LOOP),
     ] {
-        write_program(&mut source, name, &compile(&table, thread, &numbers, &architecture));
+        write_program(&mut source, name, &compile(table, thread, &numbers, &architecture));
     }
     write_names(&mut source, &numbers);
     let folder = env::var("OUT_DIR").expect("cargo sets it");
@@ -85,7 +78,7 @@ const IN_A_ROW: usize = 8;
 /// A thread's filter. seccompiler would ask for the calls one after the other, and the kernel, which goes through a new filter
 /// for each number that there is (`seccomp_cache_prepare` in linux/kernel/seccomp.c), would take milliseconds for it: so
 /// seccompiler makes what looks at a call's arguments, and a tree of comparisons leads to it.
-fn compile(table: &[&Call], thread: Thread, numbers: &Numbers, architecture: &str) -> BpfProgram {
+fn compile(table: &[Call], thread: Thread, numbers: &Numbers, architecture: &str) -> BpfProgram {
     let refuse = SECCOMP_RET_TRAP | thread as u32;
     let killed = vec![answer(SECCOMP_RET_KILL_PROCESS)];
     let never = never::NEVER.iter().filter_map(|name| Some((*numbers.get(name)?, killed.clone())));

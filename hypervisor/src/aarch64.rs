@@ -7,7 +7,6 @@ mod place;
 mod platform;
 pub mod probe;
 mod registers;
-pub mod state;
 mod vcpu;
 mod vm;
 
@@ -15,15 +14,15 @@ use std::ops::Range;
 
 use crate::memory::LARGE_PAGE;
 
+pub use arch::aarch64::gic::Gic as InterruptController;
 pub use arch::aarch64::layout;
 pub use arch::aarch64::regs::CpuStart;
 
 pub use boot::{
     Initrd, InitrdError, Kernel, KernelError, parse_kernel, place_initrd, start, tables,
 };
-pub use gic::InterruptController;
 pub use place::place;
-pub use platform::{CLOCK_GSI, Clock, Fixed, UART_GSI, Uart, plug, restore_others, save_others};
+pub use platform::{CLOCK_GSI, Clock, Fixed, UART_GSI, Uart, plug};
 pub use vm::{create, processors};
 
 /// Whether a kernel writes to most of its pages as it starts: some hundred places

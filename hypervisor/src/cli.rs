@@ -1,12 +1,10 @@
 //! The command line of `bulkhead-vmm`.
 
-use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
 use crate::jail::Wanted;
-use crate::machine::Handed;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -23,12 +21,6 @@ Options:
       --uid UID           as root: run the VM as the user and group of this number, in no other
                           group. What the configuration names is opened before, as root; what
                           the guest connects to must let this user in
-      --control FD        an inherited Unix socket (SOCK_SEQPACKET) at whose other end somebody
-                          holds the VM, lets it go on and saves it (hypervisor/CONFIG.md)
-      --paused            the VM does not run before it is told so; needs --control
-      --restore-state FD, --restore-memory FD
-                          the VM goes on as it was saved, in place of booting: the inherited
-                          descriptors of a snapshot's two files
       --no-jail           for debugging only: without namespaces, empty root folder, limits,
                           Landlock and filters, with all rights of whoever starts it
       --stats             at the end, one line on stderr: VM exits by kind, bytes loaded
@@ -72,10 +64,6 @@ pub struct Options {
     pub id: String,
     /// The folder to lock, and to remove at the end.
     pub runtime_dir: Option<PathBuf>,
-    /// Descriptors of whoever starts the VM.
-    pub handed: Handed,
-    /// Whether it begins when it is told so only.
-    pub paused: bool,
     /// The jail.
     pub jail: Wanted,
     /// Whether to print figures at the end.
@@ -96,8 +84,6 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, UsageError> {
     let mut stats = false;
     let mut jail = Wanted::default();
     let mut probe = false;
-    let (mut control, mut state, mut memory) = (None, None, None);
-    let mut paused = false;
     while let Some(argument) = parser.next().map_err(lexical)? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
@@ -108,10 +94,6 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, UsageError> {
             Long("stats") => stats = true,
             Long("config-file") => config_file = Some(parser.value().map_err(lexical)?.into()),
             Long("runtime-dir") => runtime_dir = Some(parser.value().map_err(lexical)?.into()),
-            Long("control") => control = Some(descriptor("--control", &mut parser)?),
-            Long("restore-state") => state = Some(descriptor("--restore-state", &mut parser)?),
-            Long("restore-memory") => memory = Some(descriptor("--restore-memory", &mut parser)?),
-            Long("paused") => paused = true,
             Long("no-jail") => jail.no_jail = true,
             Long("uid") => {
                 jail.uid = Some(user(parser.value().and_then(|v| v.string()).map_err(lexical)?)?)
@@ -128,16 +110,8 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, UsageError> {
     let Some(config_file) = config_file else {
         return Err(UsageError("missing option --config-file FILE".to_owned()));
     };
-    if paused && control.is_none() {
-        return Err(UsageError("--paused: missing option --control FD".to_owned()));
-    }
-    if state.is_some() != memory.is_some() {
-        let problem = "--restore-state FD and --restore-memory FD: expected both or neither";
-        return Err(UsageError(problem.to_owned()));
-    }
-    let handed = Handed { control, snapshot: state.zip(memory) };
     let id = id.unwrap_or_else(|| "bulkhead-vmm".to_owned());
-    Ok(Command::Run(Options { config_file, id, runtime_dir, handed, paused, jail, stats }))
+    Ok(Command::Run(Options { config_file, id, runtime_dir, jail, stats }))
 }
 
 /// `u32::MAX` means "no change" to the system (setresuid(2)).
@@ -145,21 +119,6 @@ fn user(text: String) -> Result<u32, UsageError> {
     let number = text.parse().ok().filter(|number| *number != u32::MAX);
     let wrong =
         || UsageError(format!("--uid {text:?}: expected a number from 0 to {}", u32::MAX - 1));
-    number.ok_or_else(wrong)
-}
-
-/// Those below are stdin, stdout and stderr.
-const FIRST_DESCRIPTOR: RawFd = 3;
-
-fn descriptor(option: &str, parser: &mut lexopt::Parser) -> Result<RawFd, UsageError> {
-    let text = parser.value().and_then(|value| value.string());
-    let text = text.map_err(|error| UsageError(error.to_string()))?;
-    let number = text.parse().ok().filter(|number| *number >= FIRST_DESCRIPTOR);
-    let wrong = || {
-        UsageError(format!(
-            "{option} {text:?}: expected the number of an inherited descriptor, {FIRST_DESCRIPTOR} or more"
-        ))
-    };
     number.ok_or_else(wrong)
 }
 
@@ -187,8 +146,6 @@ mod tests {
             config_file: "vm.json".into(),
             id: "web-1".to_owned(),
             runtime_dir: None,
-            handed: Handed::default(),
-            paused: false,
             jail: Wanted::default(),
             stats: false,
         };
@@ -196,10 +153,6 @@ mod tests {
         let command = parse(&["--config-file", "a", "--no-jail", "--uid", "100000"]);
         let Ok(Command::Run(options)) = command else { panic!("{command:?}") };
         assert_eq!(options.jail, Wanted { no_jail: true, uid: Some(100_000) });
-        let command = parse(&["--config-file", "a", "--control", "3", "--paused"]);
-        let Ok(Command::Run(options)) = command else { panic!("{command:?}") };
-        assert_eq!((options.handed.control, options.paused), (Some(3), true));
-        assert_eq!(Vec::from_iter(options.handed.descriptors()), [3]);
     }
 
     #[test]
@@ -210,10 +163,6 @@ mod tests {
             (&["--config-file"], "--config-file"),
             (&["--config-file", "a", "b"], "\"b\""),
             (&["--config-file", "a", "--id", "a b"], "expected 1 to 64"),
-            (&["--config-file", "a", "--paused"], "--control FD"),
-            (&["--config-file", "a", "--restore-state", "3"], "both or neither"),
-            (&["--control", "2"], "--control \"2\": expected the number"),
-            (&["--control", "none"], "--control \"none\": expected the number"),
             (&["--uid", "root"], "expected a number"),
             (&["--uid", "4294967295"], "expected a number from 0 to 4294967294"),
         ] {

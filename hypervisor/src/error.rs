@@ -7,14 +7,12 @@ use arch::aarch64::fdt::FdtError;
 use egress_rules::PolicyError;
 
 use crate::config::ConfigError;
-use crate::control::ControlError;
 use crate::disk::DiskError;
 use crate::jail::JailError;
 use crate::kvm::KvmError;
 use crate::machine::InterfaceError;
 use crate::memory::MemoryError;
 use crate::native::{InitrdError, KernelError};
-use crate::snapshot::RestoreError;
 use crate::vsock::ListenError;
 
 /// Why there is no VM.
@@ -41,12 +39,6 @@ pub enum VmmError {
     /// A network interface's filter can't do what it is told.
     #[error(transparent)]
     Egress(#[from] PolicyError),
-    /// The control socket is none.
-    #[error(transparent)]
-    Control(#[from] ControlError),
-    /// A snapshot is not one of this machine.
-    #[error(transparent)]
-    Restore(#[from] RestoreError),
     /// This process could not lock itself in.
     #[error(transparent)]
     Jail(#[from] JailError),
@@ -116,8 +108,6 @@ impl VmmError {
     pub fn exit_status(&self) -> u8 {
         match self {
             VmmError::Config(_)
-            | VmmError::Control(_)
-            | VmmError::Restore(RestoreError::File { .. } | RestoreError::HugePages)
             | VmmError::Cmdline(_)
             | VmmError::TooManyDevices { .. }
             | VmmError::Kvm(KvmError::Memory(_) | KvmError::Vcpus { .. }) => 2,

@@ -24,8 +24,6 @@ pub enum Source {
     Input,
     /// The clock's next event is due.
     Clock,
-    /// A request of whoever started the VM.
-    Control,
     /// What a device waits for on the host's behalf.
     Device(
         /// The device's place in the machine.
@@ -46,7 +44,6 @@ impl Source {
             Source::Wake => 1,
             Source::Input => 2,
             Source::Clock => 3,
-            Source::Control => 6,
             Source::Device(device) => 4 | u64::from(device) << 16,
             Source::Queue { device, queue } => 5 | u64::from(device) << 16 | u64::from(queue) << 32,
         }
@@ -59,7 +56,6 @@ impl Source {
             2 => Source::Input,
             3 => Source::Clock,
             4 => Source::Device((bits >> 16) as u16),
-            6 => Source::Control,
             _ => Source::Queue { device: (bits >> 16) as u16, queue: (bits >> 32) as u16 },
         }
     }
@@ -129,7 +125,6 @@ mod tests {
             Source::Wake,
             Source::Input,
             Source::Clock,
-            Source::Control,
             Source::Device(0),
             Source::Device(u16::MAX),
             Source::Queue { device: 0, queue: 0 },

@@ -4,14 +4,12 @@
 //! |---|---|
 //! | [`cli`] | the command line of `bulkhead-vmm` |
 //! | [`config`] | the configuration file |
-//! | [`snapshot`] | what a VM is when it stands still, as a file |
 //! | `memory` | guest memory, and how kernel and initramfs get into it |
 //! | `kvm` | the thin layer that hands our tables to KVM |
 //! | `vcpu` | the threads that run the guest |
 //! | `bus` | which device answers at which address |
 //! | `event` | what the main thread waits for |
 //! | `console` | stdin, stdout and the terminal |
-//! | `control` | the socket of whoever holds the VM and lets it go on |
 //! | `disk` | the files behind disks |
 //! | [`jail`] | what this process can still do once it is locked in, and the process that waits outside |
 //! | `vsock` | the Unix sockets behind the socket device |
@@ -25,14 +23,13 @@
 //! The main thread does all device work that is not a plain register access; each vCPU thread does nothing but run the
 //! guest and answer its exits, and a virtio device's registers only note what is to be done. Each disk has a thread of
 //! its own, for which nothing else waits. `unsafe` stands in `memory::overlay`, `memory::ram`, `kvm::run_page`,
-//! `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals`, `machine::devices::net::tap`, `snapshot::bytes`, `x86_64::probe` and
-//! `x86_64::state::vcpu` or `aarch64::probe` and `aarch64::state::gic`, and in `jail` where the C library or the kernel has no other interface: `descriptors`, `environment`, `folder`, `landlock`, `namespaces`, `outside`.
+//! `kvm::irq`, `kvm::vm`, `vcpu::kick`, `event::signals`, `machine::devices::net::tap`, `x86_64::probe` or
+//! `aarch64::probe`, and in `jail` where the C library or the kernel has no other interface: `descriptors`, `environment`, `folder`, `landlock`, `namespaces`, `outside`.
 
 mod bus;
 pub mod cli;
 pub mod config;
 mod console;
-mod control;
 mod disk;
 pub mod error;
 mod event;
@@ -43,7 +40,6 @@ pub mod logging;
 pub mod machine;
 mod memory;
 pub mod probe;
-pub mod snapshot;
 pub mod stop;
 #[cfg(feature = "traitor")]
 pub mod traitor;

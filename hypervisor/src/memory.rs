@@ -36,7 +36,6 @@
 mod load;
 mod overlay;
 mod ram;
-pub mod snapshot;
 #[cfg(test)]
 mod tests;
 
@@ -91,12 +90,6 @@ pub enum MemoryError {
         /// Where in the file.
         offset: u64,
         length: u64,
-        error: LoadProblem,
-    },
-    /// The memory of a snapshot could not be mapped.
-    #[error("--restore-memory: cannot map it: {error}")]
-    Restore {
-        /// What the system said.
         error: LoadProblem,
     },
     /// A table did not fit into guest memory.

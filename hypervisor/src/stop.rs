@@ -64,11 +64,6 @@ impl StopRequest {
         self.wake.wake();
     }
 
-    /// Wakes the event loop without a reason.
-    pub fn ring(&self) {
-        self.wake.wake();
-    }
-
     /// The reason, if there is one.
     pub fn reason(&self) -> Option<Stop> {
         self.first.lock().unwrap_or_else(PoisonError::into_inner).clone()

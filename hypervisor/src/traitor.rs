@@ -21,14 +21,11 @@ pub use attempts::{ATTEMPTS, Attempt};
 /// Where the guest writes: a port on x86_64, an address on aarch64. No device is there (`arch`'s memory maps).
 pub const PLACE: u64 = if cfg!(target_arch = "x86_64") { 0x7a0 } else { 0x0a80_0000 };
 
-/// The numbers of kinds of threads are below this.
-const THREADS: usize = Thread::ControlledLoop as usize + 1;
-
 /// No attempt.
 const NONE: u8 = u8::MAX;
 
 /// What each kind of thread is to try, by its number.
-static WANTED: [AtomicU8; THREADS] = [const { AtomicU8::new(NONE) }; THREADS];
+static WANTED: [AtomicU8; 4] = [const { AtomicU8::new(NONE) }; 4];
 /// How the disk's thread is woken.
 static DISK: OnceLock<Notification> = OnceLock::new();
 
@@ -47,7 +44,7 @@ impl Registers for Ear {
         match offset {
             0 => self.thread = data[0],
             _ => {
-                WANTED[usize::from(self.thread) % THREADS].store(data[0], Ordering::SeqCst);
+                WANTED[usize::from(self.thread % 4)].store(data[0], Ordering::SeqCst);
                 act(Thread::Vcpu);
                 self.event_loop.wake();
                 if let Some(disk) = DISK.get() {

@@ -4,7 +4,6 @@ mod boot;
 mod place;
 mod platform;
 pub mod probe;
-pub mod state;
 mod vcpu;
 mod vm;
 
@@ -19,7 +18,7 @@ pub use boot::{
     Initrd, InitrdError, Kernel, KernelError, parse_kernel, place_initrd, start, tables,
 };
 pub use place::place;
-pub use platform::{CLOCK_GSI, Clock, Fixed, UART_GSI, Uart, plug, restore_others, save_others};
+pub use platform::{CLOCK_GSI, Clock, Fixed, UART_GSI, Uart, plug};
 pub use vm::{InterruptController, create, processors};
 
 /// Whether a kernel writes to most of its pages as it starts: every return and every

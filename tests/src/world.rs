@@ -68,16 +68,8 @@ impl World {
     /// A program of ours without an operating system's library, that is built beside the bare guest. `None` where `cargo xtask
     /// test` has not built it, after a line that says so.
     pub fn own_program(&self, test: &str, name: &str) -> Option<PathBuf> {
-        let path = own_kernel().map(|kernel| kernel.with_file_name(name));
-        Self::built(test, name, path)
-    }
-
-    /// The bare guest, likewise.
-    pub fn bare_guest(&self, test: &str) -> Option<PathBuf> {
-        Self::built(test, "bare guest", own_kernel())
-    }
-
-    fn built(test: &str, name: &str, path: Option<PathBuf>) -> Option<PathBuf> {
+        let path =
+            std::env::var_os(BARE_GUEST).map(|kernel| PathBuf::from(kernel).with_file_name(name));
         let found = path.filter(|path| path.is_file());
         if found.is_none() {
             skip(test, &format!("no {name}: `cargo xtask test` builds it"));
@@ -179,11 +171,6 @@ impl World {
             _ => panic!("{program}: {found:?}"),
         }
     }
-}
-
-/// The bare guest's file.
-fn own_kernel() -> Option<PathBuf> {
-    std::env::var_os(BARE_GUEST).map(PathBuf::from)
 }
 
 fn command_line(process: u32) -> String {

@@ -227,13 +227,6 @@ impl Registers for Pl011 {
 impl Device for Pl011 {
     type State = Pl011State;
 
-    /// An edge that was sent may have been lost with a snapshot. One too many does no harm.
-    fn resume(&mut self) {
-        if self.causes() != 0 {
-            self.irq.raise();
-        }
-    }
-
     fn reset(&mut self) {
         self.state = Pl011State::default();
     }

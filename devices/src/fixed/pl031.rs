@@ -196,13 +196,6 @@ impl Registers for Pl031 {
 impl Device for Pl031 {
     type State = Pl031State;
 
-    /// An edge that was sent may have been lost with a snapshot. One too many does no harm.
-    fn resume(&mut self) {
-        if self.state.interrupt_pending() {
-            self.irq.raise();
-        }
-    }
-
     /// A reset takes away the alarm and the interrupt. The time has a battery.
     fn reset(&mut self) {
         self.state = Pl031State::at(self.now(), self.state.offset);

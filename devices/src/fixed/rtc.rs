@@ -271,13 +271,6 @@ impl Registers for Rtc {
 impl Device for Rtc {
     type State = RtcState;
 
-    /// An edge that was sent may have been lost with a snapshot. One too many does no harm.
-    fn resume(&mut self) {
-        if self.state.interrupt_pending() {
-            self.irq.raise();
-        }
-    }
-
     /// A reset takes away the interrupts and the flags. Time and memory have a battery.
     fn reset(&mut self) {
         if let Some(held) = self.state.held.take() {

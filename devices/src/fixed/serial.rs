@@ -240,13 +240,6 @@ impl Uart for Serial {
 impl Device for Serial {
     type State = SerialState;
 
-    /// An edge that was sent may have been lost with a snapshot. One too many does no harm.
-    fn resume(&mut self) {
-        if self.causes() != 0 {
-            self.irq.raise();
-        }
-    }
-
     fn reset(&mut self) {
         let (causes, room) = (self.causes(), self.input_room());
         self.state = SerialState::default();

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`queue`], [`mmio`], [`block`], [`vsock`], [`net`], [`uart`], [`clock`] | the guest's, at its devices; the host's programs' |
 //! | [`egress`] | the guest's, at its egress filter; a person's rules for that |
-//! | [`snapshot`], [`state`] | a snapshot's |
+//! | [`state`] | a snapshot's |
 //! | [`kernel`], [`initramfs`] | a person's: kernel files, names |
 //! | [`tar`], [`layer`], [`erofs`], [`image`] | an image's |
 //! | [`messages`] | the guest's init, the host, a container's supervisor |
@@ -32,7 +32,6 @@ mod mmio;
 mod net;
 mod orders;
 mod queue;
-mod snapshot;
 mod state;
 mod tar;
 mod uart;
@@ -77,7 +76,6 @@ pub const TARGETS: &[Target] = &[
     target("queue", queue::queue),
     target("rtc", clock::rtc),
     target("serial", uart::serial),
-    target("snapshot", snapshot::snapshot),
     target("state", state::state),
     target("tar", tar::tar),
     target("to-guest", messages::to_guest),

@@ -2,11 +2,11 @@
 
 use arch::VirtioSlot;
 use arch::aarch64::fdt::{self, Machine, Seeds};
+use arch::aarch64::gic::Gic;
 use arch::aarch64::layout;
 use arch::aarch64::regs::{self, CpuStart};
 use devices::virtio::rng::Entropy;
 
-use super::InterruptController;
 use super::caches;
 use crate::error::VmmError;
 use crate::machine::{Boot, HostEntropy};
@@ -24,13 +24,13 @@ pub fn tables(
     boot: &Boot,
     vcpus: u32,
     slots: &[VirtioSlot],
-    controller: &InterruptController,
+    gic: Gic,
 ) -> Result<Vec<(u64, Vec<u8>)>, VmmError> {
     let tree = fdt::blob(&Machine {
         cpus: vcpus,
         caches: &caches::host(),
         ram: &boot.ram,
-        gic: controller.gic,
+        gic,
         virtio: slots,
         cmdline: boot.cmdline.as_str(),
         initrd: boot.initrd.map(|initrd| initrd.gpa..initrd.gpa + initrd.len),

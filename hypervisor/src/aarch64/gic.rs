@@ -14,15 +14,7 @@ use kvm_ioctls::{DeviceFd, VmFd};
 
 use crate::kvm::KvmError;
 
-/// The interrupt controller of a machine.
-pub struct InterruptController {
-    /// Its version.
-    pub gic: Gic,
-    /// KVM's descriptor of it.
-    pub device: DeviceFd,
-}
-
-/// Makes a GICv3 or, on a host that has none, a GICv2.
+/// Makes a GICv3 or, on a host that has none, a GICv2. The VM keeps it when the descriptor is closed.
 pub fn create(vm: &VmFd) -> Result<(Gic, DeviceFd), KvmError> {
     match device(vm, kvm_device_type_KVM_DEV_TYPE_ARM_VGIC_V3) {
         Ok(device) => Ok((Gic::V3, device)),

@@ -1,7 +1,6 @@
 //! The fixed devices of the aarch64 machine, both of them behind registers in memory.
 
 use arch::aarch64::layout;
-use devices::RestoreError;
 
 use crate::bus::{Buses, SharedDevice};
 
@@ -11,14 +10,6 @@ pub use devices::fixed::pl031::Pl031 as Clock;
 
 /// The others, of which there are none.
 pub struct Fixed;
-
-/// What a snapshot holds of these.
-pub fn save_others(_: &Fixed) {}
-
-/// Takes it over.
-pub fn restore_others(_: &Fixed, (): &()) -> Result<(), RestoreError> {
-    Ok(())
-}
 
 /// Puts these two on the bus.
 pub fn plug(uart: SharedDevice, clock: SharedDevice, buses: &mut Buses) -> Fixed {

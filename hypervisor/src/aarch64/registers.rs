@@ -14,10 +14,6 @@ pub const X0: u64 = core(offset_of!(kvm_regs, regs.regs));
 pub const PC: u64 = core(offset_of!(kvm_regs, regs.pc));
 /// Processor state.
 pub const PSTATE: u64 = core(offset_of!(kvm_regs, regs.pstate));
-/// What the processor is (Arm DDI 0487 §D24.2.107).
-pub const MIDR_EL1: u64 = system(3, 0, 0, 0, 0);
-/// Which of the processors it is (§D24.2.110).
-pub const MPIDR_EL1: u64 = system(3, 0, 0, 0, 5);
 /// System control register of EL1 (Arm DDI 0487 §D19.2.118).
 pub const SCTLR_EL1: u64 = system(3, 0, 1, 0, 0);
 

@@ -11,12 +11,7 @@ use super::registers::{self, PC, PSTATE, X0};
 use crate::kvm::{KvmError, create_vcpu};
 
 /// Makes all vCPUs: the first starts at `start`, the others are off until it switches them on.
-///
-/// Without it they are not initialized yet, to be restored.
-pub fn create(vm: &VmFd, count: u32, start: Option<&CpuStart>) -> Result<Vec<VcpuFd>, KvmError> {
-    let Some(start) = start else {
-        return (0..count).map(|index| create_vcpu(vm, index)).collect();
-    };
+pub fn create(vm: &VmFd, count: u32, start: &CpuStart) -> Result<Vec<VcpuFd>, KvmError> {
     let like_host = like_host(vm)?;
     (0..count)
         .map(|index| {
@@ -39,7 +34,7 @@ pub fn create(vm: &VmFd, count: u32, start: Option<&CpuStart>) -> Result<Vec<Vcp
 }
 
 /// The host's kind of processor, with what a guest has only if it is asked for.
-pub(super) fn like_host(vm: &VmFd) -> Result<kvm_vcpu_init, KvmError> {
+fn like_host(vm: &VmFd) -> Result<kvm_vcpu_init, KvmError> {
     let mut init = kvm_vcpu_init::default();
     vm.get_preferred_target(&mut init).map_err(KvmError::call("KVM_ARM_PREFERRED_TARGET"))?;
     enable(&mut init, KVM_ARM_VCPU_PSCI_0_2);
@@ -58,7 +53,7 @@ fn enable(init: &mut kvm_vcpu_init, feature: u32) {
     init.features[0] |= 1 << feature;
 }
 
-pub(super) fn is_enabled(init: &kvm_vcpu_init, feature: u32) -> bool {
+fn is_enabled(init: &kvm_vcpu_init, feature: u32) -> bool {
     init.features[0] & 1 << feature != 0
 }
 

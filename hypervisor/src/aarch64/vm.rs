@@ -1,5 +1,6 @@
 //! A VM as KVM makes it for this machine.
 
+use arch::aarch64::gic::Gic;
 use arch::aarch64::ipa;
 use arch::aarch64::regs::CpuStart;
 use devices::GuestMemory;
@@ -7,7 +8,7 @@ use kvm_bindings::{KVM_CAP_ARM_NISV_TO_USER, kvm_enable_cap};
 use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 use vm_memory::{GuestMemoryBackend, GuestMemoryRegion};
 
-use super::{InterruptController, gic, vcpu};
+use super::{gic, vcpu};
 use crate::kvm::{KvmError, create_vm};
 
 /// A VM whose physical addresses reach to the end of this memory, and without any yet.
@@ -29,13 +30,13 @@ pub fn processors(
     _kvm: &Kvm,
     vm: &VmFd,
     count: u32,
-    start: Option<&CpuStart>,
-) -> Result<(Vec<VcpuFd>, InterruptController), KvmError> {
+    start: &CpuStart,
+) -> Result<(Vec<VcpuFd>, Gic), KvmError> {
     let (gic, device) = gic::create(vm)?;
     if count > gic.max_cpus() {
         return Err(KvmError::Vcpus { asked: count, most: gic.max_cpus(), gic });
     }
     let vcpus = vcpu::create(vm, count, start)?;
     gic::complete(gic, &device)?;
-    Ok((vcpus, InterruptController { gic, device }))
+    Ok((vcpus, gic))
 }

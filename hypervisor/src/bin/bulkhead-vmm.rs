@@ -83,15 +83,13 @@ enum Finished {
 /// Nothing but this thread is there until the machine runs.
 fn start(options: &Options) -> Result<Finished, VmmError> {
     let config = Config::load(&options.config_file)?;
-    let named: Vec<_> =
-        config.descriptors().into_iter().chain(options.handed.descriptors()).collect();
-    let inherited = jail::close_inherited(&named);
+    let inherited = jail::close_inherited(&config.descriptors());
     let inherited = inherited.map_err(VmmError::system("close_range"))?;
     // Whatever is made here is nobody else's.
     umask(Mode::RWXG | Mode::RWXO);
     let folder = options.runtime_dir.as_deref().map(lock).transpose()?;
     let hearing = Hearing::new()?;
-    let opened = Opened::open(&config, &options.handed, inherited)?;
+    let opened = Opened::open(&config, inherited)?;
     match jail::divide(options.jail, hearing)? {
         Side::Outside(outside) => {
             // Removed after the VM's end.
@@ -115,7 +113,7 @@ fn run_in_jail(
 ) -> Result<ExitCode, VmmError> {
     inside.prepare(config)?;
     logging::start(&config.logger, options.id.clone())?;
-    let mut machine = Machine::build(config, opened)?;
+    let machine = Machine::build(config, opened)?;
     let lacks = inside.lock(config, machine.longest_file())?;
     if options.jail.no_jail {
         log::warn!("--no-jail: whoever breaks out of the guest has all rights of this process");
@@ -123,9 +121,7 @@ fn run_in_jail(
     for lack in lacks {
         log::warn!("the jail is incomplete: {lack}");
     }
-    // In the jail: it reads what nobody vouches for.
-    machine.restore()?;
-    let end = machine.run(!options.jail.no_jail, options.paused)?;
+    let end = machine.run(!options.jail.no_jail)?;
     report(&end, options.stats);
     Ok(match end.stop {
         Stop::Failure(reason) => {

@@ -1,6 +1,6 @@
 //! A filter of system calls for each kind of thread.
 //!
-//! The tables `vcpu`, `disk`, `event_loop` and, where there is a control socket, `control` say what a thread may ask for, and why; `build.rs` compiles them, so that all
+//! The tables `vcpu`, `disk` and `event_loop` say what a thread may ask for, and why; `build.rs` compiles them, so that all
 //! that is done at run time is one system call a thread. Whatever is not in a thread's table is never carried out: what is
 //! in `never` kills the process ([`Thread`]'s filter answers `SECCOMP_RET_KILL_PROCESS`), all else is refused, and ends
 //! it with a word ([`refused`]).
@@ -14,8 +14,6 @@ mod thread;
 
 #[cfg(test)]
 mod calls;
-#[cfg(test)]
-mod control;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
@@ -47,15 +45,14 @@ const OWN_PROCESS: u32 = 0xffff_fffe;
 
 impl Thread {
     /// All of them.
-    pub const ALL: [Thread; 4] =
-        [Thread::Vcpu, Thread::Disk, Thread::EventLoop, Thread::ControlledLoop];
+    pub const ALL: [Thread; 3] = [Thread::Vcpu, Thread::Disk, Thread::EventLoop];
 
     /// As a person reads it.
     pub fn name(self) -> &'static str {
         match self {
             Thread::Vcpu => "vcpu",
             Thread::Disk => "disk",
-            Thread::EventLoop | Thread::ControlledLoop => "event loop",
+            Thread::EventLoop => "event loop",
         }
     }
 }
@@ -76,7 +73,6 @@ fn program(thread: Thread) -> Vec<sock_filter> {
         Thread::Vcpu => compiled::VCPU.to_vec(),
         Thread::Disk => compiled::DISK.to_vec(),
         Thread::EventLoop => compiled::EVENT_LOOP.to_vec(),
-        Thread::ControlledLoop => compiled::CONTROLLED_LOOP.to_vec(),
     };
     for operation in &mut program {
         if operation.k == OWN_PROCESS {

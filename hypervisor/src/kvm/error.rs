@@ -45,12 +45,7 @@ pub enum KvmError {
     },
     /// A register was refused.
     #[error("KVM: vCPU register {register} cannot be set to {value:#x} on this host")]
-    Register {
-        register: String,
-        value: u64,
-        /// Its place in the list that was to be set.
-        index: usize,
-    },
+    Register { register: String, value: u64 },
 }
 
 impl KvmError {

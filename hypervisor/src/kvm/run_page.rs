@@ -55,20 +55,11 @@ impl RunPage {
     /// signalled, it closes the gap in which a signal alone would be lost: between the thread's last
     /// look at what it is to do and its entry into the guest.
     pub fn request_exit(&self) {
-        self.set_immediate_exit(1);
-    }
-
-    /// Takes that back, before the vCPU is to run again.
-    pub fn allow_entry(&self) {
-        self.set_immediate_exit(0);
-    }
-
-    fn set_immediate_exit(&self, value: u8) {
         // SAFETY: the field is a byte inside the mapping; the kernel reads it, and nothing in this
         // process accesses it except here.
         let immediate_exit =
             unsafe { AtomicU8::from_ptr(&raw mut (*self.0.as_ptr()).immediate_exit) };
-        immediate_exit.store(value, Ordering::SeqCst);
+        immediate_exit.store(1, Ordering::SeqCst);
     }
 
     /// The width in bytes of each access of the current `KVM_EXIT_IO`; never 0.

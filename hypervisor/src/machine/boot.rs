@@ -11,7 +11,7 @@ use std::path::Path;
 use boot::Segment;
 use boot::cmdline::Cmdline;
 
-use super::opened::{BootFiles, KernelFile};
+use super::opened::{KernelFile, Opened};
 use crate::config::Config;
 use crate::error::VmmError;
 use crate::memory::{LARGE_PAGE, Loader, PAGE, Piece};
@@ -36,13 +36,13 @@ const MOST_MAPPED: u64 = 8 << 20;
 /// Loads what comes from files.
 pub(super) fn load(
     config: &Config,
-    files: &BootFiles,
+    opened: &Opened,
     loader: &mut Loader,
     ram: Vec<Range<u64>>,
 ) -> Result<Boot, VmmError> {
     let cmdline = Cmdline::new(&config.command_line())?;
-    let kernel = load_kernel(loader, &files.kernel, &config.boot_source.kernel, &ram)?;
-    let initrd = files.initrd.as_ref().zip(config.boot_source.initrd.as_deref());
+    let kernel = load_kernel(loader, &opened.kernel, &config.boot_source.kernel, &ram)?;
+    let initrd = opened.initrd.as_ref().zip(config.boot_source.initrd.as_deref());
     let initrd = initrd.map(|(file, path)| load_initrd(loader, file, path, &ram, kernel.end));
     let initrd = initrd.transpose()?;
     Ok(Boot { ram, cmdline, kernel, initrd })

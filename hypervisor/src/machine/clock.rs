@@ -4,9 +4,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, SystemTime};
 
-use devices::Device;
 use devices::fixed::clock::{Clock, RealTimeClock};
-use devices::{Outcome, Registers, RestoreError};
+use devices::{Outcome, Registers};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
@@ -26,15 +25,15 @@ impl Clock for HostClock {
 ///
 /// Any access of the guest's may change what that event is, and accesses are rare, so each sets
 /// the timer.
-pub struct TimedClock<C> {
-    clock: C,
+pub struct TimedClock {
+    clock: Box<dyn RealTimeClock>,
     timer: OwnedFd,
     armed: bool,
 }
 
-impl<C: RealTimeClock> TimedClock<C> {
+impl TimedClock {
     /// With a timer that does not run yet.
-    pub fn new(clock: C) -> io::Result<TimedClock<C>> {
+    pub fn new(clock: Box<dyn RealTimeClock>) -> io::Result<TimedClock> {
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let timer = timerfd_create(TimerfdClockId::Realtime, flags)?;
         Ok(TimedClock { clock, timer, armed: false })
@@ -65,26 +64,7 @@ impl<C: RealTimeClock> TimedClock<C> {
     }
 }
 
-impl<C: RealTimeClock + Device> TimedClock<C> {
-    /// What a snapshot holds of the clock.
-    pub fn save(&self) -> C::State {
-        self.clock.save()
-    }
-
-    /// Takes it over.
-    pub fn restore(&mut self, state: &C::State) -> Result<(), RestoreError> {
-        self.clock.restore(state)
-    }
-
-    /// Time has gone by while the machine stood still.
-    pub fn resume(&mut self) {
-        self.clock.resume();
-        self.clock.tick();
-        self.arm();
-    }
-}
-
-impl<C: RealTimeClock> Registers for TimedClock<C> {
+impl Registers for TimedClock {
     fn read(&mut self, offset: u64, data: &mut [u8]) {
         self.clock.read(offset, data);
         self.arm();
@@ -97,7 +77,7 @@ impl<C: RealTimeClock> Registers for TimedClock<C> {
     }
 }
 
-impl<C> AsFd for TimedClock<C> {
+impl AsFd for TimedClock {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.timer.as_fd()
     }
@@ -127,7 +107,7 @@ mod tests {
     fn the_timer_runs_out_at_the_clocks_next_event() {
         let interrupts = Arc::new(AtomicUsize::new(0));
         let rtc = Rtc::new(Box::new(HostClock), Box::new(Counter(interrupts.clone())));
-        let mut clock = TimedClock::new(rtc).unwrap();
+        let mut clock = TimedClock::new(Box::new(rtc)).unwrap();
         clock.write(0, &[0x0b]);
         clock.write(1, &[0x12]);
         let second = Timespec { tv_sec: 3, tv_nsec: 0 };

@@ -16,11 +16,8 @@ mod vsock;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use ::devices::Device;
 use arch::VirtioSlot;
 use devices::virtio::mmio::RegisterPages;
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::opened::Opened;
 use crate::bus::Bus;
@@ -30,7 +27,6 @@ use crate::event::{Poll, Source};
 use crate::jail::filters::RollCall;
 use crate::kvm::{Notification, Vm};
 use crate::native::layout;
-use crate::snapshot::{DeviceState, RestoreError};
 use slot::Slot;
 
 pub use net::{InterfaceError, OpenedInterface, open as open_interface};
@@ -73,43 +69,8 @@ trait Attached {
         0
     }
 
-    /// Stands still within a bounded time: no chain is used, and no interrupt sent, once this has returned. False: a
-    /// request is still under way.
-    fn pause(&mut self) -> bool;
-
-    /// After a pause that did not come to its end, for good: the request that is under way is lost.
-    fn abandon(&mut self) {}
-
-    /// Goes on where a pause has left it.
-    fn resume(&mut self);
-
-    /// What a person calls it: its kind, and its name where there may be several.
-    fn name(&self) -> String;
-
-    /// The model's state. The device stands still.
-    fn save(&self) -> serde_json::Result<Value>;
-
-    /// Takes over such a state, before the machine runs.
-    fn restore(&mut self, state: &Value) -> Result<(), Unfit>;
-}
-
-/// Why a device does not take a state.
-enum Unfit {
-    /// It is another kind of device's.
-    Content(serde_json::Error),
-    /// No device can have been in it.
-    Refused(::devices::RestoreError),
-}
-
-/// [`Attached::save`] of a device in its slot.
-fn save<D: Device>(device: &D) -> serde_json::Result<Value> {
-    serde_json::to_value(device.save())
-}
-
-/// [`Attached::restore`] of a device in its slot.
-fn restore<D: Device>(device: &mut D, state: &Value) -> Result<(), Unfit> {
-    let state = D::State::deserialize(state).map_err(Unfit::Content)?;
-    device.restore(&state).map_err(Unfit::Refused)
+    /// Stands still within a bounded time: no chain is used, and no interrupt sent, once this has returned.
+    fn pause(&mut self);
 }
 
 /// The slots that a configuration needs: drives, vsock, entropy, network interfaces, in this order.
@@ -198,52 +159,9 @@ impl Devices {
         self.0.iter().map(|attached| attached.writes_up_to()).max().unwrap_or(0)
     }
 
-    /// Makes all stand still. False: one has a request that takes too long, and all go on.
-    pub fn pause(&mut self) -> bool {
-        let paused = self.0.iter_mut().all(|attached| attached.pause());
-        if !paused {
-            self.resume();
-        }
-        paused
-    }
-
-    /// Lets all go on.
-    pub fn resume(&mut self) {
-        self.0.iter_mut().for_each(|attached| attached.resume());
-    }
-
-    /// The state of each. All stand still.
-    pub fn save(&self) -> serde_json::Result<Vec<DeviceState>> {
-        let state = |attached: &dyn Attached| {
-            Ok(DeviceState { name: attached.name(), state: attached.save()? })
-        };
-        self.0.iter().map(|attached| state(&**attached)).collect()
-    }
-
-    /// Puts each into its state. They must be the devices that were saved.
-    pub fn restore(&mut self, states: &[DeviceState]) -> Result<(), RestoreError> {
-        let saved: Vec<_> = states.iter().map(|device| &*device.name).collect();
-        let here: Vec<_> = self.0.iter().map(|attached| attached.name()).collect();
-        RestoreError::unless_same("devices", saved.join(", "), here.join(", "))?;
-        for (attached, DeviceState { name, state }) in self.0.iter_mut().zip(states) {
-            attached.restore(state).map_err(|unfit| {
-                let name = name.clone();
-                match unfit {
-                    Unfit::Content(error) => RestoreError::Content { name, error },
-                    Unfit::Refused(error) => RestoreError::Device { name, error },
-                }
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Makes all stand still for good, whatever is under way.
-    pub fn end(&mut self) {
-        for attached in &mut self.0 {
-            if !attached.pause() {
-                attached.abandon();
-            }
-        }
+    /// Makes all stand still.
+    pub fn pause(&mut self) {
+        self.0.iter_mut().for_each(|attached| attached.pause());
     }
 
     /// The driver of a device notified a queue.

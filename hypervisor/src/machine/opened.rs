@@ -2,7 +2,6 @@
 //! can tell any more who owns a file, or reach what another process has open; and in the jail no name means anything.
 
 mod drive;
-mod snapshot;
 
 use std::fs::File;
 use std::os::unix::net::UnixListener;
@@ -11,35 +10,18 @@ use devices::virtio::block::Disk;
 
 use super::boot::shared;
 use super::devices::{OpenedInterface, open_interface};
-use crate::config::{BootSource, Config};
-use crate::control::Control;
+use crate::config::Config;
 use crate::error::VmmError;
 use crate::jail::Inherited;
 use crate::vsock::{Listener, SocketName};
-pub use snapshot::Handed;
-pub(super) use snapshot::SnapshotFiles;
 
 /// What [`Machine::build`](super::Machine::build) is given besides the configuration.
 pub struct Opened {
-    pub(super) source: Source,
-    pub(super) disks: Vec<Box<dyn Disk>>,
-    pub(super) interfaces: Vec<OpenedInterface>,
-    pub(super) control: Option<Control>,
-    listener: Option<Listener>,
-}
-
-/// What the machine's memory begins with.
-pub(super) enum Source {
-    /// A kernel, that starts.
-    Boot(BootFiles),
-    /// All that it had when it was saved.
-    Snapshot(SnapshotFiles),
-}
-
-/// What a kernel comes from.
-pub(super) struct BootFiles {
     pub(super) kernel: KernelFile,
     pub(super) initrd: Option<File>,
+    pub(super) disks: Vec<Box<dyn Disk>>,
+    pub(super) interfaces: Vec<OpenedInterface>,
+    listener: Option<Listener>,
 }
 
 /// The kernel, and whether its pages may be the guest's.
@@ -48,40 +30,23 @@ pub(super) struct KernelFile {
     pub(super) may_be_mapped: bool,
 }
 
-impl BootFiles {
-    fn open(source: &BootSource) -> Result<BootFiles, VmmError> {
-        let path = &source.kernel;
+impl Opened {
+    /// Opens it, but for what was inherited.
+    pub fn open(config: &Config, mut inherited: Inherited) -> Result<Opened, VmmError> {
+        let path = &config.boot_source.kernel;
         let file = File::open(path).map_err(VmmError::file(path))?;
         let may_be_mapped = shared::may_be_mapped(&file, path).map_err(VmmError::file(path))?;
-        let initrd = source.initrd.as_ref();
+        let initrd = config.boot_source.initrd.as_ref();
         let initrd = initrd.map(|path| File::open(path).map_err(VmmError::file(path)));
-        let kernel = KernelFile { file, may_be_mapped };
-        Ok(BootFiles { kernel, initrd: initrd.transpose()? })
-    }
-}
-
-impl Opened {
-    /// Opens it, but for what was inherited. With a snapshot nothing is booted, and no kernel opened.
-    pub fn open(
-        config: &Config,
-        handed: &Handed,
-        mut inherited: Inherited,
-    ) -> Result<Opened, VmmError> {
-        let control = handed.control.map(|number| Control::open(number, &mut inherited));
-        let control = control.transpose()?;
-        let source = match &handed.snapshot {
-            Some(numbers) => Source::Snapshot(SnapshotFiles::take(numbers, &mut inherited)?),
-            None => Source::Boot(BootFiles::open(&config.boot_source)?),
-        };
         let interfaces = config.network.iter();
         let interfaces = interfaces.map(|interface| open_interface(interface, &mut inherited));
         let interfaces = interfaces.collect::<Result<_, _>>()?;
         let listener = config.vsock.as_ref().map(|vsock| Listener::bind(&vsock.uds_path));
         Ok(Opened {
-            source,
+            kernel: KernelFile { file, may_be_mapped },
+            initrd: initrd.transpose()?,
             disks: config.drives.iter().map(drive::open).collect::<Result<_, _>>()?,
             interfaces,
-            control,
             listener: listener.transpose()?,
         })
     }

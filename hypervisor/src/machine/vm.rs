@@ -4,7 +4,7 @@
 
 use devices::GuestMemory;
 use devices::virtio::mmio::RegisterPages;
-use kvm_ioctls::{Kvm, VcpuFd};
+use kvm_ioctls::VcpuFd;
 
 use crate::kvm::{self, KvmError, Vm};
 use crate::native::{self, CpuStart, InterruptController, layout};
@@ -17,17 +17,14 @@ pub struct Assembled {
     pub vcpus: Vec<VcpuFd>,
     /// What its interrupt lines lead to.
     pub interrupt_controller: InterruptController,
-    /// What all of that was made by.
-    pub kvm: Kvm,
 }
 
-/// A VM with this memory, these registers of its virtio devices, and `vcpus` vCPUs, of which the first starts at `start`;
-/// without it all are to be restored.
+/// A VM with this memory, these registers of its virtio devices, and `vcpus` vCPUs, of which the first starts at `start`.
 pub fn assemble(
     memory: GuestMemory,
     registers: &RegisterPages,
     vcpus: u32,
-    start: Option<&CpuStart>,
+    start: &CpuStart,
 ) -> Result<Assembled, KvmError> {
     let kvm = kvm::open()?;
     let mut vm = Vm::new(native::create(&kvm, &memory)?, memory)?;
@@ -35,5 +32,5 @@ pub fn assemble(
         vm.show(&kvm, layout::VIRTIO_MMIO, registers)?;
     }
     let (vcpus, interrupt_controller) = native::processors(&kvm, vm.fd(), vcpus, start)?;
-    Ok(Assembled { vm, vcpus, interrupt_controller, kvm })
+    Ok(Assembled { vm, vcpus, interrupt_controller })
 }

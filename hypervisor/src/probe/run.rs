@@ -1,5 +1,6 @@
 //! The probe's VM: one vCPU, two megabytes, one device that listens to the guest's progress.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use crate::memory::{self, Loader};
 use crate::native::layout;
 use crate::native::probe::{self, STEPS};
 use crate::stop::{Stop, StopRequest};
-use crate::vcpu::{Shared, Vcpus, Wishes};
+use crate::vcpu::{Shared, Vcpus};
 
 /// What came of it.
 pub enum Verdict {
@@ -40,7 +41,7 @@ pub fn run() -> Result<Verdict, ProbeError> {
     let memory = memory::create(&layout::ram_ranges(MEMORY), HugePages::None)?;
     let start = probe::load(&mut Loader::new(&memory, HugePages::None))?;
     let Assembled { vm: _vm, vcpus, .. } =
-        assemble(memory.clone(), &RegisterPages::new(0), 1, Some(&start))?;
+        assemble(memory.clone(), &RegisterPages::new(0), 1, &start)?;
     let mut buses = Buses::default();
     let listener = Arc::new(Mutex::new(Listener::default()));
     probe::listen(listener.clone(), &mut buses);
@@ -49,10 +50,9 @@ pub fn run() -> Result<Verdict, ProbeError> {
         buses,
         memory,
         stop: StopRequest::new(wake.clone()),
-        wishes: Wishes::new(),
+        halt: AtomicBool::new(false),
     });
-    let mut running = Vcpus::start(vcpus, Arc::clone(&shared), &mut RollCall::without_filters())?;
-    running.release();
+    let running = Vcpus::start(vcpus, Arc::clone(&shared), &mut RollCall::without_filters())?;
     wait(&wake);
     let stop = shared.stop.reason();
     running.stop();

@@ -27,7 +27,7 @@ pub fn tables(
     boot: &Boot,
     vcpus: u32,
     slots: &[VirtioSlot],
-    _: &InterruptController,
+    _: InterruptController,
 ) -> Result<Vec<(u64, Vec<u8>)>, VmmError> {
     let parameters = Parameters {
         ram: &boot.ram,

@@ -1,13 +1,11 @@
 //! The fixed devices of the x86_64 machine, all of them behind ports.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arch::x86_64::layout;
 use devices::fixed::acpi_power::AcpiPower;
 use devices::fixed::i8042::I8042;
-use devices::{Device, RestoreError};
 
-use super::state::OthersState;
 use crate::bus::{Buses, SharedDevice};
 
 pub use arch::x86_64::layout::{COM1_GSI as UART_GSI, RTC_GSI as CLOCK_GSI};
@@ -16,21 +14,6 @@ pub use devices::fixed::serial::Serial as Uart;
 
 /// The keyboard controller and the power registers.
 pub type Fixed = (Arc<Mutex<I8042>>, Arc<Mutex<AcpiPower>>);
-
-/// What a snapshot holds of these.
-pub fn save_others(fixed: &Fixed) -> OthersState {
-    (lock(&fixed.0).save(), lock(&fixed.1).save())
-}
-
-/// Takes it over.
-pub fn restore_others(fixed: &Fixed, state: &OthersState) -> Result<(), RestoreError> {
-    lock(&fixed.0).restore(&state.0)?;
-    lock(&fixed.1).restore(&state.1)
-}
-
-fn lock<T>(device: &Mutex<T>) -> MutexGuard<'_, T> {
-    device.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Puts these two on the bus, and those that it gives.
 pub fn plug(uart: SharedDevice, clock: SharedDevice, buses: &mut Buses) -> Fixed {

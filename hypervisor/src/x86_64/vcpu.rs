@@ -12,17 +12,13 @@ use kvm_ioctls::{Kvm, VcpuFd, VmFd};
 
 use crate::kvm::{KvmError, create_vcpu};
 
-/// Makes all vCPUs: the first starts at `start`, the others wait for its start-up interrupt. Without it they are as KVM makes
-/// them, to be restored.
+/// Makes all vCPUs: the first starts at `start`, the others wait for its start-up interrupt.
 pub(super) fn create(
     kvm: &Kvm,
     vm: &VmFd,
     count: u32,
-    start: Option<&CpuStart>,
+    start: &CpuStart,
 ) -> Result<Vec<VcpuFd>, KvmError> {
-    let Some(start) = start else {
-        return (0..count).map(|index| create_vcpu(vm, index)).collect();
-    };
     let supported = supported_cpuid(kvm)?;
     let msrs = boot_msrs();
     (0..count)
@@ -47,7 +43,7 @@ pub(super) fn create(
 /// gives vCPUs the first measure. If that was too low by more than 0.025 % and the processor can't scale, KVM takes
 /// the guest's counter to stand still, and the guest's timers never fire (linux/arch/x86/kvm/x86.c, `set_tsc_khz` and
 /// `kvm_arch_vcpu_create`, which passes over the error).
-pub(super) fn tsc_khz(vcpu: &VcpuFd) -> Option<u32> {
+fn tsc_khz(vcpu: &VcpuFd) -> Option<u32> {
     // A host whose counter is of no use refuses, and its guests do without as well.
     let _ = vcpu.set_tsc_khz(0);
     vcpu.get_tsc_khz().ok().filter(|khz| *khz > 0)
@@ -60,7 +56,7 @@ fn supported_cpuid(kvm: &Kvm) -> Result<Vec<CpuidEntry>, KvmError> {
     Ok(entries.as_slice().iter().map(from_kvm).collect())
 }
 
-pub(super) fn from_kvm(entry: &kvm_cpuid_entry2) -> CpuidEntry {
+fn from_kvm(entry: &kvm_cpuid_entry2) -> CpuidEntry {
     CpuidEntry {
         function: entry.function,
         index: entry.index,
@@ -85,7 +81,7 @@ fn to_kvm(entry: &CpuidEntry) -> kvm_cpuid_entry2 {
     }
 }
 
-pub(super) fn set_cpuid(vcpu: &VcpuFd, entries: &[CpuidEntry]) -> Result<(), KvmError> {
+fn set_cpuid(vcpu: &VcpuFd, entries: &[CpuidEntry]) -> Result<(), KvmError> {
     let entries: Vec<_> = entries.iter().map(to_kvm).collect();
     let too_many = |_| KvmError::call("KVM_SET_CPUID2")(std::io::ErrorKind::InvalidInput);
     let entries = CpuId::from_entries(&entries).map_err(too_many)?;
@@ -99,7 +95,7 @@ fn boot_msrs() -> Vec<kvm_msr_entry> {
         .collect()
 }
 
-pub(super) fn set_msrs(vcpu: &VcpuFd, entries: &[kvm_msr_entry]) -> Result<(), KvmError> {
+fn set_msrs(vcpu: &VcpuFd, entries: &[kvm_msr_entry]) -> Result<(), KvmError> {
     let call = "KVM_SET_MSRS";
     let too_many = |_| KvmError::call(call)(std::io::ErrorKind::InvalidInput);
     let list = Msrs::from_entries(entries).map_err(too_many)?;
@@ -109,7 +105,7 @@ pub(super) fn set_msrs(vcpu: &VcpuFd, entries: &[kvm_msr_entry]) -> Result<(), K
         None => Ok(()),
         Some(refused) => {
             let register = format!("MSR {:#x}", refused.index);
-            Err(KvmError::Register { register, value: refused.data, index: set })
+            Err(KvmError::Register { register, value: refused.data })
         }
     }
 }

@@ -31,6 +31,7 @@ pub fn create(kvm: &Kvm, _memory: &GuestMemory) -> Result<VmFd, KvmError> {
 }
 
 /// Which interrupt controller the machine has: always an IOAPIC and a local APIC for each vCPU.
+#[derive(Clone, Copy)]
 pub struct InterruptController;
 
 /// The interrupt controller, then the vCPUs: the other order is not possible.
@@ -38,7 +39,7 @@ pub fn processors(
     kvm: &Kvm,
     vm: &VmFd,
     count: u32,
-    start: Option<&CpuStart>,
+    start: &CpuStart,
 ) -> Result<(Vec<VcpuFd>, InterruptController), KvmError> {
     vm.create_irq_chip().map_err(KvmError::call("KVM_CREATE_IRQCHIP"))?;
     Ok((vcpu::create(kvm, vm, count, start)?, InterruptController))

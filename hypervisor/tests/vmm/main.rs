@@ -1,6 +1,5 @@
 //! The real `bulkhead-vmm` on the real `/dev/kvm`, with guests of a few bytes.
 
-mod control;
 mod ends;
 mod guest;
 mod jail;
@@ -10,7 +9,6 @@ mod proc;
 mod process;
 mod refused;
 mod running;
-mod snapshot;
 #[cfg(feature = "traitor")]
 mod traitor;
 mod user;

@@ -1,7 +1,7 @@
 //! A VMM that was taken over by its guest, and what it gets: nothing.
 
 use std::io::Read;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::process::Command;
@@ -13,7 +13,6 @@ use bulkhead_hypervisor::traitor::{ATTEMPTS, PLACE};
 
 use rustix::process::geteuid;
 
-use crate::control::Controller;
 use crate::guest::Code;
 use crate::network::handed_over::{inherit, interfaces, tap};
 use crate::process::{Outcome, Vm, is_root, kvm_is_there, run};
@@ -23,8 +22,6 @@ use crate::user::User;
 const NOT_BY_A_FILTER: &[(Thread, &str)] = &[
     (Thread::EventLoop, "connect to an abstract socket"),
     (Thread::EventLoop, "connect to docker"),
-    (Thread::ControlledLoop, "connect to an abstract socket"),
-    (Thread::ControlledLoop, "connect to docker"),
 ];
 
 /// Hears who connects to the abstract name, for all tests.
@@ -76,11 +73,6 @@ fn assert_nothing_is_got(
         }
         let vm = that_attempts(thread, number as u8, &links);
         let mut command = command(&vm);
-        let (_controller, control) = Controller::pair();
-        if thread == Thread::ControlledLoop {
-            command.arg("--control").arg(control.as_raw_fd().to_string());
-            inherit(&mut command, control);
-        }
         links.into_iter().for_each(|link| inherit(&mut command, link));
         let outcome = run(command, b"");
         let mut heard = Vec::new();

@@ -35,10 +35,10 @@ impl User {
         }
         // In a mount namespace of its own /dev/kvm is a group's that this user is in.
         let mut command = Command::new("unshare");
-        let script = "mount -t tmpfs -o mode=755 tmpfs $0/dev && mknod -m 666 $0/dev/null c 1 3 && \
-                      mknod -m 660 $0/dev/kvm c 10 232 && chgrp 7777 $0/dev/kvm && mount --move $0/dev /dev && \
-                      exec setpriv --reuid=65534 --regid=65534 --groups=7777 $0/bulkhead-vmm --config-file \"$@\"";
-        command.args(["--mount", "sh", "-c", script]).arg(self.folder.path());
+        let script = "mount -t tmpfs -o mode=755 tmpfs $1/dev && mknod -m 666 $1/dev/null c 1 3 && \
+                      mknod -m 660 $1/dev/kvm c 10 232 && chgrp 7777 $1/dev/kvm && mount --move $1/dev /dev && \
+                      exec setpriv --reuid=65534 --regid=65534 --groups=7777 $1/bulkhead-vmm --config-file $2";
+        command.args(["--mount", "sh", "-c", script, "sh"]).arg(self.folder.path());
         command.arg(vm.folder().join("vm.json"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -57,8 +57,8 @@ impl RollCall {
         }
     }
 
-    /// Waits until all have their filters, puts on the main thread's, and lets all go on. `main` says what that does.
-    pub fn complete(self, main: Thread) -> io::Result<()> {
+    /// Waits until all have their filters, puts on the main thread's, and lets all go on.
+    pub fn complete(self) -> io::Result<()> {
         if !self.filtered {
             return Ok(());
         }
@@ -67,7 +67,7 @@ impl RollCall {
             // A thread that is gone without an answer has no filter.
             self.answers.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))?;
         }
-        put_on(main)?;
+        put_on(Thread::EventLoop)?;
         // Nobody else sets it.
         let _ = self.open.set(());
         Ok(())

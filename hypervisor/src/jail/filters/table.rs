@@ -27,12 +27,6 @@ pub enum Condition {
     Aarch64,
 }
 
-/// The calls of one table and of another, which stand in the place of those of the same names.
-pub fn with(table: &'static [Call], more: &'static [Call]) -> Vec<&'static Call> {
-    let is_new = |call: &&Call| more.iter().all(|other| other.name != call.name);
-    table.iter().filter(is_new).chain(more).collect()
-}
-
 use Condition::{Is, Masked};
 
 /// Whatever the arguments.

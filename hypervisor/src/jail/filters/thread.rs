@@ -9,6 +9,4 @@ pub enum Thread {
     Disk = 2,
     /// The main thread, once the guest runs.
     EventLoop = 3,
-    /// The same where there is a control socket.
-    ControlledLoop = 4,
 }

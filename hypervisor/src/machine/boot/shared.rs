@@ -27,8 +27,7 @@ pub fn may_be_mapped(file: &File, name: &Path) -> io::Result<bool> {
 /// The bits of a group and of all others (inode(7): `S_IWGRP`, `S_IWOTH`). An access control list shows in the first.
 const OTHERS_WRITE: u32 = libc::S_IWGRP | libc::S_IWOTH;
 
-/// Whether nobody but this user and root can write to the file.
-pub fn is_ours_alone(file: &Metadata, user: u32) -> bool {
+fn is_ours_alone(file: &Metadata, user: u32) -> bool {
     file.mode() & OTHERS_WRITE == 0 && [0, user].contains(&file.uid())
 }
 

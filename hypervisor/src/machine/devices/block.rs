@@ -6,13 +6,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use devices::Device;
 use devices::virtio::VirtioDevice;
 use devices::virtio::block::{Block, Disk};
-use serde_json::Value;
 
+use super::Attached;
 use super::slot::{Plugged, Slot};
-use super::{Attached, Unfit};
 use crate::bus::Bus;
 use crate::config::Drive;
 use crate::error::VmmError;
@@ -50,8 +48,10 @@ impl AttachedBlock {
         Self { id: id.to_owned(), disk: Some(disk), writes_up_to: 0, worker }
     }
 
-    pub(super) fn pause_within(&self, limit: Duration) -> bool {
-        self.worker.pause(limit)
+    pub(super) fn pause_within(&self, limit: Duration) {
+        if !self.worker.pause(limit) {
+            log::warn!("drive {:?}: a request that takes too long is lost", self.id);
+        }
     }
 }
 
@@ -65,29 +65,8 @@ impl Attached for AttachedBlock {
         self.writes_up_to
     }
 
-    fn pause(&mut self) -> bool {
-        self.pause_within(DISK_PAUSE)
-    }
-
-    fn abandon(&mut self) {
-        log::warn!("drive {:?}: a request that takes too long is lost", self.id);
-        self.worker.abandon();
-    }
-
-    fn resume(&mut self) {
-        self.worker.device().lock().resume();
-    }
-
-    fn name(&self) -> String {
-        format!("drive {:?}", self.id)
-    }
-
-    fn save(&self) -> serde_json::Result<Value> {
-        super::save(&*self.worker.device().lock())
-    }
-
-    fn restore(&mut self, state: &Value) -> Result<(), Unfit> {
-        super::restore(&mut *self.worker.device().lock(), state)
+    fn pause(&mut self) {
+        self.pause_within(DISK_PAUSE);
     }
 }
 

@@ -43,9 +43,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use serde_json::Value;
-
-    use super::super::{Attached, Unfit};
+    use super::super::Attached;
     use super::*;
     use crate::event::Wake;
 
@@ -71,23 +69,7 @@ mod tests {
             self.pieces.load(Ordering::SeqCst) == 0
         }
 
-        fn pause(&mut self) -> bool {
-            true
-        }
-
-        fn resume(&mut self) {}
-
-        fn name(&self) -> String {
-            "sender".to_owned()
-        }
-
-        fn save(&self) -> serde_json::Result<Value> {
-            Ok(Value::Null)
-        }
-
-        fn restore(&mut self, _state: &Value) -> Result<(), Unfit> {
-            Ok(())
-        }
+        fn pause(&mut self) {}
     }
 
     fn sender() -> (Devices, Arc<AtomicU32>, Wake) {

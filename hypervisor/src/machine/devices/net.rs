@@ -29,10 +29,9 @@ use devices::Device;
 use devices::egress::Filter;
 use devices::virtio::VirtioDevice;
 use devices::virtio::net::{Filtered, Net, TX};
-use serde_json::Value;
 
+use super::Attached;
 use super::slot::{Plugged, Slot};
-use super::{Attached, Unfit};
 use crate::bus::Bus;
 use crate::config::Interface;
 use crate::error::VmmError;
@@ -126,28 +125,11 @@ impl Attached for AttachedNet {
         true
     }
 
-    fn pause(&mut self) -> bool {
+    fn pause(&mut self) {
         let mut mmio = self.device.lock();
         mmio.pause();
         if let Some(teller) = &mut self.teller {
             teller.tell_now(mmio.device());
         }
-        true
-    }
-
-    fn resume(&mut self) {
-        self.device.lock().resume();
-    }
-
-    fn name(&self) -> String {
-        format!("network interface {:?}", self.id)
-    }
-
-    fn save(&self) -> serde_json::Result<Value> {
-        super::save(&*self.device.lock())
-    }
-
-    fn restore(&mut self, state: &Value) -> Result<(), Unfit> {
-        super::restore(&mut *self.device.lock(), state)
     }
 }

@@ -5,10 +5,9 @@ use std::io;
 use devices::Device;
 use devices::virtio::VirtioDevice;
 use devices::virtio::rng::{Entropy, Rng};
-use serde_json::Value;
 
+use super::Attached;
 use super::slot::{Plugged, Slot};
-use super::{Attached, Unfit};
 use crate::bus::Bus;
 use crate::error::VmmError;
 use crate::kvm::Notification;
@@ -32,25 +31,8 @@ impl Attached for AttachedRng {
         self.0.notify(queue);
     }
 
-    fn pause(&mut self) -> bool {
+    fn pause(&mut self) {
         self.0.lock().pause();
-        true
-    }
-
-    fn resume(&mut self) {
-        self.0.lock().resume();
-    }
-
-    fn name(&self) -> String {
-        "entropy".to_owned()
-    }
-
-    fn save(&self) -> serde_json::Result<Value> {
-        super::save(&*self.0.lock())
-    }
-
-    fn restore(&mut self, state: &Value) -> Result<(), Unfit> {
-        super::restore(&mut *self.0.lock(), state)
     }
 }
 

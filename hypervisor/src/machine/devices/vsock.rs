@@ -7,10 +7,9 @@ use std::os::unix::net::UnixListener;
 use devices::Device;
 use devices::virtio::VirtioDevice;
 use devices::virtio::vsock::Vsock;
-use serde_json::Value;
 
+use super::Attached;
 use super::slot::{Plugged, Slot};
-use super::{Attached, Unfit};
 use crate::bus::Bus;
 use crate::config;
 use crate::error::VmmError;
@@ -65,24 +64,7 @@ impl Attached for AttachedVsock {
         mmio.device().buffered() == 0
     }
 
-    fn pause(&mut self) -> bool {
+    fn pause(&mut self) {
         self.device.lock().pause();
-        true
-    }
-
-    fn resume(&mut self) {
-        self.device.lock().resume();
-    }
-
-    fn name(&self) -> String {
-        "vsock".to_owned()
-    }
-
-    fn save(&self) -> serde_json::Result<Value> {
-        super::save(&*self.device.lock())
-    }
-
-    fn restore(&mut self, state: &Value) -> Result<(), Unfit> {
-        super::restore(&mut *self.device.lock(), state)
     }
 }

@@ -104,12 +104,6 @@ impl Code {
         self.uart().instruction(0x3900_012A).instruction(0x17FF_FFFF) // strb w10, [x9]; b -4
     }
 
-    /// Bytes to the UART without end, each one more than the one before.
-    pub fn count_forever(self) -> Code {
-        // add w10, w10, #1; strb w10, [x9]; b -8
-        self.uart().instruction(0x1100_054A).instruction(0x3900_012A).instruction(0x17FF_FFFE)
-    }
-
     /// `stp w10, w10, [x9]` at the UART: the processor tells KVM the address, but not the registers.
     pub fn store_pair(self) -> Code {
         self.uart().instruction(0x2900_292A)

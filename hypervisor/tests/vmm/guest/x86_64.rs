@@ -87,12 +87,6 @@ impl Code {
         self.bytes(&[0x66, 0xBA, 0xF8, 0x03, 0xEE, 0xEB, 0xFD]) // mov dx, 0x3F8; out dx, al; jmp -3
     }
 
-    /// Bytes to the serial port without end, each one more than the one before.
-    pub fn count_forever(self) -> Code {
-        // mov dx, 0x3F8; inc al; out dx, al; jmp -5
-        self.bytes(&[0x66, 0xBA, 0xF8, 0x03, 0xFE, 0xC0, 0xEE, 0xEB, 0xFB])
-    }
-
     /// This, and then each way to reset the machine: the keyboard controller's and ACPI's.
     pub fn resets(self) -> Vec<Code> {
         let reset = |(port, value)| self.clone().out(port, value).forever();

@@ -52,11 +52,6 @@ impl Worker {
         thread.spawn(work).map(drop)
     }
 
-    /// The device.
-    pub fn device(&self) -> &Plugged<Block> {
-        &self.device
-    }
-
     fn bell(&self) -> &Notification {
         &self.device.queues()[0]
     }
@@ -78,20 +73,19 @@ impl Worker {
         }
     }
 
-    /// Takes no further request, and waits until the one that is under way is answered. False: it was not within `limit`.
+    /// Takes no further request, and waits until the one that is under way is answered. False: it was not within
+    /// `limit`, and will never be.
     pub fn pause(&self, limit: Duration) -> bool {
         let mut mmio = self.device.lock();
         mmio.pause();
-        let (_mmio, waited) = self
+        let (mut mmio, waited) = self
             .idle
             .wait_timeout_while(mmio, limit, |mmio| mmio.is_in_turn())
             .unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            mmio.abandon_turn();
+        }
         !waited.timed_out()
-    }
-
-    /// The request that is under way will never be answered.
-    pub fn abandon(&self) {
-        self.device.lock().abandon_turn();
     }
 
     /// Ends the thread after the request that is under way.

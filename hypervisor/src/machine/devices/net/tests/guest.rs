@@ -203,7 +203,7 @@ impl Guest {
 
     /// The machine ends.
     pub fn end(&mut self) {
-        self.devices.end();
+        self.devices.pause();
     }
 
     /// Has it run until nothing happens for so long.
